@@ -1,0 +1,36 @@
+//! An embedded DynamoDB on loopback, inside this process: nothing to install, nothing left behind.
+//!
+//! It is reached over HTTP with the AWS SDK, as DynamoDB itself is.
+
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_sdk_dynamodb::config::Credentials;
+use dynoxide::Database;
+use past_rooms::dynamodb;
+use past_rooms::table::{Table, schema};
+use tokio::net::TcpListener;
+
+/// The table's name in every local run.
+pub const TABLE_NAME: &str = "past-rooms";
+
+/// Serves an empty database on `listener` for as long as the runtime lives, and returns its URL.
+pub fn start(listener: TcpListener) -> Result<String, Box<dyn std::error::Error>> {
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    let database = Database::memory()?;
+    tokio::spawn(dynoxide::server::serve_on(listener, database));
+    Ok(endpoint)
+}
+
+/// The SDK's settings for `endpoint`. The emulator looks at the form of the credentials only.
+pub fn settings(endpoint: &str) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url(endpoint)
+}
+
+/// Creates the table from the project's one definition of it.
+pub async fn create_table(endpoint: &str) -> Result<Table, Box<dyn std::error::Error>> {
+    let client = dynamodb::client(settings(endpoint)).await;
+    schema::create_table(&client, TABLE_NAME)?.send().await?;
+    Ok(Table::new(client, TABLE_NAME))
+}

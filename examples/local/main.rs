@@ -1,0 +1,137 @@
+//! The endpoint on this machine: an embedded DynamoDB with a sample history, and the function's handler behind HTTP.
+
+mod embedded;
+mod sample;
+mod serve;
+
+use std::error::Error;
+use std::io::{ErrorKind, IsTerminal};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use past_rooms::config::ApiCredentials;
+use past_rooms::handler::App;
+use past_rooms::record::record_all;
+use past_rooms::table::{Meter, Table};
+use past_rooms::{auth, logging, route};
+use tokio::net::TcpListener;
+
+/// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.
+///
+/// Nothing is kept: every start fills a new database with the same sessions.
+#[derive(Parser)]
+#[command(name = "local")]
+struct Arguments {
+    /// Where to serve the endpoint
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    listen: SocketAddr,
+
+    /// Where to serve the embedded DynamoDB, for `cargo lambda watch`, the AWS CLI or a table viewer
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    dynamodb: SocketAddr,
+
+    /// The API key that clients send
+    #[arg(long, env = "API_KEY", default_value = "plugnmeet")]
+    api_key: String,
+
+    /// The API secret that clients sign with
+    #[arg(
+        long,
+        env = "API_SECRET",
+        hide_env_values = true,
+        default_value = "local-demo-secret"
+    )]
+    api_secret: String,
+}
+
+#[tokio::main]
+async fn main() {
+    if let Err(error) = run(Arguments::parse()).await {
+        eprintln!("error: {error}");
+        std::process::exit(1);
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    logging::start();
+    let endpoint_listener = bind(arguments.listen, "--listen").await?;
+    let dynamodb_listener = bind(arguments.dynamodb, "--dynamodb").await?;
+    let dynamodb = embedded::start(dynamodb_listener)?;
+    let table = embedded::create_table(&dynamodb).await?;
+    fill(&table).await?;
+
+    let credentials = ApiCredentials {
+        key: arguments.api_key,
+        secret: arguments.api_secret,
+    };
+    let url = format!("http://{}", endpoint_listener.local_addr()?);
+    print_guide(&url, &dynamodb, &credentials);
+    let app = Arc::new(App { credentials, table });
+    axum::serve(endpoint_listener, serve::router(app))
+        .with_graceful_shutdown(async {
+            // Without a signal to wait for, the server is stopped from outside.
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+        .await?;
+    println!("\nstopped; the sample history is gone");
+    Ok(())
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!("{address} is in use by another program: stop it, or choose another address with {flag}")
+        }
+        _ => format!("cannot listen on {address} ({flag}): {error}"),
+    })
+}
+
+/// Fills the table with the sample, room by room.
+async fn fill(table: &Table) -> Result<(), Box<dyn Error>> {
+    /// Sessions between two steps of the progress bar.
+    const STEP: usize = 490;
+    let sessions = sample::sessions();
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let style = ProgressStyle::with_template(
+        "recording the sample history {bar:30} {pos}/{len} sessions, {eta} left",
+    )?;
+    let progress =
+        ProgressBar::with_draw_target(Some(sessions.len() as u64), target).with_style(style);
+    let meter = Meter::default();
+    for step in sessions.chunks(STEP) {
+        record_all(table, step, &meter).await?;
+        progress.inc(step.len() as u64);
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+fn print_guide(url: &str, dynamodb: &str, credentials: &ApiCredentials) {
+    const EXAMPLE: &str = r#"{"room_ids":["room01"],"limit":2}"#;
+    println!("past rooms of:");
+    for (room, sessions) in sample::rooms() {
+        println!("  {room:<14} {sessions:>5} sessions");
+    }
+    println!("\nDynamoDB   {dynamodb}  (table {})", embedded::TABLE_NAME);
+    println!("endpoint   {url}{}", route::PATHS[0]);
+    println!("API key    {}", credentials.key);
+    println!("API secret {}", credentials.secret);
+    println!("\nTry it:\n");
+    println!(
+        "curl -s {url}{} -H 'Content-Type: application/json' -H '{}: {}' -H '{}: {}' -d '{EXAMPLE}'",
+        route::PATHS[0],
+        auth::API_KEY_HEADER,
+        credentials.key,
+        auth::SIGNATURE_HEADER,
+        auth::sign(&credentials.secret, EXAMPLE.as_bytes()),
+    );
+    println!("\nCtrl-C ends it.");
+}

@@ -1,0 +1,96 @@
+//! The standard envelope: `status`, `msg` and, on success only, `result`. No other field, because strict protobuf
+//! decoders in some SDKs reject what they do not know.
+
+use lambda_http::http::{HeaderValue, StatusCode, header};
+use lambda_http::{Body, Response};
+use serde::Serialize;
+
+use crate::error::{ApiError, RETRY_AFTER_SECONDS};
+use crate::page::{Order, Page, PageQuery};
+use crate::route::METHOD;
+use crate::table::session::PastRoom;
+
+/// `msg` of an answer with rooms.
+pub const SUCCESS: &str = "success";
+/// `msg` of an answer about rooms without a past.
+pub const NO_INFO: &str = "no info found";
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    status: bool,
+    msg: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<PastRoomsResult<'a>>,
+}
+
+#[derive(Serialize)]
+struct PastRoomsResult<'a> {
+    total_rooms: u64,
+    from: u64,
+    limit: usize,
+    order_by: Order,
+    rooms_list: &'a [PastRoom],
+}
+
+/// The answer to a query that could be read.
+pub fn page(query: &PageQuery, page: &Page) -> Response<Body> {
+    let envelope = if page.total == 0 {
+        Envelope {
+            status: false,
+            msg: NO_INFO,
+            result: None,
+        }
+    } else {
+        Envelope {
+            status: true,
+            msg: SUCCESS,
+            result: Some(PastRoomsResult {
+                total_rooms: page.total,
+                from: query.from,
+                limit: query.limit,
+                order_by: query.order,
+                rooms_list: &page.rooms,
+            }),
+        }
+    };
+    respond(StatusCode::OK, &envelope)
+}
+
+/// The answer to a request that ended in an error.
+pub fn error(error: &ApiError) -> Response<Body> {
+    let msg = error.to_string();
+    let envelope = Envelope {
+        status: false,
+        msg: &msg,
+        result: None,
+    };
+    let mut response = respond(error.status(), &envelope);
+    let headers = response.headers_mut();
+    match error.status() {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            headers.extend(
+                HeaderValue::from_str(METHOD.as_str()).map(|method| (header::ALLOW, method)),
+            );
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        _ => {}
+    }
+    response
+}
+
+fn respond(status: StatusCode, envelope: &Envelope<'_>) -> Response<Body> {
+    // Strings, numbers and lists of them: there is nothing in an envelope that JSON cannot say.
+    let (status, body) = match serde_json::to_string(envelope) {
+        Ok(body) => (status, Body::Text(body)),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Body::Empty),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}

@@ -1,0 +1,82 @@
+//! Who may ask: plugNmeet's API authentication.
+//!
+//! A client sends its key in `API-KEY`, and in `HASH-SIGNATURE` the hex form of HMAC-SHA256 over the body's raw bytes,
+//! keyed with the API secret. Both are compared in constant time.
+//!
+//! Source: plugNmeet's API introduction, "Authentication", and its SDKs.
+
+use hmac::{Hmac, KeyInit, Mac};
+use lambda_http::http::HeaderMap;
+use sha2::Sha256;
+
+use crate::config::ApiCredentials;
+use crate::error::ApiError;
+
+pub const API_KEY_HEADER: &str = "API-KEY";
+pub const SIGNATURE_HEADER: &str = "HASH-SIGNATURE";
+
+/// Bytes of an HMAC-SHA256.
+const SIGNATURE_BYTES: usize = 32;
+
+/// Why a request is not let in: names the header and what to send, never the value expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    #[error("the header {API_KEY_HEADER} is missing: send the API key in it")]
+    NoKey,
+    #[error("the header {API_KEY_HEADER} does not have this server's API key")]
+    WrongKey,
+    #[error(
+        "the header {SIGNATURE_HEADER} is missing: send the hex HMAC-SHA256 of the raw body in it, keyed with the API secret"
+    )]
+    NoSignature,
+    #[error(
+        "the header {SIGNATURE_HEADER} is not 64 hex digits: send the hex HMAC-SHA256 of the raw body"
+    )]
+    NotHex,
+    #[error(
+        "the header {SIGNATURE_HEADER} does not match the body: sign the body's bytes exactly as they are sent, with the API secret"
+    )]
+    WrongSignature,
+}
+
+/// Checks a request's key and signature.
+///
+/// # Errors
+/// [`ApiError::Denied`] with the first thing that is wrong.
+pub fn authenticate(
+    credentials: &ApiCredentials,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(), ApiError> {
+    let key = headers.get(API_KEY_HEADER).ok_or(Denied::NoKey)?;
+    if !same_key(credentials, key.as_bytes()) {
+        return Err(Denied::WrongKey.into());
+    }
+    let signature = headers.get(SIGNATURE_HEADER).ok_or(Denied::NoSignature)?;
+    let mut bytes = [0; SIGNATURE_BYTES];
+    hex::decode_to_slice(signature, &mut bytes).map_err(|_| Denied::NotHex)?;
+    keyed_hash(&credentials.secret, body)
+        .verify_slice(&bytes)
+        .map_err(|_| Denied::WrongSignature.into())
+}
+
+/// The signature of a body: what a client sends in `HASH-SIGNATURE`, in lower case.
+pub fn sign(secret: &str, body: &[u8]) -> String {
+    hex::encode(keyed_hash(secret, body).finalize().into_bytes())
+}
+
+/// Compares by hash, so that the time taken tells nothing, not even the length.
+fn same_key(credentials: &ApiCredentials, key: &[u8]) -> bool {
+    let expected = keyed_hash(&credentials.secret, credentials.key.as_bytes()).finalize();
+    keyed_hash(&credentials.secret, key)
+        .verify(&expected.into_bytes())
+        .is_ok()
+}
+
+fn keyed_hash(secret: &str, message: &[u8]) -> Hmac<Sha256> {
+    // HMAC takes keys of any length (RFC 2104), so the error cannot occur; a key of zeros would let nobody in.
+    let mut hash = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
+        .unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
+    hash.update(message);
+    hash
+}

@@ -1,0 +1,114 @@
+//! What the function is told by its environment, read once at start.
+//!
+//! | variable | meaning |
+//! | --- | --- |
+//! | `TABLE_NAME` | the DynamoDB table of past rooms |
+//! | `API_KEY` | what clients send in the header `API-KEY` |
+//! | `API_SECRET` | the key of the clients' signatures |
+//!
+//! The region, the credentials and a different endpoint come from the AWS SDK's own variables.
+
+use std::fmt;
+
+pub const TABLE_NAME: &str = "TABLE_NAME";
+pub const API_KEY: &str = "API_KEY";
+pub const API_SECRET: &str = "API_SECRET";
+
+/// The function's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub table_name: String,
+    pub credentials: ApiCredentials,
+}
+
+/// The pair that plugNmeet calls API key and API secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiCredentials {
+    pub key: String,
+    pub secret: String,
+}
+
+impl fmt::Debug for ApiCredentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ApiCredentials(…)")
+    }
+}
+
+/// The function cannot start: a variable is missing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {0} is missing or empty: {hint}", hint = hint(.0))]
+pub struct MissingVariable(&'static str);
+
+fn hint(variable: &str) -> &'static str {
+    match variable {
+        TABLE_NAME => "set it to the name of the DynamoDB table of past rooms",
+        API_KEY => "set it to the API key that plugNmeet's clients are configured with",
+        _ => "set it to the API secret that plugNmeet's clients are configured with",
+    }
+}
+
+impl Config {
+    /// Reads the configuration from the process's environment.
+    ///
+    /// # Errors
+    /// [`MissingVariable`] if one is missing, empty, or not UTF-8. There is no open mode.
+    pub fn from_env() -> Result<Self, MissingVariable> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the configuration from `variable`, which gives a variable's value.
+    ///
+    /// # Errors
+    /// [`MissingVariable`] if one is missing or empty.
+    pub fn from_variables(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, MissingVariable> {
+        let required = |name| {
+            variable(name)
+                .filter(|value| !value.is_empty())
+                .ok_or(MissingVariable(name))
+        };
+        Ok(Config {
+            table_name: required(TABLE_NAME)?,
+            credentials: ApiCredentials {
+                key: required(API_KEY)?,
+                secret: required(API_SECRET)?,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(missing: &str, value: Option<&str>) -> Result<Config, MissingVariable> {
+        Config::from_variables(|name| {
+            if name == missing {
+                value.map(str::to_owned)
+            } else {
+                Some(format!("the {name}"))
+            }
+        })
+    }
+
+    #[test]
+    fn every_variable_is_required_and_named() {
+        assert!(with("", None).is_ok());
+        for name in [TABLE_NAME, API_KEY, API_SECRET] {
+            for value in [None, Some("")] {
+                let error = with(name, value).expect_err("no open mode").to_string();
+                assert!(error.contains(name), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_secret_is_not_printed() {
+        let config = format!("{:?}", with("", None));
+        assert!(
+            !config.contains("the API_SECRET") && !config.contains("the API_KEY"),
+            "{config}"
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! The way of a request: [route](crate::route), [authenticate](crate::auth), [parse](crate::request),
+//! [read](crate::page), [answer](crate::answer), and one line in the log.
+
+use std::error::Error;
+use std::time::{Duration, Instant, SystemTime};
+
+use lambda_http::{Body, Request, RequestExt, Response};
+
+use crate::config::ApiCredentials;
+use crate::error::ApiError;
+use crate::page::{self, Page, PageQuery, ReadError};
+use crate::request::MAX_BODY_BYTES;
+use crate::table::{Meter, Table};
+use crate::{answer, auth, request, route};
+
+/// Time kept of an invocation to answer and to log in.
+const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
+
+/// Time for a request that comes without a deadline, as from the local server.
+const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the handler needs from one request to the next.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub credentials: ApiCredentials,
+    pub table: Table,
+}
+
+/// What happened on the way, for the log.
+#[derive(Default)]
+struct Trail {
+    route: Option<&'static str>,
+    query: Option<PageQuery>,
+    page: Option<(u64, usize)>,
+    meter: Meter,
+}
+
+/// Answers one request. Whatever goes wrong is an answer, too.
+pub async fn handle(app: &App, request: Request) -> Response<Body> {
+    let start = Instant::now();
+    let mut trail = Trail::default();
+    let response = match answer_request(app, &request, &mut trail).await {
+        Ok(response) => response,
+        Err(error) => {
+            if error.status().is_server_error() {
+                log_cause(&error);
+            }
+            answer::error(&error)
+        }
+    };
+    let query = trail.query.as_ref();
+    tracing::info!(
+        status = response.status().as_u16(),
+        route = trail.route,
+        rooms = query.map(|query| query.room_ids.len()),
+        from = query.map(|query| query.from),
+        limit = query.map(|query| query.limit),
+        order_by = query.map(|query| tracing::field::display(query.order)),
+        total = trail.page.map(|(total, _)| total),
+        rows = trail.page.map(|(_, rows)| rows),
+        dynamodb_requests = trail.meter.requests(),
+        read_units = trail.meter.units(),
+        milliseconds = start.elapsed().as_micros() as f64 / 1000.0,
+        "request"
+    );
+    response
+}
+
+async fn answer_request(
+    app: &App,
+    request: &Request,
+    trail: &mut Trail,
+) -> Result<Response<Body>, ApiError> {
+    trail.route = Some(route::route(request)?);
+    let body = request.body().as_ref();
+    auth::authenticate(&app.credentials, request.headers(), body)?;
+    if body.len() > MAX_BODY_BYTES {
+        return Err(ApiError::TooLarge(body.len()));
+    }
+    let query = trail.query.insert(request::parse(body)?);
+    let page = read_in_time(app, query, time_to_read(request), &trail.meter).await?;
+    trail.page = Some((page.total, page.rooms.len()));
+    Ok(answer::page(query, &page))
+}
+
+async fn read_in_time(
+    app: &App,
+    query: &PageQuery,
+    time: Duration,
+    meter: &Meter,
+) -> Result<Page, ApiError> {
+    match tokio::time::timeout(time, page::read_page(&app.table, query, meter)).await {
+        Ok(read) => read.map_err(ReadError::into),
+        Err(_) => Err(ApiError::TimeOver),
+    }
+}
+
+/// The time until an answer must be begun.
+fn time_to_read(request: &Request) -> Duration {
+    let Some(context) = request.lambda_context_ref() else {
+        return TIME_WITHOUT_DEADLINE;
+    };
+    SystemTime::UNIX_EPOCH
+        .checked_add(Duration::from_millis(context.deadline))
+        .and_then(|deadline| deadline.duration_since(SystemTime::now()).ok())
+        .unwrap_or_default()
+        .saturating_sub(TIME_TO_ANSWER)
+}
+
+fn log_cause(error: &ApiError) {
+    let cause = error.source().map(ToString::to_string);
+    let cause = cause
+        .as_deref()
+        .unwrap_or("the invocation's deadline is near");
+    tracing::error!(
+        status = error.status().as_u16(),
+        cause,
+        "no page could be read"
+    );
+}

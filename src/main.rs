@@ -1,0 +1,27 @@
+//! The Lambda function: read the configuration, make the client, serve.
+
+use std::sync::Arc;
+
+use aws_config::BehaviorVersion;
+use lambda_http::{Error, Request, service_fn};
+use past_rooms::config::Config;
+use past_rooms::handler::{App, handle};
+use past_rooms::table::Table;
+use past_rooms::{dynamodb, logging};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    logging::start();
+    let config = Config::from_env()
+        .inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
+    let settings = aws_config::defaults(BehaviorVersion::latest());
+    let app = Arc::new(App {
+        credentials: config.credentials,
+        table: Table::new(dynamodb::client(settings).await, config.table_name),
+    });
+    lambda_http::run_concurrent(service_fn(move |request: Request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Error>(handle(&app, request).await) }
+    }))
+    .await
+}

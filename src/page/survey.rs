@@ -1,0 +1,306 @@
+//! Step 1: how many sessions every room has, by month.
+//!
+//! Near the front of the order the first sessions of each room are read along: newest first they come with the tally
+//! in one and the same request, because the tally's key sorts above every session's.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+
+use futures_util::future::try_join_all;
+
+use super::reader::{Direction, Mismatch, Reader};
+use super::stream::Stream;
+use super::{Attempt, Order, PageQuery, ReadError, Trust};
+use crate::table::schema::{KeyRange, PARTITION_KEY};
+use crate::table::tally::{self, Counts, ROOM_TALLY, RoomTally};
+use crate::table::{Item, MAX_IN_FLIGHT};
+
+/// Sessions that may be skipped by reading them: they cost less than the tally of a month and a round trip more.
+const MAX_ROWS_TO_SKIP: u64 = 20;
+
+/// Rows of each of many rooms that are read along with its tally: with it they fit into the least that a read costs.
+const ROWS_WITH_TALLY: usize = 8;
+
+/// What is known of a room.
+pub(super) struct RoomSurvey {
+    pub room_id: String,
+    /// Its sessions by bucket: by month, and where one was [refined](Self::refine) by hour.
+    pub counts: Counts,
+    /// Whether `counts` come from the tally, and not from the sessions' own keys.
+    tallied: bool,
+    /// Its first sessions, where they were read along.
+    pub opened: Option<Stream>,
+}
+
+impl RoomSurvey {
+    /// Its months with sessions from `first` to `last`.
+    fn months(&self, first: &str, last: &str) -> impl Iterator<Item = (&String, &u64)> {
+        self.counts
+            .range::<str, _>((Bound::Included(first), Bound::Included(last)))
+    }
+
+    /// All its past sessions.
+    pub fn sessions(&self) -> u64 {
+        self.counts.values().sum()
+    }
+}
+
+/// Surveys all rooms of a query.
+pub(super) async fn survey(
+    reader: &Reader<'_>,
+    query: &PageQuery,
+    trust: Trust,
+) -> Result<Vec<RoomSurvey>, ReadError> {
+    let rooms = query.room_ids.len();
+    if query.from > MAX_ROWS_TO_SKIP || rooms > MAX_IN_FLIGHT {
+        let mut tallies = read_tallies(reader, &query.room_ids, trust).await?;
+        return try_join_all(query.room_ids.iter().map(|room_id| {
+            let tally = tallies.remove(room_id);
+            async move { RoomSurvey::new(reader, room_id, tally, None).await }
+        }))
+        .await;
+    }
+    let window = query.from as usize + query.limit;
+    let first_rows = if rooms == 1 {
+        window
+    } else {
+        (2 * window / rooms).clamp(ROWS_WITH_TALLY.min(window), window)
+    };
+    let direction = Direction::of(query.order, false);
+    if query.order == Order::Desc {
+        try_join_all(query.room_ids.iter().map(|room_id| async move {
+            let (opened, tally) = Stream::open(reader, room_id, direction, first_rows).await?;
+            let tally = tally.filter(|_| trust == Trust::Tallies);
+            RoomSurvey::new(
+                reader,
+                room_id,
+                tally.as_ref().and_then(trusted),
+                Some(opened),
+            )
+            .await
+        }))
+        .await
+    } else {
+        let (opened, mut tallies) = futures_util::try_join!(
+            try_join_all(
+                query
+                    .room_ids
+                    .iter()
+                    .map(|room_id| Stream::open(reader, room_id, direction, first_rows))
+            ),
+            read_tallies(reader, &query.room_ids, trust)
+        )?;
+        try_join_all(
+            query
+                .room_ids
+                .iter()
+                .zip(opened)
+                .map(|(room_id, (opened, _))| {
+                    let tally = tallies.remove(room_id);
+                    async move { RoomSurvey::new(reader, room_id, tally, Some(opened)).await }
+                }),
+        )
+        .await
+    }
+}
+
+/// The room tallies of those rooms that have one to be trusted.
+async fn read_tallies(
+    reader: &Reader<'_>,
+    room_ids: &[String],
+    trust: Trust,
+) -> Result<HashMap<String, RoomTally>, ReadError> {
+    if trust == Trust::Nothing {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<_> = room_ids
+        .iter()
+        .map(|room_id| (room_id.as_str(), ROOM_TALLY))
+        .collect();
+    let rows = reader
+        .table
+        .get_rows(&keys, reader.consistency, reader.meter)
+        .await?;
+    Ok(rows
+        .iter()
+        .filter_map(|item| Some((room_of(item)?.to_owned(), trusted(item)?)))
+        .collect())
+}
+
+fn room_of(item: &Item) -> Option<&str> {
+    item.get(PARTITION_KEY)?.as_s().ok().map(String::as_str)
+}
+
+/// A room tally, unless it does not count everything yet or is none.
+fn trusted(item: &Item) -> Option<RoomTally> {
+    match tally::read_room_tally(item) {
+        Ok(tally) => tally.complete.then_some(tally),
+        Err(reason) => {
+            tracing::warn!(
+                room_id = room_of(item),
+                reason,
+                "a room's tally is not readable; its sessions are counted instead"
+            );
+            None
+        }
+    }
+}
+
+impl RoomSurvey {
+    async fn new(
+        reader: &Reader<'_>,
+        room_id: &str,
+        tally: Option<RoomTally>,
+        opened: Option<Stream>,
+    ) -> Result<Self, ReadError> {
+        let tallied = tally.is_some();
+        let counts = match (tally, &opened) {
+            (Some(tally), _) => tally.months,
+            // A room this small is counted already.
+            (None, Some(opened)) if opened.is_at_end() => {
+                let mut counts = Counts::new();
+                for row in opened.rows() {
+                    count(&mut counts, tally::month_of(&row.sort_key));
+                }
+                counts
+            }
+            (None, _) => {
+                count_keys(reader, room_id, &KeyRange::sessions(), tally::month_of).await?
+            }
+        };
+        Ok(RoomSurvey {
+            room_id: room_id.to_owned(),
+            counts,
+            tallied,
+            opened,
+        })
+    }
+}
+
+/// Replaces the counts of the months from `first` to `last` by those of their hours, for all the rooms that have
+/// sessions in them.
+pub(super) async fn refine(
+    reader: &Reader<'_>,
+    surveys: &mut [RoomSurvey],
+    first: &str,
+    last: &str,
+) -> Result<(), Attempt> {
+    let (tallied, counted): (Vec<_>, Vec<_>) = surveys
+        .iter()
+        .filter(|room| room.months(first, last).next().is_some())
+        .partition(|room| room.tallied);
+    let counted = counted.iter().map(|room| async {
+        let range = KeyRange {
+            low: first.to_owned(),
+            high: tally::bucket_end(last),
+        };
+        let hours = count_keys(reader, &room.room_id, &range, tally::hour_of).await?;
+        Ok::<_, ReadError>((room.room_id.clone(), hours))
+    });
+    let (tallies, counted) = futures_util::try_join!(
+        read_month_tallies(reader, &tallied, first, last),
+        try_join_all(counted)
+    )?;
+    let mut hours_of: HashMap<String, Counts> = counted.into_iter().collect();
+    for item in &tallies {
+        let (Some(room_id), Some(month)) = (room_of(item), tally::month_of_tally(item)) else {
+            continue;
+        };
+        let hours = tally::read_month_tally(month, item).map_err(|reason| {
+            Mismatch::new(format!(
+                "the tally of {month} of room {room_id:?}: {reason}"
+            ))
+        })?;
+        hours_of
+            .entry(room_id.to_owned())
+            .or_default()
+            .extend(hours);
+    }
+    for room in surveys {
+        let months: Vec<String> = room
+            .months(first, last)
+            .map(|(month, _)| month.clone())
+            .collect();
+        let hours = hours_of.remove(&room.room_id).unwrap_or_default();
+        for month in months {
+            let in_month = room.counts.remove(&month).unwrap_or_default();
+            let in_hours: u64 = hours
+                .iter()
+                .filter(|(hour, _)| tally::month_of(hour) == month)
+                .map(|(_, count)| count)
+                .sum();
+            if in_hours != in_month {
+                return Err(Mismatch::new(format!(
+                    "room {:?} has {in_month} sessions in {month} by its own count, {in_hours} by that of the month",
+                    room.room_id
+                ))
+                .into());
+            }
+        }
+        room.counts.extend(hours);
+    }
+    Ok(())
+}
+
+/// The month tallies of some rooms, from one month to another.
+async fn read_month_tallies(
+    reader: &Reader<'_>,
+    rooms: &[&RoomSurvey],
+    first: &str,
+    last: &str,
+) -> Result<Vec<Item>, ReadError> {
+    if first == last || rooms.len() > MAX_IN_FLIGHT {
+        let keys: Vec<_> = rooms
+            .iter()
+            .flat_map(|room| {
+                let tally_key = |(month, _): (&String, _)| {
+                    (room.room_id.as_str(), tally::month_tally_key(month))
+                };
+                room.months(first, last).map(tally_key)
+            })
+            .collect();
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|(room_id, key)| (*room_id, key.as_str()))
+            .collect();
+        return Ok(reader
+            .table
+            .get_rows(&keys, reader.consistency, reader.meter)
+            .await?);
+    }
+    // One query charges the sum of what it reads, and the tallies of quiet months are small.
+    let range = KeyRange {
+        low: tally::month_tally_key(first),
+        high: tally::month_tally_key(last),
+    };
+    let rows = try_join_all(
+        rooms
+            .iter()
+            .map(|room| reader.all_rows(&room.room_id, &range)),
+    )
+    .await?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// The sessions of a room in a range of keys, by bucket, counted by walking their keys.
+async fn count_keys(
+    reader: &Reader<'_>,
+    room_id: &str,
+    range: &KeyRange,
+    bucket_of: impl Fn(&str) -> &str,
+) -> Result<Counts, ReadError> {
+    let mut counts = Counts::new();
+    reader
+        .walk_keys(room_id, range, |key| count(&mut counts, bucket_of(key)))
+        .await?;
+    Ok(counts)
+}
+
+fn count(counts: &mut Counts, bucket: &str) {
+    match counts.get_mut(bucket) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(bucket.to_owned(), 1);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Which requests are for this endpoint.
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
+use lambda_http::http::Method;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+
+use crate::error::ApiError;
+
+/// The paths of the endpoint: as the SDKs call it (their base path is `/auth`), and as its documentation writes it.
+pub const PATHS: [&str; 2] = ["/auth/room/fetchPastRooms", "/room/fetchPastRooms"];
+
+/// The only method.
+pub const METHOD: Method = Method::POST;
+
+/// The path of [`PATHS`] that a request is for.
+///
+/// Behind a stage the path has the stage's name in front (HTTP APIs send it that way), and behind a custom domain its
+/// base path; then API Gateway's own word for the route it matched counts.
+///
+/// # Errors
+/// [`ApiError::NotFound`] for any other path, [`ApiError::MethodNotAllowed`] for any other method.
+pub fn route(request: &Request) -> Result<&'static str, ApiError> {
+    let context = request.request_context_ref();
+    let stage = context.and_then(stage).filter(|stage| *stage != "$default");
+    let path = request.raw_http_path();
+    let without_stage = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    let candidates = [Some(path), without_stage, context.and_then(matched_route)];
+    let route = PATHS
+        .into_iter()
+        .find(|known| candidates.contains(&Some(known)))
+        .ok_or(ApiError::NotFound)?;
+    if request.method() == METHOD {
+        Ok(route)
+    } else {
+        Err(ApiError::MethodNotAllowed)
+    }
+}
+
+fn stage(context: &RequestContext) -> Option<&str> {
+    match context {
+        RequestContext::ApiGatewayV1(ApiGatewayProxyRequestContext { stage, .. }) => {
+            stage.as_deref()
+        }
+        RequestContext::ApiGatewayV2(context) => context.stage.as_deref(),
+        _ => None,
+    }
+}
+
+/// The path of the route that API Gateway matched: `resourcePath` of a REST API, `routeKey` (`POST /path`) of an HTTP
+/// API.
+fn matched_route(context: &RequestContext) -> Option<&str> {
+    match context {
+        RequestContext::ApiGatewayV1(context) => context.resource_path.as_deref(),
+        RequestContext::ApiGatewayV2(context) => context.route_key.as_deref()?.split(' ').nth(1),
+        _ => None,
+    }
+}

@@ -1,0 +1,218 @@
+//! A DynamoDB that refuses, stalls, answers garbage or dies in mid-answer: the contract's error, in time, and never a
+//! shorter page.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use lambda_http::{Context, RequestExt};
+use serde_json::json;
+
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::{Answer, Database, app, ask, history, send, signed, table_at};
+
+const BODY: &str = r#"{"room_ids":["room01","room02"],"from":30,"limit":20}"#;
+
+async fn two_rooms() -> Database {
+    let database = Database::start().await;
+    database.record(&history("room01", 60, 60)).await;
+    database.put_foreign(&history("room02", 60, 90)).await;
+    database
+}
+
+fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{:?}", answer.body);
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(answer.body["status"], false);
+    assert!(answer.body.get("result").is_none());
+    assert!(answer.msg().contains("try again"), "{}", answer.msg());
+    assert!(!answer.msg().contains("DynamoDB"), "{}", answer.msg());
+}
+
+fn assert_internal(answer: &Answer) {
+    assert_eq!(answer.status, 500, "{:?}", answer.body);
+    assert_eq!(
+        answer.body,
+        json!({"status": false, "msg": "internal error"})
+    );
+}
+
+/// Asks through a proxy that does `fault` to every request from the `healthy`th on.
+async fn ask_through(database: &Database, healthy: usize, fault: Fault) -> Answer {
+    let decide = move |number, _: &str| {
+        if number < healthy {
+            Fault::Pass
+        } else {
+            fault.clone()
+        }
+    };
+    let proxy = Proxy::start(&database.endpoint, decide).await;
+    ask(&app(table_at(&proxy.endpoint).await), BODY).await
+}
+
+#[tokio::test]
+async fn throttling_and_failures_of_dynamodb_are_answered_with_503() {
+    let database = two_rooms().await;
+    let faults = [
+        Fault::Refuse(400, "ProvisionedThroughputExceededException"),
+        Fault::Refuse(400, "ThrottlingException"),
+        Fault::Refuse(400, "RequestLimitExceeded"),
+        Fault::Refuse(500, "InternalServerError"),
+        Fault::Refuse(503, "ServiceUnavailable"),
+    ];
+    for fault in faults {
+        assert_unavailable(&ask_through(&database, 0, fault.clone()).await);
+        assert_unavailable(&ask_through(&database, 2, fault).await);
+    }
+}
+
+#[tokio::test]
+async fn a_dynamodb_out_of_reach_is_answered_with_503() {
+    let database = two_rooms().await;
+    for fault in [Fault::CutBefore, Fault::CutAfter, Fault::CutInside] {
+        assert_unavailable(&ask_through(&database, 0, fault.clone()).await);
+        assert_unavailable(&ask_through(&database, 2, fault).await);
+    }
+    // Nobody listens there any more.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    assert_unavailable(&ask(&app(table_at(&endpoint).await), BODY).await);
+}
+
+#[tokio::test]
+async fn what_another_try_does_not_mend_is_answered_with_500() {
+    let database = two_rooms().await;
+    for fault in [
+        Fault::Garbage,
+        Fault::Refuse(400, "AccessDeniedException"),
+        Fault::Refuse(400, "ResourceNotFoundException"),
+        Fault::Refuse(400, "ValidationException"),
+    ] {
+        assert_internal(&ask_through(&database, 0, fault.clone()).await);
+        assert_internal(&ask_through(&database, 2, fault).await);
+    }
+}
+
+#[tokio::test]
+async fn one_failure_is_made_good_by_trying_again() {
+    let database = two_rooms().await;
+    let expected = ask(&database.app(), BODY).await;
+    assert_eq!(expected.status, 200);
+    for broken in 0..expected.rooms().len() / 5 {
+        for fault in [
+            Fault::CutBefore,
+            Fault::CutAfter,
+            Fault::CutInside,
+            Fault::Refuse(400, "ThrottlingException"),
+            Fault::Refuse(500, "InternalServerError"),
+        ] {
+            let decide = move |number, _: &str| {
+                if number == broken {
+                    fault.clone()
+                } else {
+                    Fault::Pass
+                }
+            };
+            let proxy = Proxy::start(&database.endpoint, decide).await;
+            let answer = ask(&app(table_at(&proxy.endpoint).await), BODY).await;
+            assert_eq!((answer.status, &answer.body), (200, &expected.body));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stall_is_answered_before_the_deadline() {
+    let database = two_rooms().await;
+    for healthy in 0..3 {
+        let decide = move |number, _: &str| {
+            if number < healthy {
+                Fault::Pass
+            } else {
+                Fault::Stall
+            }
+        };
+        let proxy = Proxy::start(&database.endpoint, decide).await;
+        let app = app(table_at(&proxy.endpoint).await);
+        let deadline = SystemTime::now() + Duration::from_millis(1500);
+        let started = Instant::now();
+        let answer = send(&app, with_deadline(deadline)).await;
+        assert_unavailable(&answer);
+        assert!(
+            SystemTime::now() < deadline,
+            "answered after {:?}",
+            started.elapsed()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_is_over_is_answered_at_once() {
+    let database = two_rooms().await;
+    let answer = send(&database.app(), with_deadline(SystemTime::UNIX_EPOCH)).await;
+    assert_unavailable(&answer);
+}
+
+fn with_deadline(deadline: SystemTime) -> lambda_http::Request {
+    let since_epoch = deadline
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .expect("after the epoch");
+    let mut context = Context::default();
+    context.deadline = since_epoch.as_millis() as u64;
+    signed(BODY).with_lambda_context(context)
+}
+
+#[tokio::test]
+async fn requests_in_flight_are_bounded() {
+    let database = Database::start().await;
+    let rooms: Vec<String> = (0..300).map(|number| format!("room{number}")).collect();
+    let sessions: Vec<_> = rooms.iter().flat_map(|room| history(room, 2, 60)).collect();
+    database.put_foreign(&sessions).await;
+    let proxy = Arc::new(
+        Proxy::start(&database.endpoint, |_, _| {
+            Fault::Delay(Duration::from_millis(5))
+        })
+        .await,
+    );
+    let answer = ask(
+        &app(table_at(&proxy.endpoint).await),
+        &json!({"room_ids": rooms}).to_string(),
+    )
+    .await;
+    assert_eq!(answer.total(), 600);
+    assert!(proxy.most_in_flight() <= 100, "{}", proxy.most_in_flight());
+    assert!(
+        proxy.most_in_flight() > 10,
+        "rooms are read side by side: {}",
+        proxy.most_in_flight()
+    );
+}
+
+#[tokio::test]
+async fn a_page_read_while_sessions_come_and_go_is_whole_or_an_error() {
+    let database = Database::start().await;
+    database.record(&history("room01", 200, 60)).await;
+    let table = database.table.clone();
+    let writer = tokio::spawn(async move {
+        let meter = past_rooms::table::Meter::default();
+        let sessions = history("room01", 200, 60);
+        for session in sessions.iter().rev().take(60) {
+            let key = [session.sort_key().expect("a key")];
+            past_rooms::record::delete(&table, "room01", &key, &meter)
+                .await
+                .expect("deleted");
+        }
+    });
+    let app = database.app();
+    while !writer.is_finished() {
+        let answer = ask(&app, r#"{"room_ids":["room01"],"from":60,"limit":100}"#).await;
+        if answer.status == 200 {
+            let expected = (answer.total() as usize - 60).min(100);
+            assert_eq!(answer.rooms().len(), expected);
+        } else {
+            assert_unavailable(&answer);
+        }
+    }
+    writer.await.expect("the writer ended");
+}

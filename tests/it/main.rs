@@ -1,0 +1,8 @@
+//! The endpoint, the reader and the writer, against an embedded DynamoDB over HTTP. Every test has its own database.
+
+mod auth;
+mod contract;
+mod faults;
+mod pages;
+mod record;
+mod support;

@@ -1,0 +1,360 @@
+//! Pages against an independent model: the sessions in a plain list, sorted and cut.
+
+use past_rooms::page::{Order, Page, PageQuery, read_page};
+use past_rooms::record::tallies;
+use past_rooms::table::session::{PastRoom, Session};
+use past_rooms::table::{Meter, Table};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::support::{Database, history, session};
+
+const ROOMS: [&str; 5] = ["r0", "r1", "r2", "r3", "r4"];
+
+/// What any reader must answer.
+fn model(sessions: &[Session], query: &PageQuery) -> Page {
+    let mut found: Vec<&Session> = sessions
+        .iter()
+        .filter(|session| query.room_ids.contains(&session.room_id))
+        .collect();
+    found.sort_by_key(|session| (session.created, &session.room_sid, &session.room_id));
+    if query.order == Order::Desc {
+        found.reverse();
+    }
+    Page {
+        total: found.len() as u64,
+        rooms: found
+            .into_iter()
+            .skip(query.from as usize)
+            .take(query.limit)
+            .map(|session| past_room(session))
+            .collect(),
+    }
+}
+
+/// Written out, so that the model does not lean on the code it is to judge.
+fn past_room(session: &Session) -> PastRoom {
+    PastRoom {
+        room_title: session.room_title.clone(),
+        room_id: session.room_id.clone(),
+        room_sid: session.room_sid.clone(),
+        joined_participants: session.joined_participants.into(),
+        webhook_url: session.webhook_url.clone(),
+        created: session
+            .created
+            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+            .to_string(),
+        ended: session
+            .ended
+            .map(|ended| ended.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+            .unwrap_or_default(),
+        analytics_file_id: session.analytics_file_id.clone(),
+    }
+}
+
+async fn read(table: &Table, query: &PageQuery) -> Page {
+    read_page(table, query, &Meter::default())
+        .await
+        .expect("a page")
+}
+
+fn query(rooms: &[&str], from: u64, limit: usize, order: Order) -> PageQuery {
+    PageQuery {
+        room_ids: rooms.iter().map(|room| (*room).to_owned()).collect(),
+        from,
+        limit,
+        order,
+    }
+}
+
+async fn assert_page(table: &Table, sessions: &[Session], query: &PageQuery) {
+    assert_eq!(
+        read(table, query).await,
+        model(sessions, query),
+        "{query:?}"
+    );
+}
+
+/// How a room's history came into the table.
+#[derive(Debug, Clone, Copy)]
+enum Filled {
+    Recorded,
+    Foreign,
+    /// A foreign writer's first half, the second half recorded.
+    ForeignThenRecorded,
+    /// A foreign writer's, tallied afterwards.
+    ForeignThenTallied,
+}
+
+/// Sessions of many rooms, clustered so that equal times, crowded hours and long gaps all occur. The times are on few
+/// places; ids may be equal in different rooms.
+fn histories() -> impl Strategy<Value = Vec<Session>> {
+    let place = select(vec![
+        "2024-12-31T23:59:59.999Z",
+        "2025-01-01T00:00:00Z",
+        "2025-01-01T00:00:00.001Z",
+        "2025-01-31T23:00:00Z",
+        "2026-02-28T12:00:00Z",
+        "2026-03-01T00:00:00Z",
+        "2026-11-22T10:00:00Z",
+        "1970-01-01T00:00:00Z",
+    ]);
+    let one = (
+        0..ROOMS.len(),
+        place,
+        select(vec![0i64, 0, 1, 1000, 3_600_000, 90_000_000]),
+        0..40u16,
+    );
+    vec(one, 0..160).prop_map(|all| {
+        let mut sessions: Vec<Session> = all
+            .into_iter()
+            .map(|(room, place, offset, sid)| {
+                let mut session = session(ROOMS[room], place, &format!("S{sid}"));
+                session.created += jiff::SignedDuration::from_millis(offset);
+                session
+            })
+            .collect();
+        // One row a key.
+        sessions.sort_by(|one, other| {
+            (&one.room_id, one.created, &one.room_sid).cmp(&(
+                &other.room_id,
+                other.created,
+                &other.room_sid,
+            ))
+        });
+        sessions.dedup_by(|one, other| {
+            (&one.room_id, one.created, &one.room_sid)
+                == (&other.room_id, other.created, &other.room_sid)
+        });
+        sessions
+    })
+}
+
+async fn fill(database: &Database, sessions: &[Session], filled: &[Filled]) {
+    for (room, filled) in ROOMS.iter().zip(filled) {
+        let sessions: Vec<Session> = sessions
+            .iter()
+            .filter(|session| session.room_id == *room)
+            .cloned()
+            .collect();
+        let (first, second) = sessions.split_at(sessions.len() / 2);
+        match filled {
+            Filled::Recorded => database.record(&sessions).await,
+            Filled::Foreign => database.put_foreign(&sessions).await,
+            Filled::ForeignThenRecorded => {
+                database.put_foreign(first).await;
+                database.record(second).await;
+            }
+            Filled::ForeignThenTallied => {
+                database.put_foreign(first).await;
+                database.record(second).await;
+                tallies::build(&database.table, room, &Meter::default())
+                    .await
+                    .expect("tallied");
+            }
+        }
+    }
+}
+
+fn filled() -> impl Strategy<Value = Vec<Filled>> {
+    let one = select(vec![
+        Filled::Recorded,
+        Filled::Foreign,
+        Filled::ForeignThenRecorded,
+        Filled::ForeignThenTallied,
+    ]);
+    vec(one, ROOMS.len())
+}
+
+fn queries() -> impl Strategy<Value = Vec<PageQuery>> {
+    let rooms =
+        proptest::sample::subsequence([&ROOMS[..], &["nobody"]].concat(), 1..=ROOMS.len() + 1);
+    let order = select(vec![Order::Asc, Order::Desc]);
+    let one = (rooms, 0..170u64, 1..=40usize, order)
+        .prop_map(|(rooms, from, limit, order)| query(&rooms, from, limit, order));
+    vec(one, 12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_page_is_what_sorting_and_cutting_gives(sessions in histories(), filled in filled(), queries in queries()) {
+        run(async {
+            let database = Database::start().await;
+            fill(&database, &sessions, &filled).await;
+            for query in &queries {
+                assert_page(&database.table, &sessions, query).await;
+            }
+        });
+    }
+
+    #[test]
+    fn pages_partition_the_history_and_ascending_is_descending_reversed(
+        sessions in histories(), filled in filled(), limit in 1..50usize
+    ) {
+        run(async {
+            let database = Database::start().await;
+            fill(&database, &sessions, &filled).await;
+            let mut whole = [Vec::new(), Vec::new()];
+            for (order, whole) in [Order::Asc, Order::Desc].into_iter().zip(&mut whole) {
+                let mut from = 0;
+                loop {
+                    let page = read(&database.table, &query(&ROOMS, from, limit, order)).await;
+                    assert_eq!(page.total, sessions.len() as u64);
+                    if page.rooms.is_empty() {
+                        break;
+                    }
+                    whole.extend(page.rooms);
+                    from += limit as u64;
+                }
+            }
+            let [ascending, mut descending] = whole;
+            descending.reverse();
+            assert_eq!(ascending.len(), sessions.len());
+            assert_eq!(ascending, descending);
+        });
+    }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(test);
+}
+
+#[tokio::test]
+async fn pages_beyond_a_megabyte_are_followed_to_the_end() {
+    let database = Database::start().await;
+    // 120 sessions of 30 kB: one page of 100 is 3 MB, three queries of DynamoDB.
+    let mut sessions = history("room01", 120, 600);
+    for session in &mut sessions {
+        session.room_title = "x".repeat(30_000);
+    }
+    for (recorded, room) in [(true, "recorded"), (false, "foreign")] {
+        for session in &mut sessions {
+            session.room_id = room.to_owned();
+        }
+        if recorded {
+            database.record(&sessions).await;
+        } else {
+            database.put_foreign(&sessions).await;
+        }
+        for order in [Order::Asc, Order::Desc] {
+            for from in [0, 10, 30, 119] {
+                assert_page(
+                    &database.table,
+                    &sessions,
+                    &query(&[room], from, 100, order),
+                )
+                .await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deep_page_costs_what_a_shallow_one_costs() {
+    let database = Database::start().await;
+    let sessions = history("room01", 4000, 90);
+    database.record(&sessions).await;
+    for order in [Order::Asc, Order::Desc] {
+        for from in [0, 20, 500, 1999, 2500, 3333, 3979] {
+            let query = query(&["room01"], from, 20, order);
+            let meter = Meter::default();
+            let page = read_page(&database.table, &query, &meter)
+                .await
+                .expect("a page");
+            assert_eq!(page, model(&sessions, &query));
+            assert!(
+                meter.requests() <= 3,
+                "{query:?}: {} requests",
+                meter.requests()
+            );
+            assert!(meter.units() <= 3.0, "{query:?}: {} units", meter.units());
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_rooms_with_something_in_the_window_are_asked() {
+    let database = Database::start().await;
+    // Ninety rooms of last century, and one of today.
+    let mut sessions = history("today", 300, 60);
+    for number in 0..90 {
+        sessions.push(session(
+            &format!("old{number}"),
+            "1999-06-01T10:00:00Z",
+            "S",
+        ));
+    }
+    database.record(&sessions).await;
+    let mut rooms: Vec<String> = (0..90).map(|number| format!("old{number}")).collect();
+    rooms.push("today".to_owned());
+    let query = PageQuery {
+        room_ids: rooms,
+        from: 150,
+        limit: 20,
+        order: Order::Desc,
+    };
+    let meter = Meter::default();
+    let page = read_page(&database.table, &query, &meter)
+        .await
+        .expect("a page");
+    assert_eq!(page, model(&sessions, &query));
+    // All tallies in one request, the month's tally, the one room's rows.
+    assert!(meter.requests() <= 3, "{} requests", meter.requests());
+}
+
+#[tokio::test]
+async fn a_tally_that_is_wrong_does_not_shorten_a_page() {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    let sessions = history("room01", 100, 600);
+    for (wrong, count) in [("~", "500"), ("#2024-01", "500"), ("~", "text")] {
+        let database = Database::start().await;
+        database.record(&sessions).await;
+        let mut tally = database.item("room01", wrong).await.expect("a tally");
+        let attribute = if wrong == "~" { "2024-01" } else { "0" };
+        let value = match count {
+            "text" => AttributeValue::S(count.to_owned()),
+            _ => AttributeValue::N(count.to_owned()),
+        };
+        tally.insert(attribute.to_owned(), value);
+        database.put_item(tally).await;
+        for order in [Order::Asc, Order::Desc] {
+            assert_page(
+                &database.table,
+                &sessions,
+                &query(&["room01"], 45, 60, order),
+            )
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_room_with_hundreds_of_sessions_in_one_millisecond() {
+    let database = Database::start().await;
+    let sessions: Vec<Session> = (0..700)
+        .map(|number| {
+            session(
+                ["a", "b"][number % 2],
+                "2026-11-22T10:00:00Z",
+                &format!("S{:03}", number / 2),
+            )
+        })
+        .collect();
+    database.record(&sessions).await;
+    for order in [Order::Asc, Order::Desc] {
+        for from in [0, 21, 349, 350, 600, 699] {
+            assert_page(
+                &database.table,
+                &sessions,
+                &query(&["a", "b"], from, 30, order),
+            )
+            .await;
+        }
+    }
+}

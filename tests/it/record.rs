@@ -1,0 +1,470 @@
+//! Recording, deleting and tallying: after whatever happens, sessions and tallies agree.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use past_rooms::record::{Recorded, WriteError, delete, record, record_all, tallies};
+use past_rooms::table::Meter;
+use past_rooms::table::session::Session;
+
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::{Database, ask, history, session, table_at, time};
+
+/// Counts the table's sessions and compares them with every tally there is; independent of the code that does so.
+async fn assert_agreement(database: &Database) -> usize {
+    let mut sessions = 0;
+    let mut counted: BTreeMap<(String, String, String), i64> = BTreeMap::new();
+    let mut tallied: BTreeMap<(String, String, String), i64> = BTreeMap::new();
+    for item in database.all_items().await {
+        let room = item["room_id"].as_s().expect("a room").clone();
+        let key = item["created_sid"].as_s().expect("a key").clone();
+        if key.starts_with(|first: char| first.is_ascii_digit()) {
+            sessions += 1;
+            let month = key[..7].to_owned();
+            let day: u32 = key[8..10].parse().expect("a day");
+            let hour: u32 = key[11..13].parse().expect("an hour");
+            let hour_of_month = ((day - 1) * 24 + hour).to_string();
+            *counted
+                .entry((room.clone(), "~".to_owned(), month.clone()))
+                .or_default() += 1;
+            *counted
+                .entry((room, format!("#{month}"), hour_of_month))
+                .or_default() += 1;
+            continue;
+        }
+        for (attribute, value) in item {
+            if let AttributeValue::N(count) = value
+                && attribute != "version"
+                && count != "0"
+            {
+                tallied.insert(
+                    (room.clone(), key.clone(), attribute),
+                    count.parse().expect("a count"),
+                );
+            }
+        }
+    }
+    assert_eq!(tallied, counted);
+    sessions
+}
+
+#[tokio::test]
+async fn a_session_is_recorded_once_and_its_mutable_fields_are_changed() {
+    let database = Database::start().await;
+    let meter = Meter::default();
+    let mut one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
+    let new = Recorded {
+        new: 1,
+        ..Recorded::default()
+    };
+    let changed = Recorded {
+        changed: 1,
+        ..Recorded::default()
+    };
+    let unchanged = Recorded {
+        unchanged: 1,
+        ..Recorded::default()
+    };
+    assert_eq!(
+        record(&database.table, &one, &meter)
+            .await
+            .expect("recorded"),
+        new
+    );
+    assert_eq!(
+        record(&database.table, &one, &meter)
+            .await
+            .expect("recorded"),
+        unchanged
+    );
+    one.room_title = "Another title".to_owned();
+    one.joined_participants = 99;
+    one.ended = Some(time("2026-11-22T12:00:00Z"));
+    one.webhook_url = String::new();
+    one.analytics_file_id = Some("file".to_owned());
+    assert_eq!(
+        record(&database.table, &one, &meter)
+            .await
+            .expect("recorded"),
+        changed
+    );
+    let answer = ask(&database.app(), r#"{"room_ids":["room01"]}"#).await;
+    assert_eq!(answer.rooms(), [one.to_past_room()]);
+    one.analytics_file_id = None;
+    assert_eq!(
+        record(&database.table, &one, &meter)
+            .await
+            .expect("recorded"),
+        changed
+    );
+    let answer = ask(&database.app(), r#"{"room_ids":["room01"]}"#).await;
+    assert_eq!(answer.rooms(), [one.to_past_room()]);
+    assert_eq!(assert_agreement(&database).await, 1);
+}
+
+#[tokio::test]
+async fn the_rows_are_as_documented() {
+    let database = Database::start().await;
+    database
+        .record(&[session("room01", "2026-11-22T10:30:00.5Z", "SID_x")])
+        .await;
+    let number = |text: &str| AttributeValue::N(text.to_owned());
+    let tally = database.item("room01", "~").await.expect("a room tally");
+    assert_eq!(tally["2026-11"], number("1"));
+    assert_eq!(tally.len(), 3);
+    // The 22nd, 10 h: 21 * 24 + 10.
+    let month = database
+        .item("room01", "#2026-11")
+        .await
+        .expect("a month tally");
+    assert_eq!(
+        (&month["514"], &month["version"]),
+        (&number("1"), &number("1"))
+    );
+    let row = database
+        .item("room01", "2026-11-22T10:30:00.500Z#SID_x")
+        .await
+        .expect("a session");
+    assert_eq!(
+        row["created"],
+        AttributeValue::S("2026-11-22T10:30:00.500Z".to_owned())
+    );
+    assert_eq!(row["joined_participants"], number("3"));
+    assert!(!row.contains_key("analytics_file_id"));
+}
+
+#[tokio::test]
+async fn many_sessions_take_few_transactions() {
+    let database = Database::start().await;
+    let transactions = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&transactions);
+    let proxy = Proxy::start(&database.endpoint, move |_, operation| {
+        if operation == "TransactWriteItems" {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+        Fault::Pass
+    })
+    .await;
+    let table = table_at(&proxy.endpoint).await;
+    let sessions = history("room01", 980, 1);
+    let recorded = record_all(&table, &sessions, &Meter::default())
+        .await
+        .expect("recorded");
+    assert_eq!(recorded.new, 980);
+    assert_eq!(transactions.load(Ordering::SeqCst), 10);
+    let recorded = record_all(&table, &sessions, &Meter::default())
+        .await
+        .expect("recorded");
+    assert_eq!(recorded.unchanged, 980);
+    assert_eq!(
+        transactions.load(Ordering::SeqCst),
+        10,
+        "what is there already is not written again"
+    );
+    assert_eq!(assert_agreement(&database).await, 980);
+}
+
+#[tokio::test]
+async fn nothing_is_written_if_one_session_is_invalid() {
+    let database = Database::start().await;
+    let sessions = [
+        session("room01", "2026-11-22T10:00:00Z", "SID_x"),
+        session("room01", "2026-11-22T10:00:00Z", ""),
+    ];
+    let error = record_all(&database.table, &sessions, &Meter::default())
+        .await
+        .expect_err("invalid");
+    assert!(matches!(error, WriteError::Invalid(_)), "{error}");
+    assert!(database.all_items().await.is_empty());
+}
+
+#[tokio::test]
+async fn late_out_of_order_and_concurrent_writers_come_out_right() {
+    let database = Database::start().await;
+    let sessions = Arc::new(history("room01", 200, 500));
+    let writers = (0..8).map(|writer| {
+        let (table, sessions) = (database.table.clone(), Arc::clone(&sessions));
+        tokio::spawn(async move {
+            // Every session is written by two writers, in different orders.
+            let mut mine: Vec<Session> = (0..200)
+                .filter(|number| number % 4 == writer % 4)
+                .map(|number| sessions[number].clone())
+                .collect();
+            if writer >= 4 {
+                mine.reverse();
+            }
+            let mut recorded = Recorded::default();
+            for session in &mine {
+                recorded += record(&table, session, &Meter::default())
+                    .await
+                    .expect("recorded");
+            }
+            recorded.new
+        })
+    });
+    let mut new = 0;
+    for writer in writers.collect::<Vec<_>>() {
+        new += writer.await.expect("a writer");
+    }
+    assert_eq!(new, 200);
+    assert_eq!(assert_agreement(&database).await, 200);
+}
+
+#[tokio::test]
+async fn conflicts_and_throttles_are_tried_again_and_then_an_error() {
+    let database = Database::start().await;
+    let one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
+    let busy = |number: usize, operation: &str| match operation {
+        "TransactWriteItems" if number < 6 => Fault::Refuse(400, "TransactionConflictException"),
+        _ => Fault::Pass,
+    };
+    let proxy = Proxy::start(&database.endpoint, busy).await;
+    let table = table_at(&proxy.endpoint).await;
+    record(&table, &one, &Meter::default())
+        .await
+        .expect("recorded at last");
+    assert_eq!(assert_agreement(&database).await, 1);
+}
+
+/// Cuts the connection at the `cut`th request, before or after DynamoDB has it, and fails every request after it: the
+/// writer is as good as killed there. Then it is started again.
+async fn assert_survives_kills(
+    prepare: impl AsyncFn(&Database),
+    write: impl AsyncFn(&past_rooms::table::Table) -> bool,
+    left: usize,
+) {
+    for fault in [Fault::CutBefore, Fault::CutAfter, Fault::CutInside] {
+        for cut in 0.. {
+            let database = Database::start().await;
+            prepare(&database).await;
+            let dead = Arc::new(AtomicBool::new(false));
+            let (was_cut, fault) = (Arc::clone(&dead), fault.clone());
+            let proxy = Proxy::start(&database.endpoint, move |number, _| {
+                if number < cut {
+                    Fault::Pass
+                } else if was_cut.swap(true, Ordering::SeqCst) {
+                    // Not retryable, so that the writer gives up at once.
+                    Fault::Refuse(400, "AccessDeniedException")
+                } else {
+                    fault.clone()
+                }
+            })
+            .await;
+            let finished = write(&table_at(&proxy.endpoint).await).await;
+            assert_eq!(finished, !dead.load(Ordering::SeqCst));
+            if finished {
+                break;
+            }
+            assert_consistent(&database).await;
+            assert!(write(&database.table).await, "started again, it ends");
+            assert_eq!(assert_agreement(&database).await, left);
+        }
+    }
+}
+
+/// In the middle of things, too, nothing is counted that is not there, and nothing there is not counted, for rooms
+/// whose tally is trusted.
+async fn assert_consistent(database: &Database) {
+    let tally = database.item("room01", "~").await;
+    if tally.is_some_and(|tally| !tally.contains_key("incomplete")) {
+        assert_agreement(database).await;
+    }
+}
+
+#[tokio::test]
+async fn a_writer_killed_between_any_two_requests_leaves_counts_right() {
+    let sessions = history("room01", 150, 700);
+    assert_survives_kills(
+        async |_| {},
+        async |table| {
+            record_all(table, &sessions, &Meter::default())
+                .await
+                .is_ok()
+        },
+        150,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_deletion_killed_between_any_two_requests_leaves_counts_right() {
+    let sessions = history("room01", 150, 700);
+    let keys: Vec<String> = sessions[20..]
+        .iter()
+        .map(|session| session.sort_key().expect("a key"))
+        .collect();
+    assert_survives_kills(
+        async |database| database.record(&sessions).await,
+        async |table| {
+            delete(table, "room01", &keys, &Meter::default())
+                .await
+                .is_ok()
+        },
+        20,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn tallying_killed_between_any_two_requests_leaves_counts_right() {
+    let sessions = history("room01", 40, 5000);
+    assert_survives_kills(
+        async |database| {
+            database.put_foreign(&sessions[..30]).await;
+            database.record(&sessions[30..]).await;
+        },
+        async |table| {
+            tallies::build(table, "room01", &Meter::default())
+                .await
+                .is_ok()
+        },
+        40,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn deleting_what_is_not_there_changes_nothing() {
+    let database = Database::start().await;
+    let sessions = history("room01", 5, 60);
+    database.record(&sessions).await;
+    let keys = [
+        sessions[0].sort_key().expect("a key"),
+        "2030-01-01T00:00:00.000Z#nobody".to_owned(),
+    ];
+    let meter = Meter::default();
+    assert_eq!(
+        delete(&database.table, "room01", &keys, &meter)
+            .await
+            .expect("deleted"),
+        1
+    );
+    assert_eq!(
+        delete(&database.table, "room01", &keys, &meter)
+            .await
+            .expect("deleted"),
+        0
+    );
+    assert_eq!(assert_agreement(&database).await, 4);
+}
+
+#[tokio::test]
+async fn deleting_in_a_room_without_a_tally_begins_none() {
+    let database = Database::start().await;
+    let sessions = history("room01", 5, 60);
+    database.put_foreign(&sessions).await;
+    let keys = [sessions[0].sort_key().expect("a key")];
+    assert_eq!(
+        delete(&database.table, "room01", &keys, &Meter::default())
+            .await
+            .expect("deleted"),
+        1
+    );
+    assert_eq!(database.all_items().await.len(), 4);
+}
+
+#[tokio::test]
+async fn tallies_are_built_while_others_record() {
+    let database = Database::start().await;
+    let sessions = history("room01", 400, 300);
+    let (foreign, recorded) = sessions.split_at(200);
+    database.put_foreign(foreign).await;
+    let writer = {
+        let (table, recorded) = (database.table.clone(), recorded.to_vec());
+        tokio::spawn(async move {
+            // Back and forth, so that months before and behind the builder change.
+            for number in 0..recorded.len() {
+                let number = if number % 2 == 0 {
+                    number / 2
+                } else {
+                    recorded.len() - 1 - number / 2
+                };
+                record(&table, &recorded[number], &Meter::default())
+                    .await
+                    .expect("recorded");
+            }
+        })
+    };
+    let meter = Meter::default();
+    while !writer.is_finished() {
+        tallies::build(&database.table, "room01", &meter)
+            .await
+            .expect("built");
+    }
+    writer.await.expect("the writer ended");
+    let report = tallies::build(&database.table, "room01", &meter)
+        .await
+        .expect("built");
+    assert!(report.agrees() || report.untallied, "{report:?}");
+    assert!(
+        tallies::check(&database.table, "room01", &meter)
+            .await
+            .expect("checked")
+            .agrees()
+    );
+    assert_eq!(assert_agreement(&database).await, 400);
+}
+
+#[tokio::test]
+async fn a_check_lists_what_differs_and_a_build_mends_it() {
+    let database = Database::start().await;
+    database.record(&history("room01", 50, 1000)).await;
+    let meter = Meter::default();
+    assert!(
+        tallies::check(&database.table, "room01", &meter)
+            .await
+            .expect("checked")
+            .agrees()
+    );
+    // Somebody writes past the tallies, and somebody else breaks one.
+    database
+        .put_foreign(&[session("room01", "2024-01-01T07:00:00Z", "SID_late")])
+        .await;
+    database
+        .put_foreign(&[session("room01", "2031-01-01T07:00:00Z", "SID_future")])
+        .await;
+    let mut tally = database.item("room01", "#2024-01").await.expect("a tally");
+    tally.insert("701".to_owned(), AttributeValue::N("9".to_owned()));
+    database.put_item(tally).await;
+    let report = tallies::check(&database.table, "room01", &meter)
+        .await
+        .expect("checked");
+    assert_eq!(report.sessions, 52);
+    let buckets: Vec<_> = report
+        .differences
+        .iter()
+        .map(|difference| {
+            (
+                difference.bucket.as_str(),
+                difference.tallied,
+                difference.sessions,
+            )
+        })
+        .collect();
+    assert_eq!(
+        buckets,
+        [
+            ("2024-01", Some(45), 46),
+            ("2024-01-01T07", Some(0), 1),
+            ("2024-01-30T05", Some(9), 0),
+            ("2031-01", Some(0), 1),
+            ("2031-01-01T07", Some(0), 1),
+        ]
+    );
+    assert_eq!(
+        tallies::build(&database.table, "room01", &meter)
+            .await
+            .expect("built")
+            .differences,
+        report.differences
+    );
+    assert!(
+        tallies::check(&database.table, "room01", &meter)
+            .await
+            .expect("checked")
+            .agrees()
+    );
+    assert_eq!(assert_agreement(&database).await, 52);
+}
