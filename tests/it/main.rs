@@ -2,6 +2,7 @@
 
 mod auth;
 mod contract;
+mod events;
 mod faults;
 mod pages;
 mod record;

@@ -1,0 +1,62 @@
+//! Every sample invocation of `events/` against the sample history: it gives the answer stored beside it. The stored
+//! answers were made from the sample's rows with a few lines of another language, by sorting and cutting.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{Database, sample, send};
+
+/// The events' files; the answers' are beside them, as `NAME.answer.json`.
+fn events() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
+    let files = fs::read_dir(folder)
+        .expect("events/")
+        .map(|file| file.expect("a file").path());
+    let is_event = |file: &PathBuf| {
+        let name = file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        name.ends_with(".json") && !name.ends_with(".answer.json") && name != "env.json"
+    };
+    files.filter(is_event).collect()
+}
+
+#[tokio::test]
+async fn every_event_gives_the_answer_stored_beside_it() {
+    let database = Database::start().await;
+    database.record(&sample::sessions()).await;
+    let events = events();
+    assert!(events.len() >= 10);
+    for file in events {
+        let event = fs::read_to_string(&file).expect("an event");
+        let stored = fs::read(file.with_extension("answer.json")).expect("an answer beside it");
+        let stored: Value = serde_json::from_slice(&stored).expect("JSON");
+        let request = lambda_http::request::from_str(&event).expect("an event of API Gateway");
+        let answer = send(&database.app(), request).await;
+        assert_eq!(answer.body, stored["body"], "{}", file.display());
+        assert_eq!(
+            Value::from(answer.status),
+            stored["statusCode"],
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn the_sample_has_the_rooms_that_it_says() {
+    let sessions = sample::sessions();
+    for (room, count) in sample::rooms() {
+        assert_eq!(
+            sessions
+                .iter()
+                .filter(|session| session.room_id == room)
+                .count(),
+            count,
+            "{room}"
+        );
+    }
+}
