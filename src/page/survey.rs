@@ -52,7 +52,12 @@ pub(super) async fn survey(
     trust: Trust,
 ) -> Result<Vec<RoomSurvey>, ReadError> {
     let rooms = query.room_ids.len();
-    if query.from > MAX_ROWS_TO_SKIP || rooms > MAX_IN_FLIGHT {
+    // Oldest first, rows and tally are far apart and charged one by one: worth it where there is one room to wait for.
+    let rooms_to_open = match query.order {
+        Order::Desc => MAX_IN_FLIGHT,
+        Order::Asc => 1,
+    };
+    if query.from > MAX_ROWS_TO_SKIP || rooms > rooms_to_open {
         let mut tallies = read_tallies(reader, &query.room_ids, trust).await?;
         return try_join_all(query.room_ids.iter().map(|room_id| {
             let tally = tallies.remove(room_id);

@@ -9,12 +9,12 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem};
 
 use super::transaction::{
     DOES_NOT_EXIST, EXISTS, Transaction, WriteError, on_condition, until_written,
 };
-use crate::table::schema::{KeyRange, primary_key};
+use crate::table::schema::{KeyRange, PARTITION_KEY, primary_key};
 use crate::table::session::SessionRow;
 use crate::table::tally::{self, Counts, INCOMPLETE, MONTH_TALLY_PREFIX, ROOM_TALLY, VERSION};
 use crate::table::{Consistency, Item, Meter, RowQuery, Table, TableFailure};
@@ -103,6 +103,66 @@ pub async fn build(table: &Table, room_id: &str, meter: &Meter) -> Result<Report
     }
     until_written!(tallies.complete())?;
     Ok(report)
+}
+
+/// The rooms of a table, some at a time, each once.
+///
+/// A scan brings the rows of one partition one after the other, so a room is new when it differs from the one before.
+pub struct Rooms<'a> {
+    table: &'a Table,
+    start: Option<Item>,
+    last: Option<String>,
+    at_end: bool,
+}
+
+impl<'a> Rooms<'a> {
+    pub fn of(table: &'a Table) -> Self {
+        Rooms {
+            table,
+            start: None,
+            last: None,
+            at_end: false,
+        }
+    }
+
+    /// The next rooms, which may be none for once. `None`: there are no more.
+    ///
+    /// # Errors
+    /// [`TableFailure`] if the table cannot be scanned.
+    pub async fn next(&mut self, meter: &Meter) -> Result<Option<Vec<String>>, TableFailure> {
+        if self.at_end {
+            return Ok(None);
+        }
+        let scan = self
+            .table
+            .client()
+            .scan()
+            .table_name(self.table.name())
+            .projection_expression("#room")
+            .expression_attribute_names("#room", PARTITION_KEY)
+            .set_exclusive_start_key(self.start.take())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let page = scan
+            .send()
+            .await
+            .map_err(|error| TableFailure::new("Scan", error))?;
+        let units = page
+            .consumed_capacity()
+            .and_then(|consumed| consumed.capacity_units());
+        meter.add(units.unwrap_or_default());
+        let mut rooms = Vec::new();
+        for mut item in page.items.unwrap_or_default() {
+            if let Some(AttributeValue::S(room_id)) = item.remove(PARTITION_KEY)
+                && self.last.as_ref() != Some(&room_id)
+            {
+                self.last = Some(room_id.clone());
+                rooms.push(room_id);
+            }
+        }
+        self.start = page.last_evaluated_key;
+        self.at_end = self.start.is_none();
+        Ok(Some(rooms))
+    }
 }
 
 struct Tallies<'a> {

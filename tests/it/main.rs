@@ -1,5 +1,6 @@
 //! The endpoint, the reader and the writer, against an embedded DynamoDB over HTTP. Every test has its own database.
 
+mod admin;
 mod auth;
 mod contract;
 mod events;

@@ -13,7 +13,7 @@ use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, ask, history, session, table_at, time};
 
 /// Counts the table's sessions and compares them with every tally there is; independent of the code that does so.
-async fn assert_agreement(database: &Database) -> usize {
+pub async fn assert_agreement(database: &Database) -> usize {
     let mut sessions = 0;
     let mut counted: BTreeMap<(String, String, String), i64> = BTreeMap::new();
     let mut tallied: BTreeMap<(String, String, String), i64> = BTreeMap::new();

@@ -1,0 +1,115 @@
+//! The embedded DynamoDB in a process of its own, so that its memory and its work are not the reader's.
+
+#[path = "../../examples/local/embedded.rs"]
+mod embedded;
+#[path = "../../tests/it/support/proxy.rs"]
+#[allow(dead_code)] // The tests use more of it.
+mod proxy;
+
+use std::error::Error;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use past_rooms::dynamodb;
+use past_rooms::record::record_all;
+use past_rooms::table::{Meter, Table};
+use tokio::net::TcpListener;
+
+use crate::scenario::Scenario;
+use proxy::{Fault, Proxy};
+
+/// The argument that makes the benchmark's process a database, with the scenario's number behind it.
+const SERVE: &str = "--serve-scenario";
+
+/// What every DynamoDB request takes, where the round trips of a few requests are measured.
+pub const DELAY: Duration = Duration::from_millis(20);
+
+/// The same for a reader of megabytes: so long that the emulator's own work, seconds of it, does not blur the count.
+pub const LONG_DELAY: Duration = Duration::from_millis(500);
+
+/// A filled database.
+pub struct Database {
+    process: Child,
+    /// As fast as it is.
+    pub table: Table,
+    /// Behind [`DELAY`].
+    pub slow_table: Table,
+    /// Behind [`LONG_DELAY`].
+    pub very_slow_table: Table,
+}
+
+impl Database {
+    /// Starts a process with the database of a scenario.
+    pub async fn start(scenario: usize) -> Result<Self, Box<dyn Error>> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .args([SERVE, &scenario.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = process.stdout.take().ok_or("no output")?;
+        let mut endpoints = BufReader::new(output).lines();
+        let mut next = || {
+            endpoints
+                .next()
+                .ok_or("the database did not start")?
+                .map_err(Box::<dyn Error>::from)
+        };
+        Ok(Database {
+            table: table_at(&next()?).await,
+            slow_table: table_at(&next()?).await,
+            very_slow_table: table_at(&next()?).await,
+            process,
+        })
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // It ends by itself, too, when its input ends.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn table_at(endpoint: &str) -> Table {
+    Table::new(
+        dynamodb::client(embedded::settings(endpoint)).await,
+        embedded::TABLE_NAME,
+    )
+}
+
+/// If this process was started to be a database: is one, until its input ends.
+pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
+    let mut arguments = std::env::args()
+        .skip_while(|argument| argument != SERVE)
+        .skip(1);
+    let Some(number) = arguments.next() else {
+        return Ok(false);
+    };
+    let endpoint = embedded::start(TcpListener::bind("127.0.0.1:0").await?)?;
+    let table = embedded::create_table(&endpoint).await?;
+    fill(&table, Scenario::ALL[number.parse::<usize>()?]).await?;
+    let proxy = Proxy::start(&endpoint, |_, _| Fault::Delay(DELAY)).await;
+    let slower_proxy = Proxy::start(&endpoint, |_, _| Fault::Delay(LONG_DELAY)).await;
+    println!("{endpoint}\n{}\n{}", proxy.endpoint, slower_proxy.endpoint);
+    tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;
+    Ok(true)
+}
+
+async fn fill(table: &Table, scenario: Scenario) -> Result<(), Box<dyn Error>> {
+    let sessions = scenario.sessions();
+    let meter = Meter::default();
+    for (step, part) in sessions.chunks(9800).enumerate() {
+        eprint!(
+            "\r\x1b[K{}: recording {} of {} sessions",
+            scenario.name(),
+            step * 9800,
+            sessions.len()
+        );
+        std::io::stderr().flush()?;
+        record_all(table, part, &meter).await?;
+    }
+    eprint!("\r\x1b[K");
+    Ok(())
+}

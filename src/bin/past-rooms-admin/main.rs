@@ -1,0 +1,78 @@
+//! The operator's tool: bring a history in, keep its tallies right, take sessions out.
+
+mod delete;
+mod import;
+mod rows;
+mod tally;
+mod times;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use aws_config::BehaviorVersion;
+use clap::{Parser, Subcommand};
+use past_rooms::dynamodb;
+use past_rooms::table::Table;
+
+/// Import, tally and delete past sessions in the DynamoDB table of past-rooms.
+///
+/// Region, credentials and endpoint come from the AWS SDK's usual places: AWS_REGION, AWS_PROFILE,
+/// AWS_ENDPOINT_URL_DYNAMODB and so on.
+///
+/// Exit status: 0 if all is well, 1 if rows were rejected or tallies differ, 2 if it could not be done.
+#[derive(Parser)]
+#[command(name = "past-rooms-admin", version)]
+struct Arguments {
+    /// The table of past rooms
+    #[arg(
+        long,
+        env = "TABLE_NAME",
+        value_name = "NAME",
+        global = true,
+        default_value = "past-rooms"
+    )]
+    table: String,
+
+    /// Print results as JSON, one object a line
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Import(import::Arguments),
+    Tally(tally::Arguments),
+    Delete(delete::Arguments),
+}
+
+/// How it went, if it could be done.
+enum Outcome {
+    Well,
+    /// Rows were rejected, or tallies differ.
+    Blemished,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(Outcome::Well) => ExitCode::SUCCESS,
+        Ok(Outcome::Blemished) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
+    let settings = aws_config::defaults(BehaviorVersion::latest());
+    let table = Table::new(dynamodb::client(settings).await, arguments.table);
+    match arguments.command {
+        Command::Import(command) => import::run(&table, &command, arguments.json).await,
+        Command::Tally(command) => tally::run(&table, &command, arguments.json).await,
+        Command::Delete(command) => delete::run(&table, &command, arguments.json).await,
+    }
+}
