@@ -2,9 +2,12 @@
 //! [read](crate::page), [answer](crate::answer), and one line in the log.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt, Response};
+use tracing::Instrument;
 
 use crate::config::ApiCredentials;
 use crate::error::ApiError;
@@ -37,6 +40,16 @@ struct Trail {
 
 /// Answers one request. Whatever goes wrong is an answer, too.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
+    let context = request.lambda_context_ref();
+    // At the highest level, so that the id is on every line, whatever the level of the log is.
+    let span = tracing::error_span!(
+        "invocation",
+        request_id = context.map(|context| &*context.request_id)
+    );
+    answer_and_log(app, request).instrument(span).await
+}
+
+async fn answer_and_log(app: &App, request: Request) -> Response<Body> {
     let start = Instant::now();
     let mut trail = Trail::default();
     let response = match answer_request(app, &request, &mut trail).await {
@@ -48,22 +61,31 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
             answer::error(&error)
         }
     };
-    let query = trail.query.as_ref();
-    tracing::info!(
-        status = response.status().as_u16(),
-        route = trail.route,
-        rooms = query.map(|query| query.room_ids.len()),
-        from = query.map(|query| query.from),
-        limit = query.map(|query| query.limit),
-        order_by = query.map(|query| tracing::field::display(query.order)),
-        total = trail.page.map(|(total, _)| total),
-        rows = trail.page.map(|(_, rows)| rows),
-        dynamodb_requests = trail.meter.requests(),
-        read_units = trail.meter.units(),
-        milliseconds = start.elapsed().as_micros() as f64 / 1000.0,
-        "request"
-    );
+    trail.log(response.status(), start.elapsed());
     response
+}
+
+impl Trail {
+    /// The one line of a request.
+    fn log(&self, status: StatusCode, time: Duration) {
+        static WARM: AtomicBool = AtomicBool::new(false);
+        let query = self.query.as_ref();
+        tracing::info!(
+            status = status.as_u16(),
+            route = self.route,
+            rooms = query.map(|query| query.room_ids.len()),
+            from = query.map(|query| query.from),
+            limit = query.map(|query| query.limit),
+            order_by = query.map(|query| tracing::field::display(query.order)),
+            total = self.page.map(|(total, _)| total),
+            rows = self.page.map(|(_, rows)| rows),
+            dynamodb_requests = self.meter.requests(),
+            read_units = self.meter.units(),
+            milliseconds = time.as_micros() as f64 / 1000.0,
+            cold_start = !WARM.swap(true, Ordering::Relaxed),
+            "request"
+        );
+    }
 }
 
 async fn answer_request(

@@ -15,13 +15,18 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env()
         .inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
     let settings = aws_config::defaults(BehaviorVersion::latest());
+    let table = Table::new(dynamodb::client(settings).await, config.table_name);
+    dynamodb::warm_up(&table).await;
     let app = Arc::new(App {
         credentials: config.credentials,
-        table: Table::new(dynamodb::client(settings).await, config.table_name),
+        table,
     });
-    lambda_http::run_concurrent(service_fn(move |request: Request| {
+    let service = service_fn(move |request: Request| {
         let app = Arc::clone(&app);
         async move { Ok::<_, Error>(handle(&app, request).await) }
-    }))
-    .await
+    });
+    // As many invocations at once as Lambda offers; one after the other where it offers one.
+    lambda_http::runtime_concurrent(service)
+        .run_concurrent()
+        .await
 }

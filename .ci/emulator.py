@@ -1,0 +1,113 @@
+"""Lambda's runtime interface emulator, as the aws-sam-cli wheel carries it: runs a bootstrap as Lambda does."""
+
+import http.client
+import importlib.util
+import os
+import pathlib
+import platform
+import queue
+import re
+import socket
+import subprocess
+import threading
+import time
+
+
+def emulator_binary():
+    """The emulator for this machine, of the aws-sam-cli installed beside this Python."""
+    package = importlib.util.find_spec("samcli")
+    if package is None:
+        raise SystemExit("aws-sam-cli is not installed here; run this with the Python of .ci/tools")
+    arch = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
+    folder = pathlib.Path(package.submodule_search_locations[0]) / "local" / "rapid"
+    return folder / f"aws-lambda-rie-{arch}"
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Function:
+    """A bootstrap under the emulator. Each is one execution environment: its first invocation is its cold start."""
+
+    def __init__(self, bootstrap, environment, timeout_seconds=10):
+        self.port = free_port()
+        self.lines = []
+        self._reports = queue.Queue()
+        self._process = subprocess.Popen(
+            [
+                emulator_binary(),
+                "--runtime-interface-emulator-address", f"127.0.0.1:{self.port}",
+                "--runtime-api-address", f"127.0.0.1:{free_port()}",
+                os.path.abspath(bootstrap),
+            ],
+            env={
+                "PATH": os.environ["PATH"],
+                "AWS_LAMBDA_FUNCTION_NAME": "past-rooms",
+                "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_seconds),
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+                **environment,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        threading.Thread(target=self._collect, daemon=True).start()
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    self.stop()
+                    raise
+                time.sleep(0.01)
+
+    def _collect(self):
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if line.startswith("REPORT"):
+                self._reports.put(line)
+
+    def invoke(self, event):
+        """The bytes of the function's answer to an event's bytes, and the emulator's report as a dictionary of
+        milliseconds."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("POST", "/2015-03-31/functions/function/invocations", event)
+            answer = connection.getresponse().read()
+        finally:
+            connection.close()
+        report = self._reports.get(timeout=10)
+        return answer, {name: float(value) for name, value in re.findall(r"([A-Z][A-Za-z ]*): ([0-9.]+) ms", report)}
+
+    def process_ids(self):
+        """The bootstrap's process, below the emulator's."""
+        children = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        own = children.read_text().split()
+        return [int(child) for child in own] or [
+            int(status.parent.name)
+            for status in pathlib.Path("/proc").glob("[0-9]*/status")
+            if f"\nPPid:\t{self._process.pid}\n" in _read(status)
+        ]
+
+    def stop(self):
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def _read(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
