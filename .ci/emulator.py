@@ -13,6 +13,13 @@ import threading
 import time
 
 
+# The emulator's own words for how long the function's initialisation and invocation took.
+REPORTS = {
+    "init": re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)"),
+    "invoke": re.compile(r"INVOKE RTDONE\(.*duration: ([0-9.]+)ms\)"),
+}
+
+
 def emulator_binary():
     """The emulator for this machine, of the aws-sam-cli installed beside this Python."""
     package = importlib.util.find_spec("samcli")
@@ -70,20 +77,28 @@ class Function:
     def _collect(self):
         for line in self._process.stdout:
             self.lines.append(line.rstrip("\n"))
-            if line.startswith("REPORT"):
-                self._reports.put(line)
+            for name, pattern in REPORTS.items():
+                if found := pattern.search(line):
+                    self._reports.put((name, float(found[1])))
 
     def invoke(self, event):
-        """The bytes of the function's answer to an event's bytes, and the emulator's report as a dictionary of
-        milliseconds."""
+        """The bytes of the function's answer to an event's bytes."""
+        while not self._reports.empty():
+            self._reports.get()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("POST", "/2015-03-31/functions/function/invocations", event)
-            answer = connection.getresponse().read()
+            return connection.getresponse().read()
         finally:
             connection.close()
-        report = self._reports.get(timeout=10)
-        return answer, {name: float(value) for name, value in re.findall(r"([A-Z][A-Za-z ]*): ([0-9.]+) ms", report)}
+
+    def report(self):
+        """What the emulator says of the last invocation, in milliseconds: `init` if it was the first, `invoke`."""
+        report = {}
+        while "invoke" not in report:
+            name, milliseconds = self._reports.get(timeout=10)
+            report[name] = milliseconds
+        return report
 
     def process_ids(self):
         """The bootstrap's process, below the emulator's."""

@@ -13,6 +13,8 @@ use std::fmt;
 pub const TABLE_NAME: &str = "TABLE_NAME";
 pub const API_KEY: &str = "API_KEY";
 pub const API_SECRET: &str = "API_SECRET";
+/// The AWS SDK's variable for the region; Lambda sets it.
+pub const REGION: &str = "AWS_REGION";
 
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +44,24 @@ pub struct MissingVariable(&'static str);
 fn hint(variable: &str) -> &'static str {
     match variable {
         TABLE_NAME => "set it to the name of the DynamoDB table of past rooms",
+        REGION => "set it to the AWS region of the table",
         API_KEY => "set it to the API key that plugNmeet's clients are configured with",
         _ => "set it to the API secret that plugNmeet's clients are configured with",
     }
+}
+
+/// A variable of the process's environment.
+///
+/// # Errors
+/// [`MissingVariable`] if it is missing, empty, or not UTF-8.
+pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
+    required(name, std::env::var(name).ok())
+}
+
+fn required(name: &'static str, value: Option<String>) -> Result<String, MissingVariable> {
+    value
+        .filter(|value| !value.is_empty())
+        .ok_or(MissingVariable(name))
 }
 
 impl Config {
@@ -63,11 +80,7 @@ impl Config {
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, MissingVariable> {
-        let required = |name| {
-            variable(name)
-                .filter(|value| !value.is_empty())
-                .ok_or(MissingVariable(name))
-        };
+        let required = |name| required(name, variable(name));
         Ok(Config {
             table_name: required(TABLE_NAME)?,
             credentials: ApiCredentials {

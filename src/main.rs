@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_config::BehaviorVersion;
 use lambda_http::{Error, Request, service_fn};
 use past_rooms::config::Config;
 use past_rooms::handler::{App, handle};
@@ -12,10 +11,10 @@ use past_rooms::{dynamodb, logging};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logging::start();
-    let config = Config::from_env()
+    let (config, settings) = Config::from_env()
+        .and_then(|config| Ok((config, dynamodb::settings_from_env()?)))
         .inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
-    let settings = aws_config::defaults(BehaviorVersion::latest());
-    let table = Table::new(dynamodb::client(settings).await, config.table_name);
+    let table = Table::new(dynamodb::client(&settings), config.table_name);
     dynamodb::warm_up(&table).await;
     let app = Arc::new(App {
         credentials: config.credentials,

@@ -74,7 +74,7 @@ impl Drop for Database {
 
 async fn table_at(endpoint: &str) -> Table {
     Table::new(
-        dynamodb::client(embedded::settings(endpoint)).await,
+        dynamodb::client(&embedded::settings(endpoint)),
         embedded::TABLE_NAME,
     )
 }

@@ -2,8 +2,8 @@
 //!
 //! It is reached over HTTP with the AWS SDK, as DynamoDB itself is.
 
-use aws_config::{BehaviorVersion, ConfigLoader, Region};
-use aws_sdk_dynamodb::config::Credentials;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use dynoxide::Database;
 use past_rooms::dynamodb;
 use past_rooms::table::{Table, schema};
@@ -21,16 +21,19 @@ pub fn start(listener: TcpListener) -> Result<String, Box<dyn std::error::Error>
 }
 
 /// The SDK's settings for `endpoint`. The emulator looks at the form of the credentials only.
-pub fn settings(endpoint: &str) -> ConfigLoader {
-    aws_config::defaults(BehaviorVersion::latest())
+pub fn settings(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("local", "local", None, None, "local");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(endpoint)
+        .build()
 }
 
 /// Creates the table from the project's one definition of it.
 pub async fn create_table(endpoint: &str) -> Result<Table, Box<dyn std::error::Error>> {
-    let client = dynamodb::client(settings(endpoint)).await;
+    let client = dynamodb::client(&settings(endpoint));
     schema::create_table(&client, TABLE_NAME)?.send().await?;
     Ok(Table::new(client, TABLE_NAME))
 }

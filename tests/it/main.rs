@@ -7,4 +7,6 @@ mod events;
 mod faults;
 mod pages;
 mod record;
+mod routes;
 mod support;
+mod template;

@@ -68,8 +68,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let settings = aws_config::defaults(BehaviorVersion::latest());
-    let table = Table::new(dynamodb::client(settings).await, arguments.table);
+    let settings = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let table = Table::new(dynamodb::client(&settings), arguments.table);
     match arguments.command {
         Command::Import(command) => import::run(&table, &command, arguments.json).await,
         Command::Tally(command) => tally::run(&table, &command, arguments.json).await,

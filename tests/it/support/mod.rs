@@ -119,7 +119,7 @@ pub fn app(table: Table) -> App {
 
 /// The table at another URL, as through a proxy.
 pub async fn table_at(endpoint: &str) -> Table {
-    let client = dynamodb::client(embedded::settings(endpoint)).await;
+    let client = dynamodb::client(&embedded::settings(endpoint));
     Table::new(client, embedded::TABLE_NAME)
 }
 

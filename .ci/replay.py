@@ -1,0 +1,89 @@
+"""Runs a built bootstrap under Lambda's runtime interface emulator against a local DynamoDB with the sample history,
+and compares its answer to every file of events/ with the one stored beside it. Then lets DynamoDB hang, and sees that
+every invocation is answered with 503 before the function's timeout.
+
+usage: replay.py BOOTSTRAP LOCAL_RUN
+"""
+
+import contextlib
+import json
+import re
+import socket
+import sys
+import time
+
+from emulator import Function
+from local import EVENTS, environment, local_dynamodb
+
+@contextlib.contextmanager
+def hanging_dynamodb():
+    """A server that takes connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def events():
+    return sorted(file for file in EVENTS.glob("*.json") if file.name != "env.json" and ".answer." not in file.name)
+
+
+def replay(bootstrap, endpoint):
+    """The files whose answer is not the one stored."""
+    wrong = []
+    with Function(bootstrap, environment(endpoint)) as function:
+        for file in events():
+            answer = json.loads(function.invoke(file.read_bytes()))
+            stored = json.loads(file.with_name(f"{file.stem}.answer.json").read_text())
+            right = answer["statusCode"] == stored["statusCode"] and json.loads(answer["body"]) == stored["body"]
+            print(f"{'ok   ' if right else 'WRONG'} {file.name}: {answer['statusCode']}")
+            if not right:
+                wrong.append(file.name)
+        wrong += check_log(function.lines)
+    return wrong
+
+
+def check_log(lines):
+    """What an operator reads: one JSON line a request, each with the request's id, the first a cold start."""
+    log = [json.loads(line) for line in lines if line.startswith("{")]
+    requests = [line for line in log if line.get("message") == "request"]
+    complaints = []
+    if len(requests) != len(events()):
+        complaints.append(f"{len(requests)} request lines for {len(events())} invocations")
+    if [line["cold_start"] for line in requests] != [True] + [False] * (len(requests) - 1):
+        complaints.append("cold_start is not on the first line only")
+    for line in log:
+        if not re.fullmatch(r"[0-9a-f-]{36}", line.get("span", {}).get("request_id", "")):
+            complaints.append(f"no request id: {line}")
+        if "local-demo-secret" in json.dumps(line):
+            complaints.append("the secret is in the log")
+    return complaints
+
+
+def hang(bootstrap):
+    """Invocations against a hanging DynamoDB that were not answered with 503 in time."""
+    timeout, wrong = 3, []
+    event = (EVENTS / "http-api.json").read_bytes()
+    with hanging_dynamodb() as endpoint, Function(bootstrap, environment(endpoint), timeout) as function:
+        for number in range(3):
+            start = time.monotonic()
+            answer = json.loads(function.invoke(event))
+            seconds = time.monotonic() - start
+            right = answer.get("statusCode") == 503 and seconds < timeout
+            print(f"{'ok   ' if right else 'WRONG'} DynamoDB hangs: {answer.get('statusCode')} after {seconds:.2f} s of {timeout} s")
+            if not right:
+                wrong.append(f"hang {number}: {answer}")
+    return wrong
+
+
+def main():
+    bootstrap, local_run = sys.argv[1:]
+    with local_dynamodb(local_run) as endpoint:
+        wrong = replay(bootstrap, endpoint)
+    wrong += hang(bootstrap)
+    for complaint in wrong:
+        print(complaint)
+    sys.exit(1 if wrong else 0)
+
+
+main()
