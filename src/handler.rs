@@ -117,16 +117,18 @@ async fn read_in_time(
     }
 }
 
-/// The time until an answer must be begun.
+/// The time until an answer must be begun. A deadline in the past is none: `cargo lambda watch` sends ten minutes after
+/// the beginning of 1970.
 fn time_to_read(request: &Request) -> Duration {
-    let Some(context) = request.lambda_context_ref() else {
-        return TIME_WITHOUT_DEADLINE;
-    };
-    SystemTime::UNIX_EPOCH
-        .checked_add(Duration::from_millis(context.deadline))
+    request
+        .lambda_context_ref()
+        .and_then(|context| {
+            SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(context.deadline))
+        })
         .and_then(|deadline| deadline.duration_since(SystemTime::now()).ok())
-        .unwrap_or_default()
-        .saturating_sub(TIME_TO_ANSWER)
+        .map_or(TIME_WITHOUT_DEADLINE, |left| {
+            left.saturating_sub(TIME_TO_ANSWER)
+        })
 }
 
 fn log_cause(error: &ApiError) {

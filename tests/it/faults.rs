@@ -148,10 +148,24 @@ async fn a_stall_is_answered_before_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_is_over_is_answered_at_once() {
+async fn a_deadline_that_leaves_no_time_is_answered_at_once() {
     let database = two_rooms().await;
-    let answer = send(&database.app(), with_deadline(SystemTime::UNIX_EPOCH)).await;
-    assert_unavailable(&answer);
+    let soon = SystemTime::now() + Duration::from_millis(300);
+    assert_unavailable(&send(&database.app(), with_deadline(soon)).await);
+}
+
+#[tokio::test]
+async fn a_deadline_in_the_past_is_none() {
+    let database = two_rooms().await;
+    for deadline in [
+        SystemTime::UNIX_EPOCH,
+        SystemTime::UNIX_EPOCH + Duration::from_secs(600),
+    ] {
+        assert_eq!(
+            send(&database.app(), with_deadline(deadline)).await.status,
+            200
+        );
+    }
 }
 
 fn with_deadline(deadline: SystemTime) -> lambda_http::Request {
