@@ -10,7 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{Builder, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{Builder, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::tls;
 
 use crate::config::{MissingVariable, REGION, variable};
@@ -41,8 +41,7 @@ const WARM_UP_TIMEOUT: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`MissingVariable`] if there is no region.
 pub fn settings_from_env() -> Result<SdkConfig, MissingVariable> {
-    let plain_http = aws_smithy_http_client::Builder::new().build_http();
-    let provider = ProviderConfig::without_region().with_http_client(plain_http);
+    let provider = ProviderConfig::without_region().with_http_client(http_client());
     let credentials = CredentialsProviderChain::first_try(
         "environment",
         EnvironmentVariableCredentialsProvider::new(),
@@ -62,20 +61,26 @@ pub fn settings_from_env() -> Result<SdkConfig, MissingVariable> {
     Ok(settings.build())
 }
 
+/// The HTTP client, with TLS.
+pub fn https_client() -> SharedHttpClient {
+    let crypto = tls::rustls_provider::CryptoMode::Ring;
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(crypto))
+        .build_https()
+}
+
+/// The HTTP client where no TLS is to come, and so no root certificates need to be read.
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_http()
+}
+
 /// A client with these settings.
 pub fn client(settings: &SdkConfig) -> Client {
-    // Without TLS to come, the root certificates need not be read.
-    let is_plain = settings
-        .endpoint_url()
-        .is_some_and(|url| url.starts_with("http://"));
-    let http_client = aws_smithy_http_client::Builder::new();
-    let http_client = if is_plain {
-        http_client.build_http()
+    let endpoint = settings.endpoint_url();
+    let http_client = if endpoint.is_some_and(|url| url.starts_with("http://")) {
+        http_client()
     } else {
-        let crypto = tls::rustls_provider::CryptoMode::Ring;
-        http_client
-            .tls_provider(tls::Provider::Rustls(crypto))
-            .build_https()
+        https_client()
     };
     let config = Builder::from(settings)
         .http_client(http_client)

@@ -1,7 +1,9 @@
 //! A request that DynamoDB did not answer as hoped, boiled down to what the caller has to know.
 
+use std::error::Error;
+
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 
 /// Whether trying again later can help.
@@ -41,7 +43,7 @@ const RETRYABLE_CODES: [&str; 8] = [
 impl TableFailure {
     pub(crate) fn new<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
-        E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + RequestId + Error + Send + Sync + 'static,
     {
         let kind = match &error {
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => FailureKind::Unavailable,
@@ -68,7 +70,11 @@ impl TableFailure {
             kind,
             operation,
             request_id: error.request_id().unwrap_or("-").to_owned(),
-            cause: DisplayErrorContext(&error).to_string(),
+            cause: match (error.code(), error.message()) {
+                (Some(code), Some(message)) => format!("{code}: {message}"),
+                (Some(code), None) => code.to_owned(),
+                _ => with_causes(&error),
+            },
         }
     }
 
@@ -83,14 +89,22 @@ impl TableFailure {
     }
 }
 
+/// An error and what caused it, the outermost first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
 /// Whether an error was caused by a connection that ended before the answer did.
-fn was_cut_off(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<std::io::Error>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+fn was_cut_off(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| cause.is::<std::io::Error>())
 }

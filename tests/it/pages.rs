@@ -28,7 +28,7 @@ fn model(sessions: &[Session], query: &PageQuery) -> Page {
             .into_iter()
             .skip(query.from as usize)
             .take(query.limit)
-            .map(|session| past_room(session))
+            .map(past_room)
             .collect(),
     }
 }

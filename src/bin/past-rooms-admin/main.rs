@@ -68,7 +68,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let settings = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let settings = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(dynamodb::https_client())
+        .load()
+        .await;
     let table = Table::new(dynamodb::client(&settings), arguments.table);
     match arguments.command {
         Command::Import(command) => import::run(&table, &command, arguments.json).await,
