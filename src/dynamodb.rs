@@ -103,7 +103,7 @@ pub fn client(settings: &SdkConfig) -> Client {
 /// Opens the connection and signs once, while Lambda still gives the start its full processor. A DynamoDB that is slow
 /// or away does not keep the function from starting.
 pub async fn warm_up(table: &Table) {
-    // A room of this name cannot be asked for: half a read unit for nothing.
+    // A room that is not there costs half a read unit.
     let no_room = [("\u{0}", ROOM_TALLY)];
     let meter = Meter::default();
     let read = table.get_rows(&no_room, Consistency::Eventual, &meter);

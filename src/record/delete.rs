@@ -1,5 +1,7 @@
 //! Deleting sessions together with their counts.
 
+use std::collections::BTreeSet;
+
 use super::look::Look;
 use super::transaction::{MAX_ACTIONS, Transaction, WriteError, until_written};
 use crate::table::{Meter, Table};
@@ -20,6 +22,9 @@ pub async fn delete(
     sort_keys: &[String],
     meter: &Meter,
 ) -> Result<Deleted, WriteError> {
+    // DynamoDB takes every key once.
+    let sort_keys: BTreeSet<&str> = sort_keys.iter().map(String::as_str).collect();
+    let sort_keys: Vec<&str> = sort_keys.into_iter().collect();
     let mut deleted = 0;
     for keys in sort_keys.chunks(SESSIONS_AT_ONCE) {
         deleted += until_written!(delete_some(table, room_id, keys, meter))?;
@@ -30,13 +35,10 @@ pub async fn delete(
 async fn delete_some(
     table: &Table,
     room_id: &str,
-    sort_keys: &[String],
+    sort_keys: &[&str],
     meter: &Meter,
 ) -> Result<Deleted, WriteError> {
-    let keys: Vec<_> = sort_keys
-        .iter()
-        .map(|key| (room_id, key.as_str()))
-        .collect();
+    let keys: Vec<_> = sort_keys.iter().map(|key| (room_id, *key)).collect();
     let look = Look::at(table, &keys, meter).await?;
     let mut transaction = Transaction::new(table);
     let mut deleted = 0;

@@ -58,10 +58,7 @@ pub async fn check(table: &Table, room_id: &str, meter: &Meter) -> Result<Report
         room_id,
         meter,
     };
-    let mut report = Report {
-        untallied: !tallies.is_complete().await?,
-        ..Report::default()
-    };
+    let mut report = tallies.report().await?;
     for month in tallies.months().await? {
         let found = until_written!(tallies.examine(&month))?;
         report.sessions += found.sessions();
@@ -83,10 +80,7 @@ pub async fn build(table: &Table, room_id: &str, meter: &Meter) -> Result<Report
         room_id,
         meter,
     };
-    let mut report = Report {
-        untallied: !tallies.is_complete().await?,
-        ..Report::default()
-    };
+    let mut report = tallies.report().await?;
     let mut months = tallies.months().await?;
     if months.is_empty() {
         return Ok(report);
@@ -227,9 +221,13 @@ impl Tallies<'_> {
         Ok(rows.into_iter().next())
     }
 
-    async fn is_complete(&self) -> Result<bool, TableFailure> {
+    /// A report that nothing is found for yet.
+    async fn report(&self) -> Result<Report, TableFailure> {
         let row = self.row(ROOM_TALLY).await?;
-        Ok(row.is_some_and(|row| !row.contains_key(INCOMPLETE)))
+        Ok(Report {
+            untallied: row.is_none_or(|row| row.contains_key(INCOMPLETE)),
+            ..Report::default()
+        })
     }
 
     /// Makes sure that the room has a tally, incomplete if it had none.

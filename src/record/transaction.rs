@@ -130,7 +130,7 @@ impl<'a> Transaction<'a> {
         let put = Put::builder()
             .table_name(self.table.name())
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#room)")
+            .condition_expression(DOES_NOT_EXIST)
             .expression_attribute_names("#room", PARTITION_KEY)
             .build()?;
         self.actions
@@ -220,7 +220,8 @@ impl<'a> Transaction<'a> {
             let update = self.update(&room_id, ROOM_TALLY);
             self.push_update(match state {
                 TallyState::Begun => on_condition(adding(update, &sums, ""), EXISTS),
-                TallyState::NoneYet => on_condition(adding(update, &sums, ""), DOES_NOT_EXIST),
+                // Whoever is first begins it, and the next only add.
+                TallyState::NoneYet => adding(update, &sums, ""),
                 TallyState::NeverBegun => {
                     let update = update
                         .expression_attribute_names("#incomplete", INCOMPLETE)

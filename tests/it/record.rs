@@ -9,6 +9,8 @@ use past_rooms::record::{Recorded, WriteError, delete, record, record_all, talli
 use past_rooms::table::Meter;
 use past_rooms::table::session::Session;
 
+use tokio::sync::{Semaphore, mpsc};
+
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, ask, history, session, table_at, time};
 
@@ -333,6 +335,7 @@ async fn deleting_what_is_not_there_changes_nothing() {
     let keys = [
         sessions[0].sort_key().expect("a key"),
         "2030-01-01T00:00:00.000Z#nobody".to_owned(),
+        sessions[0].sort_key().expect("a key"),
     ];
     let meter = Meter::default();
     assert_eq!(
@@ -405,6 +408,74 @@ async fn tallies_are_built_while_others_record() {
             .agrees()
     );
     assert_eq!(assert_agreement(&database).await, 400);
+}
+
+/// Runs `work` on a table while somebody else records a session between any two of its requests, each time another two.
+async fn with_a_session_between_any_two_requests(
+    prepare: impl AsyncFn(&Database),
+    work: impl AsyncFn(&past_rooms::table::Table),
+    done: impl AsyncFn(&Database),
+) {
+    for held in 0.. {
+        let database = Database::start().await;
+        prepare(&database).await;
+        let (until, (reached, mut at_it)) =
+            (Arc::new(Semaphore::new(0)), mpsc::unbounded_channel());
+        let hold = Arc::clone(&until);
+        let proxy = Proxy::start(&database.endpoint, move |number, _| {
+            if number != held {
+                return Fault::Pass;
+            }
+            let _ = reached.send(());
+            Fault::Hold(Arc::clone(&hold))
+        })
+        .await;
+        let recorder = async {
+            if at_it.recv().await.is_some() {
+                let between = session("room01", "2024-01-02T03:04:05Z", "SID_between");
+                database.record(&[between]).await;
+                until.add_permits(1);
+            }
+            std::future::pending::<()>().await;
+        };
+        let table = table_at(&proxy.endpoint).await;
+        tokio::select! {
+            () = work(&table) => {}
+            () = recorder => {}
+        }
+        done(&database).await;
+        if proxy.requests() <= held {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_check_beside_a_recorder_finds_no_difference() {
+    with_a_session_between_any_two_requests(
+        async |database| database.record(&history("room01", 40, 600)).await,
+        async |table| {
+            let report = tallies::check(table, "room01", &Meter::default()).await;
+            assert_eq!(report.expect("checked").differences, []);
+        },
+        async |_| {},
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn tallies_built_beside_a_recorder_agree() {
+    with_a_session_between_any_two_requests(
+        async |database| database.put_foreign(&history("room01", 40, 600)).await,
+        async |table| {
+            let report = tallies::build(table, "room01", &Meter::default()).await;
+            report.expect("built");
+        },
+        async |database| {
+            assert!(assert_agreement(database).await >= 40);
+        },
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// What to do with a request.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub enum Fault {
     Pass,
     /// Passes it on after a while.
     Delay(Duration),
+    /// Passes it on as soon as a permit is there.
+    Hold(Arc<Semaphore>),
     /// Never answers.
     Stall,
     /// Answers with a DynamoDB error, without passing it on.
@@ -124,15 +127,22 @@ async fn answer(
     client: &Upstream,
 ) -> Result<Response<Body>, std::io::Error> {
     let cut = || std::io::Error::other("cut off");
-    match fault {
+    match &fault {
         Fault::Pass => {}
-        Fault::Delay(time) => tokio::time::sleep(time).await,
+        Fault::Delay(time) => tokio::time::sleep(*time).await,
+        Fault::Hold(until) => {
+            until
+                .acquire()
+                .await
+                .map_err(std::io::Error::other)?
+                .forget();
+        }
         Fault::Stall => std::future::pending().await,
         Fault::Refuse(status, code) => {
             let body = format!(
                 r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"refused"}}"#
             );
-            return Ok(response(status, "application/x-amz-json-1.0", body.into()));
+            return Ok(response(*status, "application/x-amz-json-1.0", body.into()));
         }
         Fault::Garbage => return Ok(response(200, "text/html", "<html>it works!</html>".into())),
         Fault::CutBefore => return Err(cut()),
