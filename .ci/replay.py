@@ -28,7 +28,7 @@ def events():
     return sorted(file for file in EVENTS.glob("*.json") if file.name != "env.json" and ".answer." not in file.name)
 
 
-def replay(bootstrap, endpoint):
+def replay(bootstrap, endpoint, log):
     """The files whose answer is not the one stored."""
     wrong = []
     with Function(bootstrap, environment(endpoint)) as function:
@@ -40,6 +40,7 @@ def replay(bootstrap, endpoint):
             if not right:
                 wrong.append(file.name)
         wrong += check_log(function.lines)
+        log += function.lines
     return wrong
 
 
@@ -60,7 +61,25 @@ def check_log(lines):
     return complaints
 
 
-def hang(bootstrap):
+# The words of CloudWatch Logs Insights in the README's queries, and what they compare with; all others are fields.
+QUERY_WORDS = set("filter stats fields sort limit by desc count pct sum avg max bin h request ERROR @timestamp".split())
+
+
+def check_queries(lines):
+    """Fields of the README's queries that no line of the log has."""
+    readme = (EVENTS.parent / "README.md").read_text()
+    queries = re.search(r"```text\n(# Latency.*?)```", readme, re.DOTALL)[1]
+    queries = re.sub(r"^#.*$", "", queries, flags=re.MULTILINE)
+    used = set(re.findall(r"[@a-zA-Z_][a-zA-Z_.]*", queries)) - QUERY_WORDS
+    logged = set()
+    for line in lines:
+        if line.startswith("{"):
+            line = json.loads(line)
+            logged |= set(line) | {f"span.{field}" for field in line.get("span", {})}
+    return [f"the README asks for {field}, which is on no line of the log" for field in sorted(used - logged)]
+
+
+def hang(bootstrap, log):
     """Invocations against a hanging DynamoDB that were not answered with 503 in time."""
     timeout, wrong = 3, []
     event = (EVENTS / "http-api.json").read_bytes()
@@ -73,14 +92,17 @@ def hang(bootstrap):
             print(f"{'ok   ' if right else 'WRONG'} DynamoDB hangs: {answer.get('statusCode')} after {seconds:.2f} s of {timeout} s")
             if not right:
                 wrong.append(f"hang {number}: {answer}")
+        log += function.lines
     return wrong
 
 
 def main():
     bootstrap, local_run = sys.argv[1:]
+    log = []
     with local_dynamodb(local_run) as endpoint:
-        wrong = replay(bootstrap, endpoint)
-    wrong += hang(bootstrap)
+        wrong = replay(bootstrap, endpoint, log)
+    wrong += hang(bootstrap, log)
+    wrong += check_queries(log)
     for complaint in wrong:
         print(complaint)
     sys.exit(1 if wrong else 0)
