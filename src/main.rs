@@ -1,5 +1,6 @@
 //! The Lambda function: read the configuration, make the client, serve.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use lambda_http::{Error, Request, service_fn};
@@ -9,11 +10,20 @@ use past_rooms::table::Table;
 use past_rooms::{dynamodb, logging};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     logging::start();
-    let (config, settings) = Config::from_env()
-        .and_then(|config| Ok((config, dynamodb::settings_from_env()?)))
-        .inspect_err(|error| tracing::error!(%error, "the function cannot start"))?;
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Error> {
+    let config = Config::from_env()?;
+    let settings = dynamodb::settings_from_env()?;
     let table = Table::new(dynamodb::client(&settings), config.table_name);
     dynamodb::warm_up(&table).await;
     let app = Arc::new(App {
@@ -25,7 +35,6 @@ async fn main() -> Result<(), Error> {
         async move { Ok::<_, Error>(handle(&app, request).await) }
     });
     // As many invocations at once as Lambda offers; one after the other where it offers one.
-    lambda_http::runtime_concurrent(service)
-        .run_concurrent()
-        .await
+    let runtime = lambda_http::runtime_concurrent(service);
+    runtime.run_concurrent().await
 }

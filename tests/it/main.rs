@@ -8,5 +8,6 @@ mod faults;
 mod pages;
 mod record;
 mod routes;
+mod start;
 mod support;
 mod template;
