@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lambda_http::{Error, Request, service_fn};
+use lambda_http::{Request, service_fn};
+use lambda_runtime::Error;
 use past_rooms::config::Config;
 use past_rooms::handler::{App, handle};
 use past_rooms::table::Table;

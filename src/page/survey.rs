@@ -51,62 +51,67 @@ pub(super) async fn survey(
     query: &PageQuery,
     trust: Trust,
 ) -> Result<Vec<RoomSurvey>, ReadError> {
-    let rooms = query.room_ids.len();
-    // Oldest first, rows and tally are far apart and charged one by one: worth it where there is one room to wait for.
-    let rooms_to_open = match query.order {
-        Order::Desc => MAX_IN_FLIGHT,
-        Order::Asc => 1,
-    };
-    if query.from > MAX_ROWS_TO_SKIP || rooms > rooms_to_open {
-        let mut tallies = read_tallies(reader, &query.room_ids, trust).await?;
-        return try_join_all(query.room_ids.iter().map(|room_id| {
-            let tally = tallies.remove(room_id);
-            async move { RoomSurvey::new(reader, room_id, tally, None).await }
-        }))
-        .await;
-    }
-    let window = query.from as usize + query.limit;
-    let first_rows = if rooms == 1 {
-        window
-    } else {
-        (2 * window / rooms).clamp(ROWS_WITH_TALLY.min(window), window)
-    };
-    let direction = Direction::of(query.order, false);
-    if query.order == Order::Desc {
-        try_join_all(query.room_ids.iter().map(|room_id| async move {
-            let (opened, tally) = Stream::open(reader, room_id, direction, first_rows).await?;
-            let tally = tally.filter(|_| trust == Trust::Tallies);
-            RoomSurvey::new(
-                reader,
-                room_id,
-                tally.as_ref().and_then(trusted),
-                Some(opened),
-            )
-            .await
-        }))
-        .await
-    } else {
-        let (opened, mut tallies) = futures_util::try_join!(
-            try_join_all(
-                query
-                    .room_ids
-                    .iter()
-                    .map(|room_id| Stream::open(reader, room_id, direction, first_rows))
-            ),
-            read_tallies(reader, &query.room_ids, trust)
-        )?;
-        try_join_all(
-            query
-                .room_ids
+    let room_ids = &query.room_ids;
+    let near_the_front = query.from <= MAX_ROWS_TO_SKIP;
+    let rows = rows_to_open(query);
+    match query.order {
+        Order::Desc if near_the_front && room_ids.len() <= MAX_IN_FLIGHT => {
+            let rooms = room_ids
                 .iter()
-                .zip(opened)
-                .map(|(room_id, (opened, _))| {
-                    let tally = tallies.remove(room_id);
-                    async move { RoomSurvey::new(reader, room_id, tally, Some(opened)).await }
-                }),
-        )
-        .await
+                .map(|room_id| open_newest(reader, room_id, rows, trust));
+            try_join_all(rooms).await
+        }
+        // Oldest first, rows and tally are far apart and charged one by one: worth it for one room.
+        Order::Asc if near_the_front && room_ids.len() == 1 => {
+            let open = |room_id| Stream::open(reader, room_id, Direction::Ascending, rows);
+            let (opened, tallies) = futures_util::try_join!(
+                try_join_all(room_ids.iter().map(String::as_str).map(open)),
+                read_tallies(reader, room_ids, trust)
+            )?;
+            let opened = opened.into_iter().map(|(stream, _)| Some(stream));
+            survey_with(reader, room_ids, tallies, opened).await
+        }
+        _ => {
+            let tallies = read_tallies(reader, room_ids, trust).await?;
+            survey_with(reader, room_ids, tallies, std::iter::repeat_with(|| None)).await
+        }
     }
+}
+
+/// How many of each room's first rows to read along: all that one room needs, of several rooms twice their share.
+fn rows_to_open(query: &PageQuery) -> usize {
+    let window = query.limit.saturating_add(query.from as usize);
+    match query.room_ids.len() {
+        1 => window,
+        rooms => (2 * window / rooms.max(1)).clamp(ROWS_WITH_TALLY.min(window), window),
+    }
+}
+
+/// A room with its newest rows, and its tally from the same request.
+async fn open_newest(
+    reader: &Reader<'_>,
+    room_id: &str,
+    rows: usize,
+    trust: Trust,
+) -> Result<RoomSurvey, ReadError> {
+    let (opened, tally) = Stream::open(reader, room_id, Direction::Descending, rows).await?;
+    let tally = tally.filter(|_| trust == Trust::Tallies);
+    let tally = tally.as_ref().and_then(trusted);
+    RoomSurvey::new(reader, room_id, tally, Some(opened)).await
+}
+
+/// Rooms with what is read of them, counted where there is no tally.
+async fn survey_with(
+    reader: &Reader<'_>,
+    room_ids: &[String],
+    mut tallies: HashMap<String, RoomTally>,
+    opened: impl Iterator<Item = Option<Stream>>,
+) -> Result<Vec<RoomSurvey>, ReadError> {
+    let rooms = room_ids
+        .iter()
+        .zip(opened)
+        .map(|(room_id, opened)| RoomSurvey::new(reader, room_id, tallies.remove(room_id), opened));
+    try_join_all(rooms).await
 }
 
 /// The room tallies of those rooms that have one to be trusted.
