@@ -22,6 +22,9 @@
 //!    one [`stream`] of just as many rows as the tallies promise, and merged into one order. The remainder is
 //!    skipped, `limit` rows are kept.
 //!
+//! A reader that has seen the rooms before [guesses](crate::table::Hints) which months step 2 will want, and asks for them
+//! in step 1: then a deep page takes two round trips.
+//!
 //! A room without a tally (filled by somebody else's writer) is surveyed by walking its keys. That costs what it
 //! costs, but it yields the same counts, so all that follows is the same.
 //!

@@ -10,6 +10,7 @@ use futures_util::future::try_join_all;
 
 use super::reader::{Direction, Mismatch, Reader};
 use super::stream::Stream;
+use super::window::Plan;
 use super::{Attempt, Order, PageQuery, ReadError, Trust};
 use crate::table::schema::{KeyRange, PARTITION_KEY};
 use crate::table::tally::{self, Counts, ROOM_TALLY, RoomTally};
@@ -30,6 +31,8 @@ pub(super) struct RoomSurvey {
     tallied: bool,
     /// Its first sessions, where they were read along.
     pub opened: Option<Stream>,
+    /// Tallies of its months that were read along, because the page was guessed to want them.
+    month_tallies: Vec<Item>,
 }
 
 impl RoomSurvey {
@@ -37,6 +40,20 @@ impl RoomSurvey {
     fn months(&self, first: &str, last: &str) -> impl Iterator<Item = (&String, &u64)> {
         self.counts
             .range::<str, _>((Bound::Included(first), Bound::Included(last)))
+    }
+
+    /// The keys (room id, sort key) of its month tallies from `first` to `last`.
+    fn month_tally_keys(&self, first: &str, last: &str) -> impl Iterator<Item = (String, String)> {
+        self.months(first, last)
+            .map(|(month, _)| (self.room_id.clone(), tally::month_tally_key(month)))
+    }
+
+    /// Whether the tallies of all its months from `first` to `last` were read along.
+    fn has_month_tallies(&self, first: &str, last: &str) -> bool {
+        self.months(first, last).all(|(month, _)| {
+            let mut read_along = self.month_tallies.iter().filter_map(tally::month_of_tally);
+            read_along.any(|read| read == month)
+        })
     }
 
     /// All its past sessions.
@@ -66,13 +83,14 @@ pub(super) async fn survey(
             let open = |room_id| Stream::open(reader, room_id, Direction::Ascending, rows);
             let (opened, tallies) = futures_util::try_join!(
                 try_join_all(room_ids.iter().map(String::as_str).map(open)),
-                read_tallies(reader, room_ids, trust)
+                read_tallies(reader, room_ids, trust, &[])
             )?;
             let opened = opened.into_iter().map(|(stream, _)| Some(stream));
             survey_with(reader, room_ids, tallies, opened).await
         }
         _ => {
-            let tallies = read_tallies(reader, room_ids, trust).await?;
+            let guessed = guess(reader, query, trust).unwrap_or_default();
+            let tallies = read_tallies(reader, room_ids, trust, &guessed).await?;
             survey_with(reader, room_ids, tallies, std::iter::repeat_with(|| None)).await
         }
     }
@@ -96,15 +114,18 @@ async fn open_newest(
 ) -> Result<RoomSurvey, ReadError> {
     let (opened, tally) = Stream::open(reader, room_id, Direction::Descending, rows).await?;
     let tally = tally.filter(|_| trust == Trust::Tallies);
-    let tally = tally.as_ref().and_then(trusted);
-    RoomSurvey::new(reader, room_id, tally, Some(opened)).await
+    let tallies = tally.as_ref().and_then(trusted).map(|room| Tallies {
+        room,
+        months: vec![],
+    });
+    RoomSurvey::new(reader, room_id, tallies, Some(opened)).await
 }
 
 /// Rooms with what is read of them, counted where there is no tally.
 async fn survey_with(
     reader: &Reader<'_>,
     room_ids: &[String],
-    mut tallies: HashMap<String, RoomTally>,
+    mut tallies: HashMap<String, Tallies>,
     opened: impl Iterator<Item = Option<Stream>>,
 ) -> Result<Vec<RoomSurvey>, ReadError> {
     let rooms = room_ids
@@ -114,27 +135,86 @@ async fn survey_with(
     try_join_all(rooms).await
 }
 
-/// The room tallies of those rooms that have one to be trusted.
+/// The tallies of one room that were read at once.
+struct Tallies {
+    room: RoomTally,
+    months: Vec<Item>,
+}
+
+/// The keys (room id, sort key) of the month tallies that the page will want, by what is remembered of all its rooms.
+fn guess(reader: &Reader<'_>, query: &PageQuery, trust: Trust) -> Option<Vec<(String, String)>> {
+    if trust == Trust::Nothing {
+        return None;
+    }
+    let months = reader.table.hints.recall(&query.room_ids)?;
+    let rooms = query.room_ids.iter().zip(months);
+    let surveys: Vec<RoomSurvey> = rooms
+        .map(|(room_id, counts)| RoomSurvey {
+            room_id: room_id.clone(),
+            counts,
+            tallied: true,
+            opened: None,
+            month_tallies: vec![],
+        })
+        .collect();
+    let total: u64 = surveys.iter().map(RoomSurvey::sessions).sum();
+    let end = total.min(query.from.saturating_add(query.limit as u64));
+    if query.from >= end {
+        return None;
+    }
+    let plan = Plan::new(reader, &surveys, &(query.from..end));
+    let (first, last) = plan.months_to_refine(reader, &surveys, query.limit)?;
+    Some(
+        surveys
+            .iter()
+            .flat_map(|room| room.month_tally_keys(first, last))
+            .collect(),
+    )
+}
+
+/// The tallies of those rooms that have one to be trusted, and of `months` (room id, sort key).
 async fn read_tallies(
     reader: &Reader<'_>,
     room_ids: &[String],
     trust: Trust,
-) -> Result<HashMap<String, RoomTally>, ReadError> {
+    months: &[(String, String)],
+) -> Result<HashMap<String, Tallies>, ReadError> {
     if trust == Trust::Nothing {
         return Ok(HashMap::new());
     }
-    let keys: Vec<_> = room_ids
+    let rooms = room_ids
         .iter()
-        .map(|room_id| (room_id.as_str(), ROOM_TALLY))
-        .collect();
+        .map(|room_id| (room_id.as_str(), ROOM_TALLY));
+    let months = months
+        .iter()
+        .map(|(room_id, key)| (room_id.as_str(), key.as_str()));
+    let keys: Vec<_> = rooms.chain(months).collect();
     let rows = reader
         .table
         .get_rows(&keys, reader.consistency, reader.meter)
         .await?;
-    Ok(rows
+    let (months, rooms): (Vec<Item>, Vec<Item>) = rows
+        .into_iter()
+        .partition(|item| tally::month_of_tally(item).is_some());
+    let mut tallies: HashMap<String, Tallies> = rooms
         .iter()
-        .filter_map(|item| Some((room_of(item)?.to_owned(), trusted(item)?)))
-        .collect())
+        .filter_map(|item| {
+            let room = trusted(item)?;
+            Some((
+                room_of(item)?.to_owned(),
+                Tallies {
+                    room,
+                    months: vec![],
+                },
+            ))
+        })
+        .collect();
+    for item in months {
+        if let Some(tallies) = room_of(&item).and_then(|room_id| tallies.get_mut(room_id)) {
+            tallies.months.push(item);
+        }
+    }
+    Ok(tallies)
 }
 
 fn room_of(item: &Item) -> Option<&str> {
@@ -160,12 +240,17 @@ impl RoomSurvey {
     async fn new(
         reader: &Reader<'_>,
         room_id: &str,
-        tally: Option<RoomTally>,
+        tallies: Option<Tallies>,
         opened: Option<Stream>,
     ) -> Result<Self, ReadError> {
-        let tallied = tally.is_some();
-        let counts = match (tally, &opened) {
-            (Some(tally), _) => tally.months,
+        let tallied = tallies.is_some();
+        let mut month_tallies = vec![];
+        let counts = match (tallies, &opened) {
+            (Some(tallies), _) => {
+                reader.table.hints.remember(room_id, &tallies.room.months);
+                month_tallies = tallies.months;
+                tallies.room.months
+            }
             // A room this small is counted already.
             (None, Some(opened)) if opened.is_at_end() => {
                 let mut counts = Counts::new();
@@ -183,6 +268,7 @@ impl RoomSurvey {
             counts,
             tallied,
             opened,
+            month_tallies,
         })
     }
 }
@@ -199,6 +285,10 @@ pub(super) async fn refine(
         .iter()
         .filter(|room| room.months(first, last).next().is_some())
         .partition(|room| room.tallied);
+    let tallied: Vec<_> = tallied
+        .into_iter()
+        .filter(|room| !room.has_month_tallies(first, last))
+        .collect();
     let counted = counted.iter().map(|room| async {
         let range = KeyRange {
             low: first.to_owned(),
@@ -212,7 +302,8 @@ pub(super) async fn refine(
         try_join_all(counted)
     )?;
     let mut hours_of: HashMap<String, Counts> = counted.into_iter().collect();
-    for item in &tallies {
+    let read_along = surveys.iter().flat_map(|room| &room.month_tallies);
+    for item in tallies.iter().chain(read_along) {
         let (Some(room_id), Some(month)) = (room_of(item), tally::month_of_tally(item)) else {
             continue;
         };
@@ -234,11 +325,10 @@ pub(super) async fn refine(
         let hours = hours_of.remove(&room.room_id).unwrap_or_default();
         for month in months {
             let in_month = room.counts.remove(&month).unwrap_or_default();
-            let in_hours: u64 = hours
+            let of_month = hours
                 .iter()
-                .filter(|(hour, _)| tally::month_of(hour) == month)
-                .map(|(_, count)| count)
-                .sum();
+                .filter(|(hour, _)| tally::month_of(hour) == month);
+            let in_hours: u64 = of_month.clone().map(|(_, count)| count).sum();
             if in_hours != in_month {
                 return Err(Mismatch::new(format!(
                     "room {:?} has {in_month} sessions in {month} by its own count, {in_hours} by that of the month",
@@ -246,8 +336,9 @@ pub(super) async fn refine(
                 ))
                 .into());
             }
+            room.counts
+                .extend(of_month.map(|(hour, count)| (hour.clone(), *count)));
         }
-        room.counts.extend(hours);
     }
     Ok(())
 }
@@ -262,16 +353,11 @@ async fn read_month_tallies(
     if first == last || rooms.len() > MAX_IN_FLIGHT {
         let keys: Vec<_> = rooms
             .iter()
-            .flat_map(|room| {
-                let tally_key = |(month, _): (&String, _)| {
-                    (room.room_id.as_str(), tally::month_tally_key(month))
-                };
-                room.months(first, last).map(tally_key)
-            })
+            .flat_map(|room| room.month_tally_keys(first, last))
             .collect();
         let keys: Vec<_> = keys
             .iter()
-            .map(|(room_id, key)| (*room_id, key.as_str()))
+            .map(|(room_id, key)| (room_id.as_str(), key.as_str()))
             .collect();
         return Ok(reader
             .table

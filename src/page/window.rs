@@ -78,18 +78,13 @@ pub(super) async fn locate(
     limit: usize,
 ) -> Result<Plan, Attempt> {
     let plan = Plan::new(reader, surveys, &page);
-    let rooms = surveys
-        .iter()
-        .filter(|room| plan.rows_of(reader, room) > 0)
-        .count();
-    let skippable = ROWS_TO_SKIP.max(ROWS_TO_SKIP_A_ROOM * rooms.min(limit) as u64);
-    if rooms <= MAX_IN_FLIGHT && plan.skip <= skippable {
-        return Ok(plan);
+    match plan.months_to_refine(reader, surveys, limit) {
+        Some((first, last)) => {
+            survey::refine(reader, surveys, first, last).await?;
+            Ok(Plan::new(reader, surveys, &page))
+        }
+        None => Ok(plan),
     }
-    if let (Some(one), Some(other)) = (&plan.first, &plan.last) {
-        survey::refine(reader, surveys, one.min(other), one.max(other)).await?;
-    }
-    Ok(Plan::new(reader, surveys, &page))
 }
 
 impl Plan {
@@ -104,7 +99,27 @@ impl Plan {
         }
     }
 
-    fn new(reader: &Reader<'_>, surveys: &[RoomSurvey], page: &Range<u64>) -> Self {
+    /// The months, first and last, whose hours are worth asking for, because they leave too much to skip or too many
+    /// rooms to read.
+    pub fn months_to_refine(
+        &self,
+        reader: &Reader<'_>,
+        surveys: &[RoomSurvey],
+        limit: usize,
+    ) -> Option<(&str, &str)> {
+        let rooms = surveys
+            .iter()
+            .filter(|room| self.rows_of(reader, room) > 0)
+            .count();
+        let skippable = ROWS_TO_SKIP.max(ROWS_TO_SKIP_A_ROOM * rooms.min(limit) as u64);
+        if rooms <= MAX_IN_FLIGHT && self.skip <= skippable {
+            return None;
+        }
+        let (one, other) = (self.first.as_deref()?, self.last.as_deref()?);
+        Some((one.min(other), one.max(other)))
+    }
+
+    pub fn new(reader: &Reader<'_>, surveys: &[RoomSurvey], page: &Range<u64>) -> Self {
         let mut totals: BTreeMap<&str, u64> = BTreeMap::new();
         for (bucket, count) in surveys.iter().flat_map(|room| &room.counts) {
             *totals.entry(bucket).or_default() += count;

@@ -13,7 +13,7 @@ use futures_util::future::try_join_all;
 use tokio::sync::Semaphore;
 
 use super::schema::{KeyRange, PARTITION_KEY, SORT_KEY, primary_key};
-use super::{Item, Meter, TableFailure};
+use super::{Hints, Item, Meter, TableFailure};
 
 /// Requests that one [`Table`] has under way at once: enough to ask a hundred rooms in one round trip.
 pub const MAX_IN_FLIGHT: usize = 100;
@@ -43,6 +43,7 @@ pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: std::sync::Arc<str>,
     in_flight: std::sync::Arc<Semaphore>,
+    pub(crate) hints: std::sync::Arc<Hints>,
 }
 
 /// What of a room's rows to read.
@@ -90,6 +91,7 @@ impl Table {
             client,
             name: name.into(),
             in_flight: std::sync::Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            hints: std::sync::Arc::default(),
         }
     }
 

@@ -11,6 +11,7 @@
 
 mod access;
 mod failure;
+mod hints;
 pub mod meter;
 pub mod schema;
 pub mod session;
@@ -18,6 +19,7 @@ pub mod tally;
 
 pub use access::{Consistency, MAX_IN_FLIGHT, QueryPage, RowQuery, Table};
 pub use failure::{FailureKind, TableFailure};
+pub use hints::Hints;
 pub use meter::Meter;
 
 /// One row as the SDK gives it.

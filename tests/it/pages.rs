@@ -279,6 +279,34 @@ async fn a_deep_page_costs_what_a_shallow_one_costs() {
 }
 
 #[tokio::test]
+async fn a_deep_page_after_another_takes_a_round_trip_less_and_is_still_right() {
+    let database = Database::start().await;
+    let mut sessions = history("room01", 4000, 90);
+    database.record(&sessions).await;
+    let costs = async |sessions: &[Session], from| {
+        let query = query(&["room01"], from, 20, Order::Desc);
+        let meter = Meter::default();
+        let page = read_page(&database.table, &query, &meter)
+            .await
+            .expect("a page");
+        assert_eq!(page, model(sessions, &query));
+        (meter.requests(), meter.units())
+    };
+    assert_eq!(costs(&sessions, 2000).await.0, 3);
+    assert_eq!(costs(&sessions, 2000).await.0, 2);
+    assert_eq!(costs(&sessions, 1300).await.0, 2);
+    // So many new sessions that the page is in another month now: the guess was wrong, the page is not.
+    let more: Vec<Session> = (0..700)
+        .map(|number| session("room01", "2026-11-22T10:00:00Z", &format!("new{number:03}")))
+        .collect();
+    database.record(&more).await;
+    sessions.extend(more);
+    let (requests, units) = costs(&sessions, 2000).await;
+    assert_eq!(requests, 3);
+    assert!(units <= 3.0, "{units} units");
+}
+
+#[tokio::test]
 async fn only_rooms_with_something_in_the_window_are_asked() {
     let database = Database::start().await;
     // Ninety rooms of last century, and one of today.
