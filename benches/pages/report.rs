@@ -18,17 +18,18 @@ struct Goal {
 
 pub fn print_table(costs: &[Cost]) {
     println!(
-        "\n| history | order | from | requests | in sequence | read units | KB | usual: in sequence | usual: read units | usual: KB | floor: read units |"
+        "\n| history | order | from | requests | in sequence | and again | read units | KB | usual: in sequence | usual: read units | usual: KB | floor: read units |"
     );
-    println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for [ours, usual, floor] in costs.as_chunks().0 {
         println!(
-            "| {} | {} | {} | {} | {:.1} | {:.1} | {:.0} | {:.1} | {:.1} | {:.0} | {:.1} |",
+            "| {} | {} | {} | {} | {:.1} | {:.1} | {:.1} | {:.0} | {:.1} | {:.1} | {:.0} | {:.1} |",
             ours.scenario,
             ours.order,
             ours.from,
             ours.requests,
             ours.sequential,
+            ours.sequential_again,
             ours.read_units,
             ours.peak_kilobytes,
             usual.sequential,
@@ -60,7 +61,7 @@ pub fn print_goals(costs: &[Cost]) -> bool {
     };
     let sequential = |cost: &Cost| cost.sequential.round();
     let units = |cost: &Cost| cost.read_units;
-    let milliseconds = |cost: &Cost| cost.milliseconds;
+    let milliseconds = |cost: &Cost| cost.milliseconds_again;
     let at_most = |what, bound, measured| Goal {
         what,
         bound,
@@ -97,7 +98,7 @@ pub fn print_goals(costs: &[Cost]) -> bool {
         ),
         at_most("100 rooms, any page: read units", 150.0, worst(100, units)),
         at_most(
-            "one room, from=99000 / from=20: milliseconds at 20 ms a request",
+            "one room read before, from=99000 / from=20: milliseconds at 20 ms a request",
             3.0,
             one(Reader::Tallies, 99_000, milliseconds) / one(Reader::Tallies, 20, milliseconds),
         ),

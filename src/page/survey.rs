@@ -98,7 +98,7 @@ pub(super) async fn survey(
 
 /// How many of each room's first rows to read along: all that one room needs, of several rooms twice their share.
 fn rows_to_open(query: &PageQuery) -> usize {
-    let window = query.limit.saturating_add(query.from as usize);
+    let window = query.limit.saturating_add(query.from as usize).max(1);
     match query.room_ids.len() {
         1 => window,
         rooms => (2 * window / rooms.max(1)).clamp(ROWS_WITH_TALLY.min(window), window),
