@@ -8,6 +8,7 @@ mod faults;
 mod pages;
 mod record;
 mod routes;
+mod runtime;
 mod start;
 mod support;
 mod template;
