@@ -1,7 +1,6 @@
 //! The log: one line an event, to standard output, where Lambda takes it up.
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 /// Lambda's own variables: `JSON` or `Text`, and the least level that is logged.
 ///
@@ -14,7 +13,6 @@ pub fn start() {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level(&variable(LEVEL)))
-        .with_span_events(FmtSpan::NONE)
         .with_ansi(false)
         .with_target(false);
     if variable(FORMAT).eq_ignore_ascii_case("json") {
