@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::ReadError;
 use super::reader::{Direction, ROWS_PER_UNIT, Reader};
 use crate::table::Item;
-use crate::table::schema::KeyRange;
+use crate::table::schema::{KeyRange, SORT_KEY, text};
 use crate::table::session::SessionRow;
 use crate::table::tally::{ROOM_TALLY, bucket_end};
 
@@ -185,7 +185,5 @@ impl Stream {
 }
 
 fn is_room_tally(item: &Item) -> bool {
-    let key = item.get(crate::table::schema::SORT_KEY);
-    key.and_then(|key| key.as_s().ok())
-        .is_some_and(|key| key == ROOM_TALLY)
+    text(item, SORT_KEY) == Some(ROOM_TALLY)
 }

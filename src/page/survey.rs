@@ -12,7 +12,7 @@ use super::reader::{Direction, Mismatch, Reader};
 use super::stream::Stream;
 use super::window::Plan;
 use super::{Attempt, Order, PageQuery, ReadError, Trust};
-use crate::table::schema::{KeyRange, PARTITION_KEY};
+use crate::table::schema::{KeyRange, PARTITION_KEY, text};
 use crate::table::tally::{self, Counts, ROOM_TALLY, RoomTally};
 use crate::table::{Item, MAX_IN_FLIGHT};
 
@@ -218,7 +218,7 @@ async fn read_tallies(
 }
 
 fn room_of(item: &Item) -> Option<&str> {
-    item.get(PARTITION_KEY)?.as_s().ok().map(String::as_str)
+    text(item, PARTITION_KEY)
 }
 
 /// A room tally, unless it does not count everything yet or is none.

@@ -45,7 +45,7 @@ async fn delete_some(
     for key in sort_keys {
         if look.session(room_id, key).is_some() {
             transaction.delete(room_id, key)?;
-            transaction.count(room_id, key, -1);
+            transaction.count(room_id, key, -1)?;
             deleted += 1;
         }
     }

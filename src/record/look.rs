@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
 
-use crate::table::schema::{KeyRange, PARTITION_KEY, SORT_KEY};
+use crate::table::schema::{KeyRange, PARTITION_KEY, SORT_KEY, text};
 use crate::table::session::{PastRoom, SessionRow};
 use crate::table::tally::ROOM_TALLY;
 use crate::table::{Consistency, Item, Meter, RowQuery, Table, TableFailure};
@@ -87,8 +87,8 @@ impl Look {
 }
 
 fn key_of(item: &Item) -> Option<(String, String)> {
-    let text = |name| item.get(name)?.as_s().ok().cloned();
-    Some((text(PARTITION_KEY)?, text(SORT_KEY)?))
+    let owned = |attribute| text(item, attribute).map(str::to_owned);
+    Some((owned(PARTITION_KEY)?, owned(SORT_KEY)?))
 }
 
 async fn state_without_tally(

@@ -154,7 +154,7 @@ async fn record_pack(
         match look.session(&session.room_id, key) {
             None => {
                 transaction.put_new(key, session)?;
-                transaction.count(&session.room_id, key, 1);
+                transaction.count(&session.room_id, key, 1)?;
                 recorded.new += 1;
             }
             Some(stored) if stored.as_ref() == Some(&session.to_past_room()) => {

@@ -17,7 +17,7 @@ use super::transaction::{
 use crate::table::schema::{KeyRange, PARTITION_KEY, primary_key};
 use crate::table::session::SessionRow;
 use crate::table::tally::{self, Counts, INCOMPLETE, MONTH_TALLY_PREFIX, ROOM_TALLY, VERSION};
-use crate::table::{Consistency, Item, Meter, RowQuery, Table, TableFailure};
+use crate::table::{Consistency, Item, Meter, RowQuery, Table, TableFailure, units};
 
 /// A difference between a tally and the sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,11 @@ pub struct Report {
 }
 
 impl Report {
+    fn take_in(&mut self, found: &Examined, room_id: &str, month: &str) {
+        self.sessions += found.sessions();
+        self.differences.extend(found.differences(room_id, month));
+    }
+
     /// Whether there is nothing to repair.
     pub fn agrees(&self) -> bool {
         self.differences.is_empty() && !(self.untallied && self.sessions > 0)
@@ -61,10 +66,7 @@ pub async fn check(table: &Table, room_id: &str, meter: &Meter) -> Result<Report
     let mut report = tallies.report().await?;
     for month in tallies.months().await? {
         let found = until_written!(tallies.examine(&month))?;
-        report.sessions += found.sessions();
-        report
-            .differences
-            .extend(found.differences(room_id, &month));
+        report.take_in(&found, room_id, &month);
     }
     Ok(report)
 }
@@ -90,10 +92,7 @@ pub async fn build(table: &Table, room_id: &str, meter: &Meter) -> Result<Report
     months.extend(tallies.months().await?);
     for month in months {
         let found = until_written!(tallies.repair(&month))?;
-        report.sessions += found.sessions();
-        report
-            .differences
-            .extend(found.differences(room_id, &month));
+        report.take_in(&found, room_id, &month);
     }
     until_written!(tallies.complete())?;
     Ok(report)
@@ -140,10 +139,7 @@ impl<'a> Rooms<'a> {
             .send()
             .await
             .map_err(|error| TableFailure::new("Scan", error))?;
-        let units = page
-            .consumed_capacity()
-            .and_then(|consumed| consumed.capacity_units());
-        meter.add(units.unwrap_or_default());
+        meter.add(units(page.consumed_capacity.as_slice()));
         let mut rooms = Vec::new();
         for mut item in page.items.unwrap_or_default() {
             if let Some(AttributeValue::S(room_id)) = item.remove(PARTITION_KEY)

@@ -15,7 +15,7 @@ use super::look::{Look, TallyState};
 use crate::table::schema::{PARTITION_KEY, primary_key};
 use crate::table::session::{InvalidSession, Session};
 use crate::table::tally::{self, INCOMPLETE, ROOM_TALLY, VERSION};
-use crate::table::{FailureKind, Item, Meter, Table, TableFailure};
+use crate::table::{FailureKind, Item, Meter, Table, TableFailure, units};
 
 /// Actions in one transaction at the most.
 ///
@@ -110,7 +110,6 @@ pub(super) struct Transaction<'a> {
     actions: Vec<TransactWriteItem>,
     /// What to add, by room and month, to which hour.
     counts: BTreeMap<(String, String), Hours>,
-    failure: Option<WriteError>,
 }
 
 impl<'a> Transaction<'a> {
@@ -119,7 +118,6 @@ impl<'a> Transaction<'a> {
             table,
             actions: Vec::new(),
             counts: BTreeMap::new(),
-            failure: None,
         }
     }
 
@@ -133,8 +131,7 @@ impl<'a> Transaction<'a> {
             .condition_expression(DOES_NOT_EXIST)
             .expression_attribute_names("#room", PARTITION_KEY)
             .build()?;
-        self.actions
-            .push(TransactWriteItem::builder().put(put).build());
+        self.push(TransactWriteItem::builder().put(put).build());
         Ok(())
     }
 
@@ -166,37 +163,30 @@ impl<'a> Transaction<'a> {
             .condition_expression(EXISTS)
             .expression_attribute_names("#room", PARTITION_KEY)
             .build()?;
-        self.actions
-            .push(TransactWriteItem::builder().delete(delete).build());
+        self.push(TransactWriteItem::builder().delete(delete).build());
         Ok(())
     }
 
     /// Counts a session, or with -1 counts it no longer.
-    pub fn count(&mut self, room_id: &str, key: &str, by: i64) {
-        match tally::hour_attribute(tally::hour_of(key)) {
-            Some(hour) => {
-                let month = (room_id.to_owned(), tally::month_of(key).to_owned());
-                *self
-                    .counts
-                    .entry(month)
-                    .or_default()
-                    .entry(hour)
-                    .or_default() += by;
-            }
-            None => {
-                self.failure.get_or_insert(WriteError::NoTime {
-                    room_id: room_id.to_owned(),
-                    sort_key: key.to_owned(),
-                });
-            }
-        }
+    pub fn count(&mut self, room_id: &str, key: &str, by: i64) -> Result<(), WriteError> {
+        let Some(hour) = tally::hour_attribute(tally::hour_of(key)) else {
+            return Err(WriteError::NoTime {
+                room_id: room_id.to_owned(),
+                sort_key: key.to_owned(),
+            });
+        };
+        let month = (room_id.to_owned(), tally::month_of(key).to_owned());
+        *self
+            .counts
+            .entry(month)
+            .or_default()
+            .entry(hour)
+            .or_default() += by;
+        Ok(())
     }
 
     /// Writes all of it, or nothing.
     pub async fn write(mut self, look: &Look, meter: &Meter) -> Result<(), WriteError> {
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
         let mut rooms: BTreeMap<String, Vec<(String, Hours)>> = BTreeMap::new();
         for ((room_id, month), hours) in std::mem::take(&mut self.counts) {
             rooms.entry(room_id).or_default().push((month, hours));
@@ -276,12 +266,7 @@ impl<'a> Transaction<'a> {
             .await;
         match sent {
             Ok(answer) => {
-                let units = answer
-                    .consumed_capacity()
-                    .iter()
-                    .filter_map(|consumed| consumed.capacity_units())
-                    .sum();
-                meter.add(units);
+                meter.add(units(answer.consumed_capacity()));
                 Ok(())
             }
             Err(error) if is_conflict(&error) => Err(WriteError::Conflict),

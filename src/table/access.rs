@@ -236,7 +236,8 @@ impl Table {
     }
 }
 
-fn units(consumed: &[ConsumedCapacity]) -> f64 {
+/// The units that a request consumed, of all that it touched.
+pub(crate) fn units(consumed: &[ConsumedCapacity]) -> f64 {
     consumed
         .iter()
         .filter_map(ConsumedCapacity::capacity_units)

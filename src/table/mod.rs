@@ -17,6 +17,7 @@ pub mod schema;
 pub mod session;
 pub mod tally;
 
+pub(crate) use access::units;
 pub use access::{Consistency, MAX_IN_FLIGHT, QueryPage, RowQuery, Table};
 pub use failure::{FailureKind, TableFailure};
 pub use hints::Hints;

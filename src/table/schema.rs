@@ -68,6 +68,11 @@ pub fn primary_key(room_id: &str, sort_key: &str) -> Item {
     ])
 }
 
+/// A row's text attribute, such as one of its keys.
+pub fn text<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
+    item.get(attribute)?.as_s().ok().map(String::as_str)
+}
+
 /// The request that makes a table of this schema, on demand, as the template makes it.
 pub fn create_table(
     client: &Client,

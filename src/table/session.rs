@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Item;
-use super::schema::{MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, PARTITION_KEY, SORT_KEY};
+use super::schema::{MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, PARTITION_KEY, SORT_KEY, text};
 
 /// A past room as the API answers it, under the API's own names, in the API page's order.
 ///
@@ -72,10 +72,9 @@ impl SessionRow {
     /// # Errors
     /// [`BadRow`] if one of its attributes has the wrong type.
     pub fn into_past_room(self) -> Result<PastRoom, BadRow> {
-        let room_id = match self.attributes.get(PARTITION_KEY) {
-            Some(AttributeValue::S(room_id)) => room_id.clone(),
-            _ => String::new(),
-        };
+        let room_id = text(&self.attributes, PARTITION_KEY)
+            .unwrap_or_default()
+            .to_owned();
         serde_dynamo::from_item(self.attributes).map_err(|error| BadRow {
             room_id,
             sort_key: self.sort_key,
@@ -85,10 +84,7 @@ impl SessionRow {
 
     /// The sort key of a row, if the row is a session.
     pub fn key_of(item: &Item) -> Option<&str> {
-        match item.get(SORT_KEY) {
-            Some(AttributeValue::S(key)) if is_session_key(key) => Some(key),
-            _ => None,
-        }
+        text(item, SORT_KEY).filter(|key| is_session_key(key))
     }
 }
 

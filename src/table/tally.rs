@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::Item;
-use super::schema::{PARTITION_KEY, SORT_KEY, after_prefix};
+use super::schema::{PARTITION_KEY, SORT_KEY, after_prefix, text};
 
 /// Sort key of a room's tally.
 pub const ROOM_TALLY: &str = "~";
@@ -76,10 +76,7 @@ pub fn month_tally_key(month: &str) -> String {
 
 /// The month that a row is the tally of. `None`: it is no month tally.
 pub fn month_of_tally(item: &Item) -> Option<&str> {
-    item.get(SORT_KEY)?
-        .as_s()
-        .ok()?
-        .strip_prefix(MONTH_TALLY_PREFIX)
+    text(item, SORT_KEY)?.strip_prefix(MONTH_TALLY_PREFIX)
 }
 
 /// The attribute of the month tally that counts an hour: the hour of the month, counted from 0. `None`: not an hour
