@@ -15,18 +15,13 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use criterion::{Criterion, criterion_group, criterion_main};
 use lambda_http::http::HeaderMap;
+use past_rooms::api::{answer, auth, request};
 use past_rooms::config::ApiCredentials;
-use past_rooms::page::{Order, Page, PageQuery, read_page};
-use past_rooms::table::session::PastRoom;
-use past_rooms::table::{Meter, Table};
-use past_rooms::{answer, auth, request};
+use past_rooms::{Page, PageQuery, PastRoom, PastRooms};
 use serde_json::json;
 
 fn credentials() -> ApiCredentials {
-    ApiCredentials {
-        key: "plugnmeet".to_owned(),
-        secret: "local-demo-secret".to_owned(),
-    }
+    ApiCredentials { key: "plugnmeet".to_owned(), secret: "local-demo-secret".to_owned() }
 }
 
 /// A body that asks for a hundred rooms.
@@ -47,23 +42,17 @@ fn page() -> Page {
         ended: "2026-11-22T11:00:00.000Z".to_owned(),
         analytics_file_id: Some(format!("SID_{number:012}-1795195256")),
     };
-    Page {
-        total: 100_000,
-        rooms: (0..100).map(room).collect(),
-    }
+    Page { total: 100_000, sessions: (0..100).map(room).collect() }
 }
 
 /// A client whose answers are there already: a room's tally and its eight newest sessions, one a minute.
 fn canned_dynamodb() -> Client {
-    let answers: HashMap<String, String> = (0..ROOMS)
-        .map(|room| (room_id(room), canned_answer(room)))
-        .collect();
+    let answers: HashMap<String, String> =
+        (0..ROOMS).map(|room| (room_id(room), canned_answer(room))).collect();
     let answer = move |request: HttpRequest| {
         let body = request.body().bytes().unwrap_or_default();
         let body: serde_json::Value = serde_json::from_slice(body).expect("a query");
-        let room = body["ExpressionAttributeValues"][":room"]["S"]
-            .as_str()
-            .expect("a room");
+        let room = body["ExpressionAttributeValues"][":room"]["S"].as_str().expect("a room");
         HttpConnectorFuture::ready(Ok(HttpResponse::new(
             StatusCode::try_from(200).expect("a status"),
             SdkBody::from(answers[room].clone()),
@@ -95,11 +84,8 @@ fn canned_answer(room: usize) -> String {
         })
     };
     let tally = json!({"room_id": text(room_id(room)), "created_sid": text("~".to_owned()), "2026-11": {"N": "8"}});
-    let items: Vec<_> = [tally]
-        .into_iter()
-        .chain((0..8).rev().map(session))
-        .collect();
-    json!({"Count": 9, "ScannedCount": 9, "Items": items}).to_string()
+    let items: Vec<_> = [tally].into_iter().chain((0..8).rev().map(session)).collect();
+    json!({"ConsumedCapacity": {"CapacityUnits": 0.5}, "Count": 9, "ScannedCount": 9, "Items": items}).to_string()
 }
 
 const ROOMS: usize = 100;
@@ -136,21 +122,14 @@ fn benchmarks(criterion: &mut Criterion) {
     criterion.bench_function("parse a request for 100 rooms", |bencher| {
         bencher.iter(|| request::parse(black_box(&body)));
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let query = PageQuery {
-        room_ids: (0..ROOMS).map(room_id).collect(),
-        from: 20,
-        limit: 100,
-        order: Order::Desc,
-    };
-    let table = Table::new(canned_dynamodb(), "past-rooms");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let query = PageQuery::new((0..ROOMS).map(room_id)).from(20).limit(100);
+    let past_rooms = PastRooms::new(canned_dynamodb(), "past-rooms");
     criterion.bench_function("sign, send, receive and merge 100 rooms", |bencher| {
         bencher.iter(|| {
-            let page = runtime.block_on(read_page(&table, &query, &Meter::default()));
-            assert_eq!(page.expect("a page").rooms.len(), 100);
+            let page = runtime.block_on(past_rooms.page(&query));
+            assert_eq!(page.expect("a page").sessions.len(), 100);
         });
     });
     let page = page();

@@ -1,4 +1,4 @@
-//! What the function is told by its environment, read once at start.
+//! The function's configuration, read from its environment once at the start.
 //!
 //! | variable | meaning |
 //! | --- | --- |
@@ -10,23 +10,30 @@
 
 use std::fmt;
 
+/// The variable with the table's name.
 pub const TABLE_NAME: &str = "TABLE_NAME";
+/// The variable with the clients' API key.
 pub const API_KEY: &str = "API_KEY";
+/// The variable with the clients' API secret.
 pub const API_SECRET: &str = "API_SECRET";
-/// The AWS SDK's variable for the region; Lambda sets it.
+/// The AWS SDK's variable for the region, which Lambda sets.
 pub const REGION: &str = "AWS_REGION";
 
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
+    /// The DynamoDB table of past rooms.
     pub table_name: String,
+    /// What clients authenticate with.
     pub credentials: ApiCredentials,
 }
 
 /// The pair that plugNmeet calls API key and API secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiCredentials {
+    /// Sent as it is.
     pub key: String,
+    /// Never sent: the key of the signatures.
     pub secret: String,
 }
 
@@ -59,16 +66,14 @@ pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
 }
 
 fn required(name: &'static str, value: Option<String>) -> Result<String, MissingVariable> {
-    value
-        .filter(|value| !value.is_empty())
-        .ok_or(MissingVariable(name))
+    value.filter(|value| !value.is_empty()).ok_or(MissingVariable(name))
 }
 
 impl Config {
     /// Reads the configuration from the process's environment.
     ///
     /// # Errors
-    /// [`MissingVariable`] if one is missing, empty, or not UTF-8. There is no open mode.
+    /// [`MissingVariable`] if one is missing, empty, or not UTF-8. Authentication cannot be disabled.
     pub fn from_env() -> Result<Self, MissingVariable> {
         Self::from_variables(|name| std::env::var(name).ok())
     }
@@ -83,10 +88,7 @@ impl Config {
         let required = |name| required(name, variable(name));
         Ok(Config {
             table_name: required(TABLE_NAME)?,
-            credentials: ApiCredentials {
-                key: required(API_KEY)?,
-                secret: required(API_SECRET)?,
-            },
+            credentials: ApiCredentials { key: required(API_KEY)?, secret: required(API_SECRET)? },
         })
     }
 }
@@ -97,11 +99,7 @@ mod tests {
 
     fn with(missing: &str, value: Option<&str>) -> Result<Config, MissingVariable> {
         Config::from_variables(|name| {
-            if name == missing {
-                value.map(str::to_owned)
-            } else {
-                Some(format!("the {name}"))
-            }
+            if name == missing { value.map(str::to_owned) } else { Some(format!("the {name}")) }
         })
     }
 
@@ -110,7 +108,7 @@ mod tests {
         assert!(with("", None).is_ok());
         for name in [TABLE_NAME, API_KEY, API_SECRET] {
             for value in [None, Some("")] {
-                let error = with(name, value).expect_err("no open mode").to_string();
+                let error = with(name, value).expect_err("required").to_string();
                 assert!(error.contains(name), "{error}");
             }
         }
@@ -119,9 +117,6 @@ mod tests {
     #[test]
     fn the_secret_is_not_printed() {
         let config = format!("{:?}", with("", None));
-        assert!(
-            !config.contains("the API_SECRET") && !config.contains("the API_KEY"),
-            "{config}"
-        );
+        assert!(!config.contains("the API_SECRET") && !config.contains("the API_KEY"), "{config}");
     }
 }

@@ -1,4 +1,4 @@
-//! The client for DynamoDB, made once: how long it waits, how often it tries again.
+//! The client for DynamoDB, made once: how long it waits, how often it retries.
 
 use std::time::Duration;
 
@@ -14,17 +14,18 @@ use aws_sdk_dynamodb::config::{Builder, SharedCredentialsProvider, SharedHttpCli
 use aws_smithy_http_client::tls;
 
 use crate::config::{MissingVariable, REGION, variable};
-use crate::table::tally::ROOM_TALLY;
-use crate::table::{Consistency, Meter, Table};
+use crate::table::keys::RowKey;
+use crate::table::{Consistency, Table};
 
-/// The SDK's variables for another endpoint; the first that is set counts.
+/// The SDK's variables for another endpoint; the first that is set wins.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
 
-/// DynamoDB answers in single milliseconds; a connection that takes longer than this is tried anew.
+/// DynamoDB answers in milliseconds; a connection that takes longer than this is given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// A page of 1 MB takes some hundred milliseconds at the most.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A request and its retries. The invocation's own deadline may be nearer; the handler sees to that.
+/// A request with its retries. The handler watches the invocation's own deadline, which may be
+/// nearer.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first attempt counts.
 const MAX_ATTEMPTS: u32 = 3;
@@ -32,7 +33,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// For opening the connection at the start.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The SDK's settings as Lambda's environment has them.
+/// The SDK's settings, from Lambda's environment.
 ///
 /// Credentials come from the variables, or from the container's endpoint, where Lambda uses that: the two ways in which
 /// Lambda gives them. The SDK's own default asks in more places; they would add two milliseconds and two megabytes to
@@ -46,12 +47,7 @@ pub fn settings_from_env() -> Result<SdkConfig, MissingVariable> {
         "environment",
         EnvironmentVariableCredentialsProvider::new(),
     )
-    .or_else(
-        "container",
-        EcsCredentialsProvider::builder()
-            .configure(&provider)
-            .build(),
-    );
+    .or_else("container", EcsCredentialsProvider::builder().configure(&provider).build());
     let endpoint = ENDPOINTS.into_iter().find_map(|name| variable(name).ok());
     let mut settings = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -64,12 +60,10 @@ pub fn settings_from_env() -> Result<SdkConfig, MissingVariable> {
 /// The HTTP client, with TLS.
 pub fn https_client() -> SharedHttpClient {
     let crypto = tls::rustls_provider::CryptoMode::Ring;
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(crypto))
-        .build_https()
+    aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(crypto)).build_https()
 }
 
-/// The HTTP client where no TLS is to come, and so no root certificates need to be read.
+/// The HTTP client without TLS, which need not read root certificates.
 fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_http()
 }
@@ -100,16 +94,18 @@ pub fn client(settings: &SdkConfig) -> Client {
     Client::from_conf(config)
 }
 
-/// Opens the connection and signs once, while Lambda still gives the start its full processor. A DynamoDB that is slow
-/// or away does not keep the function from starting.
+/// Opens the connection and signs once, while the function is initialised and still has a full
+/// processor. A DynamoDB that is slow or away does not keep the function from starting.
 pub async fn warm_up(table: &Table) {
     // A room that is not there costs half a read unit.
-    let no_room = [("\u{0}", ROOM_TALLY)];
-    let meter = Meter::default();
-    let read = table.get_rows(&no_room, Consistency::Eventual, &meter);
+    let read = table.get_row(RowKey::room_tally("\u{0}"), Consistency::Eventual);
     match tokio::time::timeout(WARM_UP_TIMEOUT, read).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "DynamoDB could not be reached at the start"),
-        Err(_) => tracing::warn!("DynamoDB did not answer at the start in time"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "DynamoDB cannot be reached; going on, because it may be back by the first request")
+        }
+        Err(_) => tracing::warn!(
+            "DynamoDB did not answer in time at the start; going on, because it may do so later"
+        ),
     }
 }

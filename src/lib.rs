@@ -1,17 +1,69 @@
-//! plugNmeet's `fetchPastRooms` on AWS Lambda and DynamoDB.
+//! plugNmeet's `fetchPastRooms` on AWS Lambda and DynamoDB: pages of past sessions across rooms,
+//! with an exact total, at a cost that does not depend on how deep a page is.
 //!
-//! The way of a request: [`handler`] → [`route`] → [`auth`] → [`request`] → [`page`] → [`answer`], or [`error`].
-//! Under it lies the [`table`], which [`record`] fills.
+//! The Lambda function is the binary `past-rooms`. As a library this crate reads the same history
+//! and, more often, writes it: [`PastRooms`] records sessions together with the counts that make
+//! pages cheap.
+//!
+//! ```
+//! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let past_rooms = sample_history().await?;
+//! use past_rooms::{PageQuery, Session};
+//!
+//! // let past_rooms = PastRooms::new(aws_sdk_dynamodb::Client::new(&config), "past-rooms");
+//! let session = Session::new("room01", "SID_x", "2026-11-22T10:00:00Z".parse()?);
+//! past_rooms.record(&[session]).await?;
+//!
+//! let page = past_rooms.page(&PageQuery::new(["room01"]).limit(1)).await?;
+//! assert_eq!(page.total, 3);
+//! assert_eq!(page.sessions[0].room_sid, "SID_x");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Map
+//!
+//! Each module uses only those below it:
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
+//! | `config`, `dynamodb`, `logging` | made once at the start (features `api` and `client`) |
+//! | [`PastRooms`] | the handle |
+//! | [`page`] | reading a page |
+//! | [`record`] | writing sessions with their counts; building and repairing tallies |
+//! | [`table`] | rows, keys, requests and errors of DynamoDB |
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `api` (default) | the Lambda function: `lambda_http` and what it needs |
+//! | `client` | a DynamoDB client with this project's time-outs: `aws-config` |
+//! | `admin` | the operator's tool, `past-rooms-admin` |
+//!
+//! To record sessions from a program of your own, depend on it with `default-features = false`:
+//! then no HTTP framework comes with it.
 
-pub mod answer;
-pub mod auth;
+#[cfg(feature = "api")]
+pub mod api;
+#[cfg(feature = "client")]
 pub mod config;
+#[cfg(feature = "client")]
 pub mod dynamodb;
-pub mod error;
-pub mod handler;
+#[cfg(feature = "api")]
 pub mod logging;
 pub mod page;
+mod past_rooms;
 pub mod record;
-pub mod request;
-pub mod route;
 pub mod table;
+
+pub use page::{Order, Page, PageQuery, ReadError};
+pub use past_rooms::PastRooms;
+pub use record::{Difference, Recorded, TallyReport, WriteError};
+pub use table::keys::{RowKey, SessionKey};
+pub use table::past_room::PastRoom;
+pub use table::session::{InvalidSession, Session};
+pub use table::{Meter, TableError, TableErrorKind};

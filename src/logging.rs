@@ -16,12 +16,7 @@ pub fn start() {
         .with_ansi(false)
         .with_target(false);
     if variable(FORMAT).eq_ignore_ascii_case("json") {
-        subscriber
-            .json()
-            .flatten_event(true)
-            .with_current_span(true)
-            .with_span_list(false)
-            .init();
+        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).init();
     } else {
         // CloudWatch stamps every line with its time.
         subscriber.without_time().init();

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use lambda_http::{Request, service_fn};
 use lambda_runtime::Error;
+use past_rooms::api::handler::{App, handle};
 use past_rooms::config::Config;
-use past_rooms::handler::{App, handle};
-use past_rooms::table::Table;
-use past_rooms::{dynamodb, logging};
+use past_rooms::{PastRooms, dynamodb, logging};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -25,12 +24,9 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let config = Config::from_env()?;
     let settings = dynamodb::settings_from_env()?;
-    let table = Table::new(dynamodb::client(&settings), config.table_name);
-    dynamodb::warm_up(&table).await;
-    let app = Arc::new(App {
-        credentials: config.credentials,
-        table,
-    });
+    let past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name);
+    dynamodb::warm_up(past_rooms.table()).await;
+    let app = Arc::new(App { credentials: config.credentials, past_rooms });
     let service = service_fn(move |request: Request| {
         let app = Arc::clone(&app);
         async move { Ok::<_, Error>(handle(&app, request).await) }

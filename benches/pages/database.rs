@@ -11,9 +11,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use past_rooms::dynamodb;
-use past_rooms::record::record_all;
-use past_rooms::table::{Meter, Table};
+use past_rooms::{PastRooms, dynamodb};
 use tokio::net::TcpListener;
 
 use crate::scenario::Scenario;
@@ -32,11 +30,11 @@ pub const LONG_DELAY: Duration = Duration::from_millis(500);
 pub struct Database {
     process: Child,
     /// As fast as it is.
-    pub table: Table,
+    pub past_rooms: PastRooms,
     /// Behind [`DELAY`].
-    pub slow_table: Table,
+    pub slow: PastRooms,
     /// Behind [`LONG_DELAY`].
-    pub very_slow_table: Table,
+    pub very_slow: PastRooms,
 }
 
 impl Database {
@@ -50,15 +48,12 @@ impl Database {
         let output = process.stdout.take().ok_or("no output")?;
         let mut endpoints = BufReader::new(output).lines();
         let mut next = || {
-            endpoints
-                .next()
-                .ok_or("the database did not start")?
-                .map_err(Box::<dyn Error>::from)
+            endpoints.next().ok_or("the database did not start")?.map_err(Box::<dyn Error>::from)
         };
         Ok(Database {
-            table: table_at(&next()?).await,
-            slow_table: table_at(&next()?).await,
-            very_slow_table: table_at(&next()?).await,
+            past_rooms: past_rooms_at(&next()?),
+            slow: past_rooms_at(&next()?),
+            very_slow: past_rooms_at(&next()?),
             process,
         })
     }
@@ -72,24 +67,19 @@ impl Drop for Database {
     }
 }
 
-async fn table_at(endpoint: &str) -> Table {
-    Table::new(
-        dynamodb::client(&embedded::settings(endpoint)),
-        embedded::TABLE_NAME,
-    )
+fn past_rooms_at(endpoint: &str) -> PastRooms {
+    PastRooms::new(dynamodb::client(&embedded::settings(endpoint)), embedded::TABLE_NAME)
 }
 
 /// If this process was started to be a database: is one, until its input ends.
 pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
-    let mut arguments = std::env::args()
-        .skip_while(|argument| argument != SERVE)
-        .skip(1);
+    let mut arguments = std::env::args().skip_while(|argument| argument != SERVE).skip(1);
     let Some(number) = arguments.next() else {
         return Ok(false);
     };
     let endpoint = embedded::start(TcpListener::bind("127.0.0.1:0").await?)?;
-    let table = embedded::create_table(&endpoint).await?;
-    fill(&table, Scenario::ALL[number.parse::<usize>()?]).await?;
+    let past_rooms = embedded::create_table(&endpoint).await?;
+    fill(&past_rooms, Scenario::ALL[number.parse::<usize>()?]).await?;
     let proxy = Proxy::start(&endpoint, |_, _| Fault::Delay(DELAY)).await;
     let slower_proxy = Proxy::start(&endpoint, |_, _| Fault::Delay(LONG_DELAY)).await;
     println!("{endpoint}\n{}\n{}", proxy.endpoint, slower_proxy.endpoint);
@@ -97,9 +87,9 @@ pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
     Ok(true)
 }
 
-async fn fill(table: &Table, scenario: Scenario) -> Result<(), Box<dyn Error>> {
+async fn fill(past_rooms: &PastRooms, scenario: Scenario) -> Result<(), Box<dyn Error>> {
     let sessions = scenario.sessions();
-    let meter = Meter::default();
+
     for (step, part) in sessions.chunks(9800).enumerate() {
         eprint!(
             "\r\x1b[K{}: recording {} of {} sessions",
@@ -108,7 +98,7 @@ async fn fill(table: &Table, scenario: Scenario) -> Result<(), Box<dyn Error>> {
             sessions.len()
         );
         std::io::stderr().flush()?;
-        record_all(table, part, &meter).await?;
+        past_rooms.record(part).await?;
     }
     eprint!("\r\x1b[K");
     Ok(())

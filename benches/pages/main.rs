@@ -11,7 +11,7 @@ mod scenario;
 mod usual;
 
 use std::error::Error;
-use std::path::Path;
+use std::path::PathBuf;
 
 use database::Database;
 use peak_alloc::PeakAlloc;
@@ -25,6 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if database::serve_if_asked().await? {
         return Ok(());
     }
+    let (file, picture) = output_files()?;
     let mut costs = Vec::new();
     for (number, scenario) in Scenario::ALL.into_iter().enumerate() {
         let database = Database::start(number).await?;
@@ -33,17 +34,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     report::print_table(&costs);
     let reached = report::print_goals(&costs);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (file, picture) = (
-        folder.join("target/pages.json"),
-        folder.join("benches/pages.svg"),
-    );
     report::write_file(&costs, &file)?;
     report::draw(&costs, &picture)?;
-    println!("\nwritten: target/pages.json, benches/pages.svg");
-    if reached {
-        Ok(())
-    } else {
-        Err("a goal was missed".into())
+    println!("\nwritten: {}, {}", file.display(), picture.display());
+    if reached { Ok(()) } else { Err("a goal was missed".into()) }
+}
+
+/// Where the results go: figures into the folder that cargo builds in, wherever that is, and the
+/// picture into the documentation. Both are tried now, not after minutes of measuring.
+fn output_files() -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
+    // target/release/deps/pages-….
+    let program = std::env::current_exe()?;
+    let target = program.ancestors().nth(3).ok_or("the benchmark is not in a target folder")?;
+    let files = (target.join("pages.json"), PathBuf::from("docs/pages.svg"));
+    for file in [&files.0, &files.1] {
+        let open = std::fs::OpenOptions::new().create(true).append(true).open(file);
+        open.map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
     }
+    Ok(files)
 }

@@ -1,10 +1,10 @@
 //! What one page costs: DynamoDB requests, read units, round trips one after the other, and memory.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use past_rooms::page::{Order, PageQuery, read_page};
-use past_rooms::table::{Meter, Table};
+use past_rooms::{Meter, Order, PageQuery, PastRooms};
 use serde::Serialize;
 
 use crate::ALLOCATOR;
@@ -64,12 +64,7 @@ pub async fn scenario(
     let mut usual_sequential = None;
     for order in [Order::Desc, Order::Asc] {
         for from in FROM {
-            let query = PageQuery {
-                room_ids: scenario.room_ids(),
-                from,
-                limit: LIMIT,
-                order,
-            };
+            let query = PageQuery::new(scenario.room_ids()).from(from).limit(LIMIT).order(order);
             let cost = |reader| Cost {
                 scenario: scenario.name(),
                 rooms: scenario.rooms(),
@@ -87,10 +82,7 @@ pub async fn scenario(
             let (ours, seen) = measure_ours(database, &query, cost(Reader::Tallies)).await?;
             let (mut usual, usually_seen) =
                 measure_usual(database, &query, cost(Reader::Usual)).await?;
-            assert_eq!(
-                seen, usually_seen,
-                "both readers give the same page: {query:?}"
-            );
+            assert_eq!(seen, usually_seen, "both readers give the same page: {query:?}");
             // It reads all there is, wherever the page is, so it waits as often for every page.
             usual.sequential = match usual_sequential {
                 Some(sequential) => sequential,
@@ -118,14 +110,15 @@ async fn measure_ours(
     cost: Cost,
 ) -> Result<(Cost, Seen), Box<dyn Error>> {
     // The first time opens connections.
-    ours(&database.table, query, &Meter::default()).await?;
-    ours(&database.slow_table, query, &Meter::default()).await?;
-    let meter = Meter::default();
+    ours(&database.past_rooms, query).await?;
+    ours(&database.slow, query).await?;
+    let meter = Arc::new(Meter::default());
+    let unread = unread(&database.past_rooms).metered(&meter);
     let before = start_of_peak();
-    let seen = ours(&unread(&database.table), query, &meter).await?;
+    let seen = ours(&unread, query).await?;
     let peak_kilobytes = peak_since(before);
-    let (fast, fast_again) = fastest(&database.table, query).await?;
-    let (slow, slow_again) = fastest(&database.slow_table, query).await?;
+    let (fast, fast_again) = fastest(&database.past_rooms, query).await?;
+    let (slow, slow_again) = fastest(&database.slow, query).await?;
     let round_trips =
         |slow: Duration, fast| slow.saturating_sub(fast).as_secs_f64() / DELAY.as_secs_f64();
     let cost = Cost {
@@ -142,31 +135,32 @@ async fn measure_ours(
 }
 
 /// The same table and connections, with nothing remembered of its rooms.
-fn unread(table: &Table) -> Table {
-    Table::new(table.client().clone(), table.name())
+fn unread(past_rooms: &PastRooms) -> PastRooms {
+    let table = past_rooms.table();
+    PastRooms::new(table.client().clone(), table.name())
 }
 
 /// The fastest reading of rooms not read before, and of rooms read before.
-async fn fastest(table: &Table, query: &PageQuery) -> Result<(Duration, Duration), Box<dyn Error>> {
+async fn fastest(
+    past_rooms: &PastRooms,
+    query: &PageQuery,
+) -> Result<(Duration, Duration), Box<dyn Error>> {
     let mut fastest = (Duration::MAX, Duration::MAX);
     for _ in 0..READINGS {
-        let unread = unread(table);
+        let unread = unread(past_rooms);
         for fastest in [&mut fastest.0, &mut fastest.1] {
             let start = Instant::now();
-            ours(&unread, query, &Meter::default()).await?;
+            ours(&unread, query).await?;
             *fastest = start.elapsed().min(*fastest);
         }
     }
     Ok(fastest)
 }
 
-async fn ours(table: &Table, query: &PageQuery, meter: &Meter) -> Result<Seen, Box<dyn Error>> {
-    let page = read_page(table, query, meter).await?;
+async fn ours(past_rooms: &PastRooms, query: &PageQuery) -> Result<Seen, Box<dyn Error>> {
+    let page = past_rooms.page(query).await?;
     assert_eq!(page.total, SESSIONS as u64);
-    let keys = page
-        .rooms
-        .iter()
-        .map(|room| format!("{}#{}", room.created, room.room_sid));
+    let keys = page.sessions.iter().map(|room| format!("{}#{}", room.created, room.room_sid));
     Ok((page.total, keys.collect()))
 }
 
@@ -175,10 +169,11 @@ async fn measure_usual(
     query: &PageQuery,
     cost: Cost,
 ) -> Result<(Cost, Seen), Box<dyn Error>> {
-    let meter = Meter::default();
+    let meter = Arc::new(Meter::default());
+    let table = database.past_rooms.table().metered(&meter);
     let before = start_of_peak();
     let start = Instant::now();
-    let seen = usual::read(&database.table, query, &meter).await?;
+    let seen = usual::read(&table, query).await?;
     let cost = Cost {
         requests: meter.requests(),
         read_units: meter.units(),
@@ -191,9 +186,9 @@ async fn measure_usual(
 
 async fn usual_round_trips(database: &Database, query: &PageQuery) -> Result<f64, Box<dyn Error>> {
     let start = Instant::now();
-    usual::read(&database.table, query, &Meter::default()).await?;
+    usual::read(database.past_rooms.table(), query).await?;
     let fast = start.elapsed();
-    usual::read(&database.very_slow_table, query, &Meter::default()).await?;
+    usual::read(database.very_slow.table(), query).await?;
     let slow = start.elapsed() - fast;
     Ok(slow.saturating_sub(fast).as_secs_f64() / LONG_DELAY.as_secs_f64())
 }

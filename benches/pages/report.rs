@@ -43,9 +43,7 @@ pub fn print_table(costs: &[Cost]) {
 /// Compares with the goals; says whether all are reached.
 pub fn print_goals(costs: &[Cost]) -> bool {
     let ours = |rooms: usize| {
-        costs
-            .iter()
-            .filter(move |cost| cost.reader == Reader::Tallies && cost.rooms == rooms)
+        costs.iter().filter(move |cost| cost.reader == Reader::Tallies && cost.rooms == rooms)
     };
     let worst = |rooms, figure: fn(&Cost) -> f64| ours(rooms).map(figure).fold(0.0, f64::max);
     let one = |reader, from, figure: fn(&Cost) -> f64| {
@@ -62,40 +60,19 @@ pub fn print_goals(costs: &[Cost]) -> bool {
     let sequential = |cost: &Cost| cost.sequential.round();
     let units = |cost: &Cost| cost.read_units;
     let milliseconds = |cost: &Cost| cost.milliseconds_again;
-    let at_most = |what, bound, measured| Goal {
-        what,
-        bound,
-        at_least: false,
-        measured,
-    };
+    let at_most = |what, bound, measured| Goal { what, bound, at_least: false, measured };
     let goals = [
         at_most(
             "one room, first page, DESC: requests in sequence",
             1.0,
             one(Reader::Tallies, 0, sequential),
         ),
-        at_most(
-            "one room, first page, DESC: read units",
-            1.5,
-            one(Reader::Tallies, 0, units),
-        ),
-        at_most(
-            "one room, any page: requests in sequence",
-            3.0,
-            worst(1, sequential),
-        ),
+        at_most("one room, first page, DESC: read units", 1.5, one(Reader::Tallies, 0, units)),
+        at_most("one room, any page: requests in sequence", 3.0, worst(1, sequential)),
         at_most("one room, any page: read units", 3.0, worst(1, units)),
-        at_most(
-            "10 rooms, any page: requests in sequence",
-            3.0,
-            worst(10, sequential),
-        ),
+        at_most("10 rooms, any page: requests in sequence", 3.0, worst(10, sequential)),
         at_most("10 rooms, any page: read units", 20.0, worst(10, units)),
-        at_most(
-            "100 rooms, any page: requests in sequence",
-            4.0,
-            worst(100, sequential),
-        ),
+        at_most("100 rooms, any page: requests in sequence", 4.0, worst(100, sequential)),
         at_most("100 rooms, any page: read units", 150.0, worst(100, units)),
         at_most(
             "one room read before, from=99000 / from=20: milliseconds at 20 ms a request",
@@ -117,27 +94,18 @@ pub fn print_goals(costs: &[Cost]) -> bool {
     println!("\n| goal | bound | measured | |\n| --- | ---: | ---: | --- |");
     let mut all = true;
     for goal in goals {
-        let reached = if goal.at_least {
-            goal.measured >= goal.bound
-        } else {
-            goal.measured <= goal.bound
-        };
+        let reached =
+            if goal.at_least { goal.measured >= goal.bound } else { goal.measured <= goal.bound };
         all &= reached;
         let sign = if goal.at_least { ">=" } else { "<=" };
         let word = if reached { "reached" } else { "MISSED" };
-        println!(
-            "| {} | {sign} {} | {:.1} | {word} |",
-            goal.what, goal.bound, goal.measured
-        );
+        println!("| {} | {sign} {} | {:.1} | {word} |", goal.what, goal.bound, goal.measured);
     }
     all
 }
 
 pub fn write_file(costs: &[Cost], path: &Path) -> Result<(), Box<dyn Error>> {
-    Ok(fs::write(
-        path,
-        serde_json::to_string_pretty(costs)? + "\n",
-    )?)
+    Ok(fs::write(path, serde_json::to_string_pretty(costs)? + "\n")?)
 }
 
 /// Read units over `from`, one room, both readers and the floor, both axes logarithmic.
@@ -145,17 +113,11 @@ pub fn draw(costs: &[Cost], path: &Path) -> Result<(), Box<dyn Error>> {
     let area = SVGBackend::new(path, (760, 400)).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption(
-            "Read units of a page of 20, one room of 100 000 sessions",
-            ("sans-serif", 18),
-        )
+        .caption("Read units of a page of 20, one room of 100 000 sessions", ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(60)
-        .build_cartesian_2d(
-            (10f64..110_000f64).log_scale(),
-            (0.5f64..10_000f64).log_scale(),
-        )?;
+        .build_cartesian_2d((10f64..110_000f64).log_scale(), (0.5f64..10_000f64).log_scale())?;
     chart
         .configure_mesh()
         .x_desc("from (sessions skipped)")
@@ -183,11 +145,7 @@ pub fn draw(costs: &[Cost], path: &Path) -> Result<(), Box<dyn Error>> {
             .draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))?
             .label(label)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(2)));
-        chart.draw_series(
-            points
-                .iter()
-                .map(|point| Circle::new(*point, 3, color.filled())),
-        )?;
+        chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, color.filled())))?;
     }
     chart
         .configure_series_labels()

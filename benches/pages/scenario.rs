@@ -1,7 +1,7 @@
 //! The histories that are measured: 100 000 sessions each, of about 350 bytes, over three years.
 
 use jiff::{SignedDuration, Timestamp};
-use past_rooms::table::session::Session;
+use past_rooms::Session;
 
 /// Sessions in every scenario.
 pub const SESSIONS: usize = 100_000;
@@ -84,16 +84,13 @@ fn room_id(room: usize) -> String {
 
 /// A session whose row has about 350 bytes.
 fn session(room: usize, created: Timestamp, number: usize) -> Session {
-    Session {
-        room_id: room_id(room),
-        room_sid: format!("SID_{number:012}"),
-        room_title: "Weekly project sync: planning, open points and demos".to_owned(),
-        joined_participants: number as u32 % 40,
-        webhook_url: "https://lms.example.org/plugnmeet/webhook?room=1".to_owned(),
-        created,
-        ended: Some(created + SignedDuration::from_mins(10)),
-        analytics_file_id: Some(format!("SID_{number:012}-1795195256000")),
-    }
+    let mut session = Session::new(room_id(room), format!("SID_{number:012}"), created);
+    session.room_title = "Weekly project sync: planning, open points and demos".to_owned();
+    session.joined_participants = number as u32 % 40;
+    session.webhook_url = "https://lms.example.org/plugnmeet/webhook?room=1".to_owned();
+    session.ended = Some(created + SignedDuration::from_mins(10));
+    session.analytics_file_id = Some(format!("SID_{number:012}-1795195256000"));
+    session
 }
 
 /// A number with its thousands apart.

@@ -2,17 +2,12 @@
 //! the rows of the page on the way. This is its best form: one pass for both, rooms side by side.
 
 use futures_util::future::try_join_all;
-use past_rooms::page::{Order, PageQuery};
-use past_rooms::table::schema::KeyRange;
-use past_rooms::table::session::SessionRow;
-use past_rooms::table::{Consistency, Meter, RowQuery, Table, TableFailure};
+use past_rooms::table::keys::{KeyRange, SessionKey};
+use past_rooms::table::{Consistency, RowQuery, Table};
+use past_rooms::{Order, PageQuery, TableError};
 
 /// The total, and the sort keys of the page.
-pub async fn read(
-    table: &Table,
-    query: &PageQuery,
-    meter: &Meter,
-) -> Result<(u64, Vec<String>), TableFailure> {
+pub async fn read(table: &Table, query: &PageQuery) -> Result<(u64, Vec<String>), TableError> {
     let range = KeyRange::sessions();
     let rooms = query.room_ids.iter().map(|room_id| async {
         // What can be on the page at all; the rest is only counted.
@@ -20,19 +15,17 @@ pub async fn read(
         let (mut count, mut keys) = (0, Vec::new());
         let rows = RowQuery {
             ascending: query.order == Order::Asc,
-            keys_only: false,
-            ..RowQuery::keys(room_id, &range, Consistency::Eventual)
+            ..RowQuery::rows(room_id, &range, Consistency::Eventual)
         };
-        table
-            .walk(rows, meter, |item| {
-                if let Some(row) = SessionRow::from_item(item) {
-                    count += 1;
-                    if keys.len() < wanted {
-                        keys.push(row.sort_key);
-                    }
+        let visit = |item| {
+            if let Some(key) = SessionKey::of_item(&item) {
+                count += 1;
+                if keys.len() < wanted {
+                    keys.push(key.to_string());
                 }
-            })
-            .await?;
+            }
+        };
+        table.walk(rows, visit).await?;
         Ok((count, keys))
     });
     let rooms = try_join_all(rooms).await?;

@@ -5,8 +5,8 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use dynoxide::Database;
-use past_rooms::dynamodb;
-use past_rooms::table::{Table, schema};
+use past_rooms::table::schema;
+use past_rooms::{PastRooms, dynamodb};
 use tokio::net::TcpListener;
 
 /// The table's name in every local run.
@@ -32,8 +32,8 @@ pub fn settings(endpoint: &str) -> SdkConfig {
 }
 
 /// Creates the table from the project's one definition of it.
-pub async fn create_table(endpoint: &str) -> Result<Table, Box<dyn std::error::Error>> {
+pub async fn create_table(endpoint: &str) -> Result<PastRooms, Box<dyn std::error::Error>> {
     let client = dynamodb::client(&settings(endpoint));
     schema::create_table(&client, TABLE_NAME)?.send().await?;
-    Ok(Table::new(client, TABLE_NAME))
+    Ok(PastRooms::new(client, TABLE_NAME))
 }

@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use past_rooms::api::handler::App;
+use past_rooms::api::{auth, route};
 use past_rooms::config::ApiCredentials;
-use past_rooms::handler::App;
-use past_rooms::record::record_all;
-use past_rooms::table::{Meter, Table};
-use past_rooms::{auth, logging, route};
+use past_rooms::{PastRooms, logging};
 use tokio::net::TcpListener;
 
 /// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.
@@ -37,12 +36,7 @@ struct Arguments {
     api_key: String,
 
     /// The API secret that clients sign with
-    #[arg(
-        long,
-        env = "API_SECRET",
-        hide_env_values = true,
-        default_value = "local-demo-secret"
-    )]
+    #[arg(long, env = "API_SECRET", hide_env_values = true, default_value = "local-demo-secret")]
     api_secret: String,
 }
 
@@ -59,16 +53,13 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let endpoint_listener = bind(arguments.listen, "--listen").await?;
     let dynamodb_listener = bind(arguments.dynamodb, "--dynamodb").await?;
     let dynamodb = embedded::start(dynamodb_listener)?;
-    let table = embedded::create_table(&dynamodb).await?;
-    fill(&table).await?;
+    let past_rooms = embedded::create_table(&dynamodb).await?;
+    fill(&past_rooms).await?;
 
-    let credentials = ApiCredentials {
-        key: arguments.api_key,
-        secret: arguments.api_secret,
-    };
+    let credentials = ApiCredentials { key: arguments.api_key, secret: arguments.api_secret };
     let url = format!("http://{}", endpoint_listener.local_addr()?);
     print_guide(&url, &dynamodb, &credentials);
-    let app = Arc::new(App { credentials, table });
+    let app = Arc::new(App { credentials, past_rooms });
     axum::serve(endpoint_listener, serve::router(app))
         .with_graceful_shutdown(async {
             // Without a signal to wait for, the server is stopped from outside.
@@ -91,7 +82,7 @@ async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
 }
 
 /// Fills the table with the sample, room by room.
-async fn fill(table: &Table) -> Result<(), Box<dyn Error>> {
+async fn fill(past_rooms: &PastRooms) -> Result<(), Box<dyn Error>> {
     /// Sessions between two steps of the progress bar.
     const STEP: usize = 490;
     let sessions = sample::sessions();
@@ -105,9 +96,8 @@ async fn fill(table: &Table) -> Result<(), Box<dyn Error>> {
     )?;
     let progress =
         ProgressBar::with_draw_target(Some(sessions.len() as u64), target).with_style(style);
-    let meter = Meter::default();
     for step in sessions.chunks(STEP) {
-        record_all(table, step, &meter).await?;
+        past_rooms.record(step).await?;
         progress.inc(step.len() as u64);
     }
     progress.finish_and_clear();

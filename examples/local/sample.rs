@@ -2,7 +2,7 @@
 
 use jiff::civil::{Date, Weekday, date};
 use jiff::{SignedDuration, ToSpan, tz::TimeZone};
-use past_rooms::table::session::Session;
+use past_rooms::Session;
 
 /// A room of the sample and what makes its history.
 struct SampleRoom {
@@ -18,12 +18,7 @@ const ROOMS: [SampleRoom; 6] = [
     SampleRoom {
         id: "room01",
         sessions: 137,
-        titles: &[
-            "Project sync",
-            "Design review",
-            "Sprint planning",
-            "Retrospective",
-        ],
+        titles: &["Project sync", "Design review", "Sprint planning", "Retrospective"],
         size: 14,
     },
     SampleRoom {
@@ -36,12 +31,7 @@ const ROOMS: [SampleRoom; 6] = [
         ],
         size: 180,
     },
-    SampleRoom {
-        id: "daily-standup",
-        sessions: 1250,
-        titles: &["Daily stand-up"],
-        size: 11,
-    },
+    SampleRoom { id: "daily-standup", sessions: 1250, titles: &["Daily stand-up"], size: 11 },
     SampleRoom {
         id: "english-b2",
         sessions: 310,
@@ -52,18 +42,8 @@ const ROOMS: [SampleRoom; 6] = [
         ],
         size: 24,
     },
-    SampleRoom {
-        id: "board-meeting",
-        sessions: 9,
-        titles: &["Board meeting"],
-        size: 9,
-    },
-    SampleRoom {
-        id: "town-hall",
-        sessions: 1,
-        titles: &["Town hall: the year ahead"],
-        size: 420,
-    },
+    SampleRoom { id: "board-meeting", sessions: 9, titles: &["Board meeting"], size: 9 },
+    SampleRoom { id: "town-hall", sessions: 1, titles: &["Town hall: the year ahead"], size: 420 },
 ];
 
 /// The room of the sample that never had a session.
@@ -80,11 +60,7 @@ pub fn rooms() -> impl Iterator<Item = (&'static str, usize)> {
 
 /// All sessions of the sample.
 pub fn sessions() -> Vec<Session> {
-    ROOMS
-        .iter()
-        .zip(1..)
-        .flat_map(|(room, seed)| sessions_of(room, seed))
-        .collect()
+    ROOMS.iter().zip(1..).flat_map(|(room, seed)| sessions_of(room, seed)).collect()
 }
 
 /// A room's sessions, newest first: one to three on a working day, in working hours.
@@ -106,28 +82,17 @@ fn sessions_of(room: &SampleRoom, seed: u64) -> Vec<Session> {
 }
 
 fn session(room: &SampleRoom, day: Date, hour: i8, random: &mut fastrand::Rng) -> Session {
-    let start = day.at(
-        hour,
-        random.i8(0..60),
-        random.i8(0..60),
-        random.i32(0..1000) * 1_000_000,
-    );
+    let start = day.at(hour, random.i8(0..60), random.i8(0..60), random.i32(0..1000) * 1_000_000);
     // UTC has neither gaps nor folds, so every civil time is one timestamp.
-    let created = TimeZone::UTC
-        .to_ambiguous_timestamp(start)
-        .compatible()
-        .unwrap_or_default();
+    let created = TimeZone::UTC.to_ambiguous_timestamp(start).compatible().unwrap_or_default();
     let ended = created + SignedDuration::from_secs(random.i64(300..3 * 3600));
     let sid: String = (0..12).map(|_| random.alphanumeric()).collect();
-    Session {
-        room_id: room.id.to_owned(),
-        room_title: room.titles[random.usize(..room.titles.len())].to_owned(),
-        joined_participants: random.u32(1..=room.size),
-        webhook_url: format!("https://lms.example.org/plugnmeet/webhook?room={}", room.id),
-        created,
-        ended: Some(ended),
-        analytics_file_id: (random.u8(..3) > 0)
-            .then(|| format!("SID_{sid}-{}", created.as_millisecond())),
-        room_sid: format!("SID_{sid}"),
-    }
+    let mut session = Session::new(room.id, format!("SID_{sid}"), created);
+    session.room_title = room.titles[random.usize(..room.titles.len())].to_owned();
+    session.joined_participants = random.u32(1..=room.size);
+    session.webhook_url = format!("https://lms.example.org/plugnmeet/webhook?room={}", room.id);
+    session.ended = Some(ended);
+    session.analytics_file_id =
+        (random.u8(..3) > 0).then(|| format!("SID_{sid}-{}", created.as_millisecond()));
+    session
 }

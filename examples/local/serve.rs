@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use lambda_http::RequestExt;
-use past_rooms::handler::{App, handle};
+use past_rooms::api::handler::{App, handle};
 
 /// Bytes of a request that Lambda passes on at the most.
 ///

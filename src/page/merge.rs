@@ -1,144 +1,142 @@
-//! Step 3: the rooms' streams merged into one order, read only as far as the page goes.
+//! Step 3: the rooms' cursors merged into one order, read only as far as the page goes.
 //!
-//! Every stream stands in a heap with the key of its next row, or, where that is not read yet, with a key that the row
-//! cannot come before. As long as a known row is first, it is taken. When an unread one is first, it is read, together
-//! with all the others before the first known row, side by side.
+//! Every cursor stands in a heap with the key of its next row, or, where that is not read yet, with
+//! a lower bound on it. As long as a known row is first, it is taken. When an unread one is first,
+//! it is read, together with all the others before the first known row, side by side.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use futures_util::future::try_join_all;
 
-use super::ReadError;
-use super::reader::{Direction, Reader};
-use super::stream::Stream;
-use super::window::Plan;
-use crate::table::session::{PastRoom, SessionRow};
+use super::cursor::RoomCursor;
+use super::error::ReadError;
+use super::order::Order;
+use super::plan::Plan;
+use super::reader::Reader;
+use crate::table::past_room::{PastRoom, SessionRow};
 
-/// A stream's place in the heap.
-struct Place {
-    direction: Direction,
-    stream: Stream,
-    next: Next,
+/// A cursor's place in the heap.
+struct HeapEntry {
+    order: Order,
+    head: Head,
+    /// The cursor; cursors are sorted by room id.
+    cursor: usize,
 }
 
-/// What comes next in a stream.
-enum Next {
+/// What comes next in a cursor.
+enum Head {
     Row(SessionRow),
     /// A row that is not read yet and does not come before this key.
     Unread(String),
 }
 
-impl Place {
+impl HeapEntry {
     /// `None`: nothing comes any more.
-    fn of(mut stream: Stream, direction: Direction) -> Option<Self> {
-        let next = match stream.take_row() {
-            Some(row) => Next::Row(row),
-            None => Next::Unread(stream.bound()?),
+    fn of(cursors: &mut [RoomCursor], cursor: usize, order: Order) -> Option<Self> {
+        let next = &mut cursors[cursor];
+        let head = match next.take_row() {
+            Some(row) => Head::Row(row),
+            None => Head::Unread(next.lower_bound()?),
         };
-        Some(Place {
-            direction,
-            stream,
-            next,
-        })
+        Some(HeapEntry { order, head, cursor })
     }
 
     fn key(&self) -> &str {
-        match &self.next {
-            Next::Row(row) => &row.sort_key,
-            Next::Unread(bound) => bound,
+        match &self.head {
+            Head::Row(row) => row.key.as_str(),
+            Head::Unread(lower_bound) => lower_bound,
         }
     }
 
     fn is_unread(&self) -> bool {
-        matches!(self.next, Next::Unread(_))
+        matches!(self.head, Head::Unread(_))
     }
 }
 
-impl Ord for Place {
-    /// The heap has its greatest on top, so what comes first is the greatest. An unread row might be as early as its
-    /// bound, so it goes before a row of that key.
+impl Ord for HeapEntry {
+    /// The heap has its greatest on top, so what comes first is the greatest. An unread row may be
+    /// as early as its bound, so it goes before a row of that key.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.direction
+        self.order
             .compare(other.key(), self.key())
             .then_with(|| self.is_unread().cmp(&other.is_unread()))
-            .then_with(|| {
-                self.direction
-                    .compare(&other.stream.room_id, &self.stream.room_id)
-            })
+            .then_with(|| self.order.compare(&other.cursor, &self.cursor))
     }
 }
 
-impl PartialOrd for Place {
+impl PartialOrd for HeapEntry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Place {
+impl PartialEq for HeapEntry {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Place {}
+impl Eq for HeapEntry {}
 
-/// The page's rows, in the requested order; fewer only if the streams have no more.
+/// The `limit` rows after the plan's `skip`; fewer only if the rooms have no more.
+///
+/// The cursors are sorted by room id.
 pub(super) async fn merge(
     reader: &Reader<'_>,
-    streams: Vec<Stream>,
+    cursors: &mut [RoomCursor],
     plan: &Plan,
+    limit: usize,
 ) -> Result<Vec<PastRoom>, ReadError> {
-    let direction = plan.direction(reader);
-    let mut places: BinaryHeap<Place> = streams
-        .into_iter()
-        .filter_map(|stream| Place::of(stream, direction))
-        .collect();
-    let mut passed = 0;
-    let mut page = Vec::with_capacity(plan.take);
-    while page.len() < plan.take {
-        let Some(first) = places.pop() else { break };
-        match first.next {
-            Next::Row(row) => {
-                passed += 1;
-                if passed > plan.skip {
+    let rows = plan.skip.saturating_add(limit as u64);
+    let mut heap = BinaryHeap::with_capacity(cursors.len());
+    for cursor in 0..cursors.len() {
+        heap.extend(HeapEntry::of(cursors, cursor, reader.order));
+    }
+    let mut consumed = 0;
+    let mut page = Vec::with_capacity(limit.min(cursors.len()));
+    while consumed < rows {
+        let Some(first) = heap.pop() else { break };
+        match first.head {
+            Head::Row(row) => {
+                consumed += 1;
+                if consumed > plan.skip {
                     page.push(row.into_past_room()?);
                 }
-                places.extend(Place::of(first.stream, direction));
+                heap.extend(HeapEntry::of(cursors, first.cursor, reader.order));
             }
-            Next::Unread(_) => {
-                let mut unread = vec![first.stream];
-                while let Some(place) = places.peek()
-                    && place.is_unread()
-                    && !plan.is_beyond(reader, place.key())
+            Head::Unread(_) => {
+                let mut unread = vec![first.cursor];
+                while let Some(entry) = heap.peek()
+                    && entry.is_unread()
+                    && !plan.is_beyond(entry.key())
                 {
-                    unread.extend(places.pop().map(|place| place.stream));
+                    unread.extend(heap.pop().map(|entry| entry.cursor));
                 }
-                read_on(reader, &mut unread, plan.rows() - passed).await?;
-                places.extend(
-                    unread
-                        .into_iter()
-                        .filter_map(|stream| Place::of(stream, direction)),
-                );
+                fetch_more(reader, cursors, &unread, rows - consumed).await?;
+                for cursor in unread {
+                    heap.extend(HeapEntry::of(cursors, cursor, reader.order));
+                }
             }
         }
-    }
-    if plan.reversed {
-        page.reverse();
     }
     Ok(page)
 }
 
-/// Reads on in several streams at once.
-async fn read_on(
+/// Reads more of several cursors at once.
+async fn fetch_more(
     reader: &Reader<'_>,
-    streams: &mut [Stream],
+    cursors: &mut [RoomCursor],
+    which: &[usize],
     needed: u64,
 ) -> Result<(), ReadError> {
-    let in_window = streams.iter().map(Stream::unread_in_window).sum();
-    let reads = streams
-        .iter_mut()
-        .map(|stream| stream.read_on(reader, needed, in_window));
+    let in_window = which.iter().map(|cursor| cursors[*cursor].unread_in_window()).sum();
+    let mut chosen = vec![false; cursors.len()];
+    for cursor in which {
+        chosen[*cursor] = true;
+    }
+    let cursors = cursors.iter_mut().zip(chosen).filter(|(_, chosen)| *chosen);
+    let reads = cursors.map(|(cursor, _)| cursor.fetch_more(reader, needed, in_window));
     try_join_all(reads).await?;
     Ok(())
 }

@@ -1,218 +1,131 @@
-//! One `TransactWriteItems`: the sessions and the counts that belong to them, with the conditions under which they do;
-//! and trying again, within a bound, when DynamoDB was busy or somebody else was first.
+//! One `TransactWriteItems`: the sessions and the counts that belong to them, with the conditions
+//! under which they do.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update,
 };
 
-use super::look::{Look, TallyState};
-use crate::table::schema::{PARTITION_KEY, primary_key};
-use crate::table::session::{InvalidSession, Session};
-use crate::table::tally::{self, INCOMPLETE, ROOM_TALLY, VERSION};
-use crate::table::{FailureKind, Item, Meter, Table, TableFailure, units};
+use super::error::WriteError;
+use super::snapshot::{Snapshot, TallyState};
+use crate::table::keys::RowKey;
+use crate::table::schema::PARTITION_KEY;
+use crate::table::session::Session;
+use crate::table::tally::{self, INCOMPLETE, VERSION, number};
+use crate::table::{Item, Table, TableError, units};
+
+const OPERATION: &str = "TransactWriteItems";
 
 /// Actions in one transaction at the most.
 ///
 /// Source: Amazon DynamoDB API Reference, `TransactWriteItems`.
 pub(super) const MAX_ACTIONS: usize = 100;
 
-/// How often a transaction is tried, and the longest wait before the second time; it doubles up to the highest.
-const MAX_TRIES: u32 = 12;
-const FIRST_WAIT: Duration = Duration::from_millis(25);
-const HIGHEST_WAIT: Duration = Duration::from_secs(2);
-
-/// Why sessions were not written.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    #[error(transparent)]
-    Invalid(#[from] InvalidSession),
-    #[error(transparent)]
-    Table(#[from] TableFailure),
-    /// A condition did not hold any more, or another transaction was at the same rows.
-    #[error("other writers were at the same rows, {MAX_TRIES} times in a row; try again")]
-    Conflict,
-    /// A session is among the sessions, but its key has no time in it.
-    #[error(
-        "the row room_id={room_id:?} created_sid={sort_key:?} cannot be tallied: its sort key is no time"
-    )]
-    NoTime { room_id: String, sort_key: String },
-    #[error("a request to DynamoDB could not be made: {0}")]
-    Request(#[from] BuildError),
-    #[error("a session could not be made a row: {0}")]
-    Row(#[from] serde_dynamo::Error),
-}
-
-impl WriteError {
-    fn may_pass(&self) -> bool {
-        match self {
-            WriteError::Conflict => true,
-            WriteError::Table(failure) => failure.kind == FailureKind::Unavailable,
-            _ => false,
-        }
-    }
-}
-
-/// Trying again, within a bound. Every try must look anew: what was refused may have been written all the same, or by
-/// somebody else.
-pub(super) struct Tries {
-    left: u32,
-    longest_wait: Duration,
-}
-
-impl Tries {
-    pub fn new() -> Self {
-        Tries {
-            left: MAX_TRIES,
-            longest_wait: FIRST_WAIT,
-        }
-    }
-
-    /// After a failure: waits, and says to try again; or says not to, because it is for good, or was tried enough.
-    pub async fn again_after(&mut self, error: &WriteError) -> bool {
-        self.left -= 1;
-        if self.left == 0 || !error.may_pass() {
-            return false;
-        }
-        tracing::debug!(%error, "writing again");
-        // Full jitter: writers that collided do not collide again at the same moment.
-        tokio::time::sleep(self.longest_wait.mul_f64(fastrand::f64())).await;
-        self.longest_wait = HIGHEST_WAIT.min(self.longest_wait * 2);
-        true
-    }
-}
-
-/// Awaits `$try` until it succeeds, fails for good, or was tried often enough.
-macro_rules! until_written {
-    ($try:expr) => {{
-        let mut tries = $crate::record::transaction::Tries::new();
-        loop {
-            match $try.await {
-                Err(error) if tries.again_after(&error).await => {}
-                outcome => break outcome,
-            }
-        }
-    }};
-}
-pub(super) use until_written;
+/// The condition that a row is there; `#room` is the partition key.
+pub(super) const EXISTS: &str = "attribute_exists(#room)";
+/// The condition that a row is not there.
+pub(super) const DOES_NOT_EXIST: &str = "attribute_not_exists(#room)";
 
 /// What to add to the attributes of a tally.
-type Hours = BTreeMap<String, i64>;
+type Additions = BTreeMap<String, i64>;
 
 /// A transaction in the making.
 pub(super) struct Transaction<'a> {
     table: &'a Table,
     actions: Vec<TransactWriteItem>,
     /// What to add, by room and month, to which hour.
-    counts: BTreeMap<(String, String), Hours>,
+    counts: BTreeMap<String, BTreeMap<String, Additions>>,
 }
 
 impl<'a> Transaction<'a> {
     pub fn new(table: &'a Table) -> Self {
-        Transaction {
-            table,
-            actions: Vec::new(),
-            counts: BTreeMap::new(),
-        }
+        Transaction { table, actions: Vec::new(), counts: BTreeMap::new() }
     }
 
-    /// Puts a session that is not there.
-    pub fn put_new(&mut self, key: &str, session: &Session) -> Result<(), WriteError> {
-        let mut item = primary_key(&session.room_id, key);
-        item.extend(attributes(session)?);
+    /// Puts a session that is not there yet, and counts it.
+    pub fn put_new(&mut self, key: &RowKey, session: &Session) -> Result<(), WriteError> {
+        let mut item = key.clone().into_item();
+        item.extend(attributes(key, session)?);
         let put = Put::builder()
             .table_name(self.table.name())
             .set_item(Some(item))
             .condition_expression(DOES_NOT_EXIST)
-            .expression_attribute_names("#room", PARTITION_KEY)
-            .build()?;
+            .expression_attribute_names("#room", PARTITION_KEY);
+        let put = put.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
         self.push(TransactWriteItem::builder().put(put).build());
-        Ok(())
+        self.count(key, 1)
     }
 
     /// Changes the mutable fields of a session that is there. Attributes that others added stay.
-    pub fn change(&mut self, key: &str, session: &Session) -> Result<(), WriteError> {
-        let attributes = attributes(session)?;
-        let mut update = self.update(&session.room_id, key);
-        let mut set = Vec::with_capacity(attributes.len());
-        for (number, (name, value)) in attributes.into_iter().enumerate() {
-            set.push(format!("#a{number} = :a{number}"));
+    pub fn change(&mut self, key: &RowKey, session: &Session) -> Result<(), WriteError> {
+        let mut update = self.update(key.clone());
+        let mut set = Vec::new();
+        for (index, (name, value)) in attributes(key, session)?.into_iter().enumerate() {
+            set.push(format!("#a{index} = :a{index}"));
             update = update
-                .expression_attribute_names(format!("#a{number}"), name)
-                .expression_attribute_values(format!(":a{number}"), value);
+                .expression_attribute_names(format!("#a{index}"), name)
+                .expression_attribute_values(format!(":a{index}"), value);
         }
         let mut expression = format!("SET {}", set.join(", "));
         if session.to_past_room().analytics_file_id.is_none() {
             expression.push_str(" REMOVE #analytics");
             update = update.expression_attribute_names("#analytics", "analytics_file_id");
         }
-        self.push_update(on_condition(update.update_expression(expression), EXISTS))?;
-        Ok(())
+        self.push_update(on_condition(update.update_expression(expression), EXISTS))
     }
 
-    /// Deletes a session that is there.
-    pub fn delete(&mut self, room_id: &str, key: &str) -> Result<(), BuildError> {
+    /// Deletes a session that is there, and counts it no longer.
+    pub fn delete(&mut self, key: &RowKey) -> Result<(), WriteError> {
         let delete = Delete::builder()
             .table_name(self.table.name())
-            .set_key(Some(primary_key(room_id, key)))
+            .set_key(Some(key.clone().into_item()))
             .condition_expression(EXISTS)
-            .expression_attribute_names("#room", PARTITION_KEY)
-            .build()?;
+            .expression_attribute_names("#room", PARTITION_KEY);
+        let delete = delete.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
         self.push(TransactWriteItem::builder().delete(delete).build());
-        Ok(())
+        self.count(key, -1)
     }
 
-    /// Counts a session, or with -1 counts it no longer.
-    pub fn count(&mut self, room_id: &str, key: &str, by: i64) -> Result<(), WriteError> {
-        let Some(hour) = tally::hour_attribute(tally::hour_of(key)) else {
-            return Err(WriteError::NoTime {
-                room_id: room_id.to_owned(),
-                sort_key: key.to_owned(),
-            });
+    fn count(&mut self, key: &RowKey, by: i64) -> Result<(), WriteError> {
+        let session = key.session_key();
+        let hour = session.as_ref().and_then(|session| session.hour());
+        let (Some(hour), Some(month)) = (hour, session.as_ref().and_then(|key| key.month())) else {
+            return Err(WriteError::UntimedKey { key: key.clone() });
         };
-        let month = (room_id.to_owned(), tally::month_of(key).to_owned());
-        *self
-            .counts
-            .entry(month)
-            .or_default()
-            .entry(hour)
-            .or_default() += by;
+        let months = self.counts.entry(key.room_id.clone()).or_default();
+        let hours = months.entry(month.to_owned()).or_default();
+        if let Some(attribute) = tally::hour_attribute(hour) {
+            *hours.entry(attribute).or_default() += by;
+        }
         Ok(())
     }
 
     /// Writes all of it, or nothing.
-    pub async fn write(mut self, look: &Look, meter: &Meter) -> Result<(), WriteError> {
-        let mut rooms: BTreeMap<String, Vec<(String, Hours)>> = BTreeMap::new();
-        for ((room_id, month), hours) in std::mem::take(&mut self.counts) {
-            rooms.entry(room_id).or_default().push((month, hours));
-        }
-        for (room_id, months) in rooms {
-            let sums: BTreeMap<String, i64> = months
-                .iter()
-                .map(|(month, hours)| (month.clone(), hours.values().sum()))
-                .collect();
-            let state = look.tally(&room_id);
-            if state == TallyState::NeverBegun && sums.values().all(|sum| *sum < 0) {
-                // Nothing counts these sessions; only nobody must begin to in this moment.
-                self.check_no_tally(&room_id)?;
+    pub async fn write(mut self, snapshot: &Snapshot) -> Result<(), WriteError> {
+        for (room_id, months) in std::mem::take(&mut self.counts) {
+            let sums: Additions =
+                months.iter().map(|(month, hours)| (month.clone(), hours.values().sum())).collect();
+            let state = snapshot.tally(&room_id);
+            if state == TallyState::Untallied && sums.values().all(|sum| *sum < 0) {
+                // Nothing counts these sessions; only nobody must begin to at this moment.
+                self.check_no_tally(room_id)?;
                 continue;
             }
-            for (month, mut add) in months {
-                add.insert(VERSION.to_owned(), 1);
-                let update = self.update(&room_id, &tally::month_tally_key(&month));
-                self.push_update(adding(update, &add, ""))?;
+            for (month, mut hours) in months {
+                hours.insert(VERSION.to_owned(), 1);
+                let update = self.update(RowKey::month_tally(&*room_id, &month));
+                self.push_update(adding(update, &hours, ""))?;
             }
-            let update = self.update(&room_id, ROOM_TALLY);
+            let update = self.update(RowKey::room_tally(room_id));
             self.push_update(match state {
-                TallyState::Begun => on_condition(adding(update, &sums, ""), EXISTS),
+                TallyState::Present => on_condition(adding(update, &sums, ""), EXISTS),
                 // Whoever is first begins it, and the next only add.
-                TallyState::NoneYet => adding(update, &sums, ""),
-                TallyState::NeverBegun => {
+                TallyState::EmptyRoom => adding(update, &sums, ""),
+                TallyState::Untallied => {
                     let update = update
                         .expression_attribute_names("#incomplete", INCOMPLETE)
                         .expression_attribute_values(":true", AttributeValue::Bool(true));
@@ -221,29 +134,28 @@ impl<'a> Transaction<'a> {
                 }
             })?;
         }
-        self.send(meter).await
+        self.send().await
     }
 
-    fn check_no_tally(&mut self, room_id: &str) -> Result<(), BuildError> {
+    fn check_no_tally(&mut self, room_id: String) -> Result<(), WriteError> {
         let check = ConditionCheck::builder()
             .table_name(self.table.name())
-            .set_key(Some(primary_key(room_id, ROOM_TALLY)))
+            .set_key(Some(RowKey::room_tally(room_id).into_item()))
             .condition_expression(DOES_NOT_EXIST)
-            .expression_attribute_names("#room", PARTITION_KEY)
-            .build()?;
+            .expression_attribute_names("#room", PARTITION_KEY);
+        let check = check.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
         self.push(TransactWriteItem::builder().condition_check(check).build());
         Ok(())
     }
 
     /// An update of a row, to be filled.
-    pub fn update(&self, room_id: &str, key: &str) -> UpdateBuilder {
-        Update::builder()
-            .table_name(self.table.name())
-            .set_key(Some(primary_key(room_id, key)))
+    pub fn update(&self, key: RowKey) -> UpdateBuilder {
+        Update::builder().table_name(self.table.name()).set_key(Some(key.into_item()))
     }
 
-    pub fn push_update(&mut self, update: UpdateBuilder) -> Result<(), BuildError> {
-        self.push(TransactWriteItem::builder().update(update.build()?).build());
+    pub fn push_update(&mut self, update: UpdateBuilder) -> Result<(), WriteError> {
+        let update = update.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
+        self.push(TransactWriteItem::builder().update(update).build());
         Ok(())
     }
 
@@ -251,58 +163,50 @@ impl<'a> Transaction<'a> {
         self.actions.push(action);
     }
 
-    /// Sends what is in it as it is.
-    pub async fn send(self, meter: &Meter) -> Result<(), WriteError> {
+    /// Sends the actions as they are.
+    pub async fn send(self) -> Result<(), WriteError> {
         if self.actions.is_empty() {
             return Ok(());
         }
-        let sent = self
+        let request = self
             .table
             .client()
             .transact_write_items()
             .set_transact_items(Some(self.actions))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match sent {
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
             Ok(answer) => {
-                meter.add(units(answer.consumed_capacity()));
+                self.table.count_request(units(answer.consumed_capacity()));
                 Ok(())
             }
             Err(error) if is_conflict(&error) => Err(WriteError::Conflict),
-            Err(error) => Err(TableFailure::new("TransactWriteItems", error).into()),
+            Err(error) => Err(TableError::new(OPERATION, error).into()),
         }
     }
 }
 
 /// Adds to counts, and does what `more` says.
-fn adding(mut update: UpdateBuilder, counts: &Hours, more: &str) -> UpdateBuilder {
+fn adding(mut update: UpdateBuilder, counts: &Additions, more: &str) -> UpdateBuilder {
     let mut add = Vec::with_capacity(counts.len());
-    for (number, (attribute, by)) in counts.iter().enumerate() {
-        add.push(format!("#c{number} :c{number}"));
+    for (index, (attribute, by)) in counts.iter().enumerate() {
+        add.push(format!("#c{index} :c{index}"));
         update = update
-            .expression_attribute_names(format!("#c{number}"), attribute)
-            .expression_attribute_values(format!(":c{number}"), AttributeValue::N(by.to_string()));
+            .expression_attribute_names(format!("#c{index}"), attribute)
+            .expression_attribute_values(format!(":c{index}"), number(by));
     }
     update.update_expression(format!("ADD {}{more}", add.join(", ")))
 }
 
 /// An update under [`EXISTS`] or [`DOES_NOT_EXIST`].
 pub(super) fn on_condition(update: UpdateBuilder, condition: &str) -> UpdateBuilder {
-    update
-        .condition_expression(condition)
-        .expression_attribute_names("#room", PARTITION_KEY)
+    update.condition_expression(condition).expression_attribute_names("#room", PARTITION_KEY)
 }
 
-/// The condition that a row is there; `#room` is the partition key.
-pub(super) const EXISTS: &str = "attribute_exists(#room)";
-/// The condition that a row is not there.
-pub(super) const DOES_NOT_EXIST: &str = "attribute_not_exists(#room)";
-
-/// Whether a transaction was cancelled for reasons that another try, after another look, can find gone: a condition,
-/// another transaction, or throttling. The reasons are one an action, `None` for those that were not the cause.
+/// Whether a transaction was cancelled for reasons that may be gone at the next attempt: a
+/// condition, another transaction, or throttling. There is one reason for each action, `None` for
+/// those that were not the cause.
 fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
-    const PASSING: [&str; 5] = [
+    const TRANSIENT: [&str; 5] = [
         "None",
         "ConditionalCheckFailed",
         "TransactionConflict",
@@ -313,14 +217,19 @@ fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
         Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled
             .cancellation_reasons()
             .iter()
-            .all(|reason| reason.code().is_none_or(|code| PASSING.contains(&code))),
+            .all(|reason| reason.code().is_none_or(|code| TRANSIENT.contains(&code))),
         _ => false,
     }
 }
 
 /// A session's attributes without its primary key, under the API's names.
-fn attributes(session: &Session) -> Result<Item, WriteError> {
-    let mut attributes: Item = serde_dynamo::to_item(session.to_past_room())?;
+fn attributes(key: &RowKey, session: &Session) -> Result<Item, WriteError> {
+    let unrepresentable = |error: serde_dynamo::Error| WriteError::Unrepresentable {
+        key: key.clone(),
+        reason: error.to_string(),
+    };
+    let mut attributes: Item =
+        serde_dynamo::to_item(session.to_past_room()).map_err(unrepresentable)?;
     attributes.remove(PARTITION_KEY);
     Ok(attributes)
 }

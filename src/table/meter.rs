@@ -1,4 +1,4 @@
-//! Counts what a request costs at DynamoDB.
+//! Counts what requests cost at DynamoDB.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,11 +14,10 @@ impl Meter {
     /// Counts one request that consumed `units` read (or write) units.
     pub fn add(&self, units: f64) {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.half_units
-            .fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
+        self.half_units.fetch_add((units * 2.0).round() as u64, Ordering::Relaxed);
     }
 
-    /// Requests answered by DynamoDB. The SDK's own retries of a request are not counted again.
+    /// Requests that DynamoDB answered. The SDK's own retries of a request are not counted again.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }

@@ -2,26 +2,35 @@
 //!
 //! | partition key `room_id` | sort key `created_sid` | what the row is |
 //! | --- | --- | --- |
-//! | the room's id | `2026-11-22T10:00:00.000Z#SID_x` | a [session](session): one past room |
+//! | the room's id | `2026-11-22T10:00:00.000Z#SID_x` | a [session](past_room): one past room |
 //! | the room's id | `~` | the [room tally](tally): sessions per month |
 //! | the room's id | `#2026-11` | a [month tally](tally): sessions per hour of that month |
 //!
-//! Sessions are the rows whose sort key starts with a digit. Everything else is bookkeeping, so every read of
-//! sessions bounds its [key range](schema::KeyRange).
+//! Sessions are the rows whose sort key starts with a digit. Everything else is bookkeeping, so
+//! every read of sessions bounds its [key range](keys::KeyRange).
+//!
+//! An answer of DynamoDB that cannot be one (rows of another room, rows out of order, a count that
+//! is not that of the rows) is an error here, so that nothing above has to expect it.
 
-mod access;
-mod failure;
-mod hints;
-pub mod meter;
+mod answer;
+mod batch;
+pub mod bucket;
+pub mod calendar;
+mod client;
+mod error;
+pub mod keys;
+mod meter;
+pub mod past_room;
+mod query;
+pub(crate) mod retry;
+mod scan;
 pub mod schema;
 pub mod session;
 pub mod tally;
 
-pub(crate) use access::units;
-pub use access::{Consistency, MAX_IN_FLIGHT, QueryPage, RowQuery, Table};
-pub use failure::{FailureKind, TableFailure};
-pub use hints::Hints;
+pub(crate) use answer::units;
+pub use client::{Consistency, Item, MAX_IN_FLIGHT, Table};
+pub use error::{TableError, TableErrorKind};
 pub use meter::Meter;
-
-/// One row as the SDK gives it.
-pub type Item = std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
+pub use query::{QueryPage, RowQuery};
+pub use scan::RoomIds;

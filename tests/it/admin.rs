@@ -54,11 +54,7 @@ impl File {
     }
 
     fn beside(&self, name: &str) -> String {
-        self.0
-            .with_file_name(name)
-            .to_str()
-            .expect("a path")
-            .to_owned()
+        self.0.with_file_name(name).to_str().expect("a path").to_owned()
     }
 }
 
@@ -111,18 +107,12 @@ async fn an_import_gives_what_recording_gives_and_changes_nothing_the_second_tim
         r#"{"room_ids":["math-101"],"from":777,"limit":100}"#,
         r#"{"room_ids":["room01","english-b2"]}"#,
     ] {
-        assert_eq!(
-            ask(&imported.app(), body).await.body,
-            ask(&recorded.app(), body).await.body
-        );
+        assert_eq!(ask(&imported.app(), body).await.body, ask(&recorded.app(), body).await.body);
     }
     let before = imported.all_items().await;
     let output = run(&imported.endpoint, &["import", "--json", file.path()]).await;
     let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(
-        (&summary["unchanged"], &summary["new"]),
-        (&4107.into(), &0.into())
-    );
+    assert_eq!((&summary["unchanged"], &summary["new"]), (&4107.into(), &0.into()));
     assert!(imported.all_items().await == before);
 }
 
@@ -135,11 +125,7 @@ async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
                room01,c,1795341600,good\n";
     let file = File::new("history.csv", csv);
     let rejects = file.beside("rejects.jsonl");
-    let output = run(
-        &database.endpoint,
-        &["import", file.path(), "--rejects", &rejects],
-    )
-    .await;
+    let output = run(&database.endpoint, &["import", file.path(), "--rejects", &rejects]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output.stdout).contains("2 new, 0 changed, 0 unchanged, 1 rejected"),
@@ -147,17 +133,10 @@ async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
         text(&output.stdout)
     );
     let reported = text(&output.stderr);
-    assert!(
-        reported.contains("history.csv:3: created: \"tomorrow\" is no time"),
-        "{reported}"
-    );
+    assert!(reported.contains("history.csv:3: created: \"tomorrow\" is no time"), "{reported}");
     let rejected = std::fs::read_to_string(&rejects).expect("rejects");
     assert_eq!(rejected.lines().count(), 1);
-    std::fs::write(
-        &rejects,
-        rejected.replace("tomorrow", "2026-11-23 10:00:00"),
-    )
-    .expect("mended");
+    std::fs::write(&rejects, rejected.replace("tomorrow", "2026-11-23 10:00:00")).expect("mended");
     let output = run(&database.endpoint, &["import", &rejects]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(assert_agreement(&database).await, 3);
@@ -181,42 +160,24 @@ async fn what_cannot_be_done_says_so() {
         (&["import", "/nowhere.csv"][..], "/nowhere.csv"),
         (&["import", nameless.path()], "--format"),
         (&["import", headless.path()], "must name the columns"),
-        (
-            &["import", "--time-zone", "Mars/Olympus", headless.path()],
-            "time zone",
-        ),
+        (&["import", "--time-zone", "Mars/Olympus", headless.path()], "time zone"),
         (&["tally"], "--all"),
-        (
-            &["delete", "--room", "room01", "--before", "soon"],
-            "RFC 3339",
-        ),
+        (&["delete", "--room", "room01", "--before", "soon"], "RFC 3339"),
     ] {
         let output = run(&database.endpoint, arguments).await;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-        assert!(
-            text(&output.stderr).contains(named),
-            "{}",
-            text(&output.stderr)
-        );
+        assert!(text(&output.stderr).contains(named), "{}", text(&output.stderr));
     }
     let output = run("http://127.0.0.1:9", &["tally", "--room", "room01"]).await;
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        text(&output.stderr).contains("DynamoDB"),
-        "{}",
-        text(&output.stderr)
-    );
+    assert!(text(&output.stderr).contains("DynamoDB"), "{}", text(&output.stderr));
 }
 
 #[tokio::test]
 async fn an_import_killed_at_any_request_ends_right_when_started_again() {
     let file = File::new(
         "history.tsv",
-        &exported()
-            .lines()
-            .take(400)
-            .map(|line| format!("{line}\n"))
-            .collect::<String>(),
+        &exported().lines().take(400).map(|line| format!("{line}\n")).collect::<String>(),
     );
     for killed_at in [0, 1, 2, 3, 5, 8] {
         let database = Database::start().await;
@@ -229,9 +190,7 @@ async fn an_import_killed_at_any_request_ends_right_when_started_again() {
             Fault::Stall
         })
         .await;
-        let mut import = admin(&proxy.endpoint, &["import", file.path()])
-            .spawn()
-            .expect("it runs");
+        let mut import = admin(&proxy.endpoint, &["import", file.path()]).spawn().expect("it runs");
         at_it.recv().await.expect("it comes to that request");
         import.kill().await.expect("killed");
         let output = run(&database.endpoint, &["import", file.path()]).await;
@@ -262,18 +221,13 @@ async fn tallies_are_checked_built_and_checked_again() {
     assert_eq!(assert_agreement(&database).await, 60);
     let check = run(
         &database.endpoint,
-        &[
-            "tally", "--room", "foreign", "--room", "recorded", "--check", "--json",
-        ],
+        &["tally", "--room", "foreign", "--room", "recorded", "--check", "--json"],
     )
     .await;
     assert_eq!(check.status.code(), Some(0));
     for line in text(&check.stdout).lines() {
         let report: Value = serde_json::from_str(line).expect("JSON");
-        assert_eq!(
-            (&report["agrees"], &report["sessions"]),
-            (&true.into(), &30.into())
-        );
+        assert_eq!((&report["agrees"], &report["sessions"]), (&true.into(), &30.into()));
     }
 }
 
@@ -288,11 +242,7 @@ async fn a_check_lists_what_differs() {
             "past the tallies",
         )])
         .await;
-    let check = run(
-        &database.endpoint,
-        &["tally", "--room", "room01", "--check"],
-    )
-    .await;
+    let check = run(&database.endpoint, &["tally", "--room", "room01", "--check"]).await;
     assert_eq!(check.status.code(), Some(1));
     assert!(
         text(&check.stdout).contains("2024-05-01T10: tallied 0, there are 1"),
@@ -317,10 +267,7 @@ async fn sessions_are_deleted_with_their_counts_and_not_without_being_asked() {
     for (more, left) in [
         (&["--sid", "SID_000029"][..], 29),
         (&["--before", "2024-01-01T10:00:00Z"], 19),
-        (
-            &["--before", "2024-01-01T20:00:00Z", "--sid", "SID_000015"],
-            18,
-        ),
+        (&["--before", "2024-01-01T20:00:00Z", "--sid", "SID_000015"], 18),
         (&["--sid", "nobody"], 18),
         (&[], 0),
     ] {

@@ -2,9 +2,9 @@
 //! `printf '%s' BODY | openssl dgst -sha256 -hmac SECRET`.
 
 use crate::support::{
-    Answer, Database, KEY, app,
+    Answer, Database, KEY, app, past_rooms_at,
     proxy::{Fault, Proxy},
-    request, send, table_at,
+    request, send,
 };
 
 const BODY: &[u8] = br#"{"room_ids":["room01"]}"#;
@@ -47,11 +47,7 @@ async fn signatures_made_with_openssl_are_let_in() {
 
 #[tokio::test]
 async fn an_empty_body_with_its_signature_is_let_in_and_then_invalid() {
-    let answer = answer(
-        b"",
-        &[("API-KEY", KEY), ("HASH-SIGNATURE", EMPTY_SIGNATURE)],
-    )
-    .await;
+    let answer = answer(b"", &[("API-KEY", KEY), ("HASH-SIGNATURE", EMPTY_SIGNATURE)]).await;
     assert_eq!(answer.status, 400);
 }
 
@@ -83,12 +79,8 @@ async fn a_wrong_or_missing_signature_is_denied() {
         "not hex at all, but it has sixty-four characters in it, like hex",
         EMPTY_SIGNATURE,
     ] {
-        assert_denied(
-            BODY,
-            &[("API-KEY", KEY), ("HASH-SIGNATURE", signature)],
-            "HASH-SIGNATURE",
-        )
-        .await;
+        assert_denied(BODY, &[("API-KEY", KEY), ("HASH-SIGNATURE", signature)], "HASH-SIGNATURE")
+            .await;
     }
 }
 
@@ -100,12 +92,8 @@ async fn another_body_is_denied() {
         b"{\"room_ids\":[\"room01\"]} ",
         b"\n{\"room_ids\":[\"room01\"]}",
     ] {
-        assert_denied(
-            body,
-            &[("API-KEY", KEY), ("HASH-SIGNATURE", SIGNATURE)],
-            "HASH-SIGNATURE",
-        )
-        .await;
+        assert_denied(body, &[("API-KEY", KEY), ("HASH-SIGNATURE", SIGNATURE)], "HASH-SIGNATURE")
+            .await;
     }
 }
 
@@ -123,17 +111,9 @@ async fn a_body_is_not_looked_at_before_its_signature() {
 async fn nothing_unauthenticated_reaches_dynamodb() {
     let database = Database::start().await;
     let proxy = Proxy::start(&database.endpoint, |_, _| Fault::Pass).await;
-    let app = app(table_at(&proxy.endpoint).await);
-    send(
-        &app,
-        request(BODY, &[("API-KEY", KEY), ("HASH-SIGNATURE", OTHER_SECRET)]),
-    )
-    .await;
+    let app = app(past_rooms_at(&proxy.endpoint));
+    send(&app, request(BODY, &[("API-KEY", KEY), ("HASH-SIGNATURE", OTHER_SECRET)])).await;
     assert_eq!(proxy.requests(), 0);
-    send(
-        &app,
-        request(BODY, &[("API-KEY", KEY), ("HASH-SIGNATURE", SIGNATURE)]),
-    )
-    .await;
+    send(&app, request(BODY, &[("API-KEY", KEY), ("HASH-SIGNATURE", SIGNATURE)])).await;
     assert_eq!(proxy.requests(), 1);
 }

@@ -16,18 +16,9 @@ async fn three_sessions() -> Database {
 fn assert_error(answer: &Answer, status: u16, named: &str) {
     assert_eq!(answer.status, status, "{:?}", answer.body);
     assert_eq!(answer.headers["content-type"], "application/json");
-    assert_eq!(
-        answer.body.as_object().expect("an object").len(),
-        2,
-        "{:?}",
-        answer.body
-    );
+    assert_eq!(answer.body.as_object().expect("an object").len(), 2, "{:?}", answer.body);
     assert_eq!(answer.body["status"], false);
-    assert!(
-        answer.msg().contains(named),
-        "{:?} does not name {named:?}",
-        answer.msg()
-    );
+    assert!(answer.msg().contains(named), "{:?} does not name {named:?}", answer.msg());
 }
 
 // Addresses and methods.
@@ -74,24 +65,15 @@ async fn other_paths_are_not_found() {
 #[tokio::test]
 async fn other_methods_are_not_allowed() {
     let database = three_sessions().await;
-    for method in [
-        Method::GET,
-        Method::PUT,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::HEAD,
-        Method::PATCH,
-    ] {
+    for method in
+        [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS, Method::HEAD, Method::PATCH]
+    {
         let answer = send(&database.app(), at("/room/fetchPastRooms", method)).await;
         assert_error(&answer, 405, "POST");
         assert_eq!(answer.headers["allow"], "POST");
     }
     // A path that is not there is not there for any method.
-    assert_error(
-        &send(&database.app(), at("/other", Method::GET)).await,
-        404,
-        "POST",
-    );
+    assert_error(&send(&database.app(), at("/other", Method::GET)).await, 404, "POST");
 }
 
 // The body.
@@ -124,24 +106,12 @@ async fn a_body_must_be_a_json_object() {
 
 #[tokio::test]
 async fn room_ids_are_required_and_bounded() {
-    for body in [
-        r#"{}"#,
-        r#"{"room_ids":null}"#,
-        r#"{"room_ids":[]}"#,
-        r#"{"rooms":["room01"]}"#,
-    ] {
+    for body in [r#"{}"#, r#"{"room_ids":null}"#, r#"{"room_ids":[]}"#, r#"{"rooms":["room01"]}"#] {
         assert_invalid(body, "room_ids").await;
     }
-    for wrong in [
-        "\"room01\"",
-        "1",
-        "true",
-        "{}",
-        "[1]",
-        "[null]",
-        "[[\"room01\"]]",
-        "[\"room01\",2]",
-    ] {
+    for wrong in
+        ["\"room01\"", "1", "true", "{}", "[1]", "[null]", "[[\"room01\"]]", "[\"room01\",2]"]
+    {
         assert_invalid(&format!(r#"{{"room_ids":{wrong}}}"#), "array of strings").await;
     }
     assert_invalid(r#"{"room_ids":[""]}"#, "empty").await;
@@ -152,11 +122,7 @@ async fn room_ids_are_required_and_bounded() {
     let database = three_sessions().await;
     let answer = ask(&database.app(), &json!({"room_ids": [longest]}).to_string()).await;
     assert_eq!(answer.status, 200);
-    assert_invalid(
-        &json!({"room_ids": [format!("{longest}x")]}).to_string(),
-        "2048",
-    )
-    .await;
+    assert_invalid(&json!({"room_ids": [format!("{longest}x")]}).to_string(), "2048").await;
 }
 
 #[tokio::test]
@@ -223,18 +189,9 @@ async fn absent_null_and_zero_mean_the_default() {
 #[tokio::test]
 async fn a_field_is_given_once() {
     for (body, named) in [
-        (
-            r#"{"room_ids":["room01"],"room_ids":["room01"]}"#,
-            "room_ids",
-        ),
-        (
-            r#"{"room_ids":["room01"],"roomIds":["room01"]}"#,
-            "room_ids",
-        ),
-        (
-            r#"{"room_ids":["room01"],"order_by":"ASC","orderBy":"ASC"}"#,
-            "order_by",
-        ),
+        (r#"{"room_ids":["room01"],"room_ids":["room01"]}"#, "room_ids"),
+        (r#"{"room_ids":["room01"],"roomIds":["room01"]}"#, "room_ids"),
+        (r#"{"room_ids":["room01"],"order_by":"ASC","orderBy":"ASC"}"#, "order_by"),
         (r#"{"room_ids":["room01"],"from":1,"from":1}"#, "from"),
         (r#"{"room_ids":["room01"],"limit":null,"limit":1}"#, "limit"),
     ] {
@@ -242,23 +199,14 @@ async fn a_field_is_given_once() {
     }
     // A field nobody knows may be there as often as it likes.
     let database = three_sessions().await;
-    assert_eq!(
-        ask(&database.app(), r#"{"x":1,"x":2,"room_ids":["room01"]}"#)
-            .await
-            .status,
-        200
-    );
+    assert_eq!(ask(&database.app(), r#"{"x":1,"x":2,"room_ids":["room01"]}"#).await.status, 200);
 }
 
 #[tokio::test]
 async fn numbers_and_their_bounds() {
     let database = three_sessions().await;
     for (from, limit, answered) in [
-        (
-            json!(4294967295u32),
-            json!(4294967295u32),
-            (4294967295u64, 100),
-        ),
+        (json!(4294967295u32), json!(4294967295u32), (4294967295u64, 100)),
         (json!("4294967295"), json!("2e1"), (4294967295, 20)),
         (json!(1), json!(1), (1, 1)),
         (json!(2e0), json!(99), (2, 99)),
@@ -299,11 +247,7 @@ async fn numbers_and_their_bounds() {
             let body = format!(r#"{{"room_ids":["room01"],"{field}":{wrong}}}"#);
             let answer = ask(&database.app(), &body).await;
             // A number that JSON itself cannot hold is not JSON.
-            let named = if wrong == "1e400" {
-                "out of range"
-            } else {
-                "0 to 4294967295"
-            };
+            let named = if wrong == "1e400" { "out of range" } else { "0 to 4294967295" };
             assert_error(&answer, 400, named);
         }
     }
@@ -312,39 +256,19 @@ async fn numbers_and_their_bounds() {
 #[tokio::test]
 async fn orders() {
     let database = three_sessions().await;
-    for (order, answered) in [
-        ("ASC", "ASC"),
-        ("asc", "ASC"),
-        ("Asc", "ASC"),
-        ("DESC", "DESC"),
-        ("desc", "DESC"),
-    ] {
-        let answer = ask(
-            &database.app(),
-            &json!({"room_ids": ["room01"], "order_by": order}).to_string(),
-        )
-        .await;
+    for (order, answered) in
+        [("ASC", "ASC"), ("asc", "ASC"), ("Asc", "ASC"), ("DESC", "DESC"), ("desc", "DESC")]
+    {
+        let answer =
+            ask(&database.app(), &json!({"room_ids": ["room01"], "order_by": order}).to_string())
+                .await;
         assert_eq!(answer.body["result"]["order_by"], answered);
-        let first = if answered == "ASC" {
-            "SID_000000"
-        } else {
-            "SID_000002"
-        };
+        let first = if answered == "ASC" { "SID_000000" } else { "SID_000002" };
         assert_eq!(answer.sids()[0], first);
     }
-    for wrong in [
-        "\"ASCENDING\"",
-        "\" ASC\"",
-        "\"DESC;\"",
-        "1",
-        "true",
-        "[\"ASC\"]",
-    ] {
-        assert_invalid(
-            &format!(r#"{{"room_ids":["room01"],"order_by":{wrong}}}"#),
-            "order_by",
-        )
-        .await;
+    for wrong in ["\"ASCENDING\"", "\" ASC\"", "\"DESC;\"", "1", "true", "[\"ASC\"]"] {
+        assert_invalid(&format!(r#"{{"room_ids":["room01"],"order_by":{wrong}}}"#), "order_by")
+            .await;
     }
 }
 
@@ -353,17 +277,10 @@ async fn a_body_has_256_kib_at_the_most() {
     let database = three_sessions().await;
     let body = |bytes: usize| {
         let frame = r#"{"room_ids":["room01"],"pad":""}"#.len();
-        format!(
-            r#"{{"room_ids":["room01"],"pad":"{}"}}"#,
-            "x".repeat(bytes - frame)
-        )
+        format!(r#"{{"room_ids":["room01"],"pad":"{}"}}"#, "x".repeat(bytes - frame))
     };
     assert_eq!(ask(&database.app(), &body(256 * 1024)).await.status, 200);
-    assert_error(
-        &ask(&database.app(), &body(256 * 1024 + 1)).await,
-        413,
-        "262144",
-    );
+    assert_error(&ask(&database.app(), &body(256 * 1024 + 1)).await, 413, "262144");
 }
 
 // The answers.
@@ -424,10 +341,7 @@ async fn rooms_without_a_past_are_answered_as_plugnmeet_does() {
     ] {
         let answer = ask(&database.app(), body).await;
         assert_eq!(answer.status, 200);
-        assert_eq!(
-            answer.body,
-            json!({"status": false, "msg": "no info found"})
-        );
+        assert_eq!(answer.body, json!({"status": false, "msg": "no info found"}));
     }
 }
 
@@ -455,10 +369,7 @@ async fn with_row(sort_key: &str, attributes: Value) -> Database {
     let mut row: std::collections::HashMap<String, AttributeValue> =
         serde_dynamo::to_item(attributes).expect("attributes");
     row.insert("room_id".to_owned(), AttributeValue::S("room01".to_owned()));
-    row.insert(
-        "created_sid".to_owned(),
-        AttributeValue::S(sort_key.to_owned()),
-    );
+    row.insert("created_sid".to_owned(), AttributeValue::S(sort_key.to_owned()));
     database.put_item(row).await;
     database
 }
@@ -482,10 +393,7 @@ async fn attributes_of_other_writers_are_not_answered() {
         json!({"room_title": "t", "analytics_file_id": "", "extra": {"a": [1]}, "ttl": 5});
     let database = with_row("2026-11-22T10:00:00.000Z#SID_x", attributes).await;
     let answer = ask(&database.app(), r#"{"room_ids":["room01"]}"#).await;
-    let room = answer.body["result"]["rooms_list"][0]
-        .as_object()
-        .expect("a room")
-        .clone();
+    let room = answer.body["result"]["rooms_list"][0].as_object().expect("a room").clone();
     assert_eq!(room["room_title"], "t");
     assert_eq!(room.len(), 7, "{room:?}");
 }
@@ -511,21 +419,9 @@ async fn an_attribute_of_the_wrong_type_is_an_error_and_never_a_shorter_list() {
 #[tokio::test]
 async fn rows_that_are_no_sessions_are_passed_over() {
     // Before, between and behind the sessions and the tally, and more of them than a page has rows.
-    let mut keys: Vec<String> = [
-        "",
-        "!",
-        "#",
-        "#2026-11x",
-        "/",
-        ":",
-        "A",
-        "meta",
-        "~~",
-        "~x",
-        "é",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut keys: Vec<String> = ["", "!", "#", "#2026-11x", "/", ":", "A", "meta", "~~", "~x", "é"]
+        .map(str::to_owned)
+        .into();
     keys.retain(|key| !key.is_empty());
     keys.extend((0..150).map(|number| format!("user#{number}")));
     for recorded in [true, false] {
@@ -537,11 +433,7 @@ async fn rows_that_are_no_sessions_are_passed_over() {
             database.put_foreign(&sessions).await;
         }
         for key in &keys {
-            let row = [
-                ("room_id", "room01"),
-                ("created_sid", key),
-                ("room_title", "no session"),
-            ];
+            let row = [("room_id", "room01"), ("created_sid", key), ("room_title", "no session")];
             let row =
                 row.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
             database.put_item(row.into()).await;
@@ -551,18 +443,13 @@ async fn rows_that_are_no_sessions_are_passed_over() {
                 let body =
                     json!({"room_ids": ["room01"], "from": from, "limit": 20, "order_by": order});
                 let answer = ask(&database.app(), &body.to_string()).await;
-                let mut expected: Vec<_> = sessions
-                    .iter()
-                    .map(|session| session.room_sid.clone())
-                    .collect();
+                let mut expected: Vec<_> =
+                    sessions.iter().map(|session| session.room_sid.clone()).collect();
                 if order == "DESC" {
                     expected.reverse();
                 }
                 let end = expected.len().min(from + 20);
-                assert_eq!(
-                    (answer.total(), answer.sids()),
-                    (30, expected[from..end].to_vec())
-                );
+                assert_eq!((answer.total(), answer.sids()), (30, expected[from..end].to_vec()));
             }
         }
     }
@@ -572,12 +459,6 @@ async fn rows_that_are_no_sessions_are_passed_over() {
 async fn the_secret_is_in_no_answer() {
     let database = three_sessions().await;
     for body in ["", "{}", r#"{"room_ids":["room01"]}"#] {
-        assert!(
-            !ask(&database.app(), body)
-                .await
-                .body
-                .to_string()
-                .contains(SECRET)
-        );
+        assert!(!ask(&database.app(), body).await.body.to_string().contains(SECRET));
     }
 }

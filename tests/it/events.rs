@@ -11,14 +11,9 @@ use crate::support::{Database, sample, send};
 /// The events' files; the answers' are beside them, as `NAME.answer.json`.
 fn events() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    let files = fs::read_dir(folder)
-        .expect("events/")
-        .map(|file| file.expect("a file").path());
+    let files = fs::read_dir(folder).expect("events/").map(|file| file.expect("a file").path());
     let is_event = |file: &PathBuf| {
-        let name = file
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.ends_with(".json") && !name.ends_with(".answer.json") && name != "env.json"
     };
     files.filter(is_event).collect()
@@ -37,12 +32,7 @@ async fn every_event_gives_the_answer_stored_beside_it() {
         let request = lambda_http::request::from_str(&event).expect("an event of API Gateway");
         let answer = send(&database.app(), request).await;
         assert_eq!(answer.body, stored["body"], "{}", file.display());
-        assert_eq!(
-            Value::from(answer.status),
-            stored["statusCode"],
-            "{}",
-            file.display()
-        );
+        assert_eq!(Value::from(answer.status), stored["statusCode"], "{}", file.display());
     }
 }
 
@@ -51,10 +41,7 @@ fn the_sample_has_the_rooms_that_it_says() {
     let sessions = sample::sessions();
     for (room, count) in sample::rooms() {
         assert_eq!(
-            sessions
-                .iter()
-                .filter(|session| session.room_id == room)
-                .count(),
+            sessions.iter().filter(|session| session.room_id == room).count(),
             count,
             "{room}"
         );

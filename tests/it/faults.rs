@@ -8,7 +8,9 @@ use lambda_http::{Context, RequestExt};
 use serde_json::json;
 
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::{Answer, Database, app, ask, history, send, signed, table_at};
+use crate::support::{
+    Answer, Database, app, ask, history, past_rooms_at, send, session_key, signed,
+};
 
 const BODY: &str = r#"{"room_ids":["room01","room02"],"from":30,"limit":20}"#;
 
@@ -30,23 +32,16 @@ fn assert_unavailable(answer: &Answer) {
 
 fn assert_internal(answer: &Answer) {
     assert_eq!(answer.status, 500, "{:?}", answer.body);
-    assert_eq!(
-        answer.body,
-        json!({"status": false, "msg": "internal error"})
-    );
+    assert_eq!(answer.body, json!({"status": false, "msg": "internal error"}));
 }
 
 /// Asks through a proxy that does `fault` to every request from the `healthy`th on.
 async fn ask_through(database: &Database, healthy: usize, fault: Fault) -> Answer {
     let decide = move |number, _: &str| {
-        if number < healthy {
-            Fault::Pass
-        } else {
-            fault.clone()
-        }
+        if number < healthy { Fault::Pass } else { fault.clone() }
     };
     let proxy = Proxy::start(&database.endpoint, decide).await;
-    ask(&app(table_at(&proxy.endpoint).await), BODY).await
+    ask(&app(past_rooms_at(&proxy.endpoint)), BODY).await
 }
 
 #[tokio::test]
@@ -73,12 +68,10 @@ async fn a_dynamodb_out_of_reach_is_answered_with_503() {
         assert_unavailable(&ask_through(&database, 2, fault).await);
     }
     // Nobody listens there any more.
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a free port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    assert_unavailable(&ask(&app(table_at(&endpoint).await), BODY).await);
+    assert_unavailable(&ask(&app(past_rooms_at(&endpoint)), BODY).await);
 }
 
 #[tokio::test]
@@ -109,14 +102,10 @@ async fn one_failure_is_made_good_by_trying_again() {
             Fault::Refuse(500, "InternalServerError"),
         ] {
             let decide = move |number, _: &str| {
-                if number == broken {
-                    fault.clone()
-                } else {
-                    Fault::Pass
-                }
+                if number == broken { fault.clone() } else { Fault::Pass }
             };
             let proxy = Proxy::start(&database.endpoint, decide).await;
-            let answer = ask(&app(table_at(&proxy.endpoint).await), BODY).await;
+            let answer = ask(&app(past_rooms_at(&proxy.endpoint)), BODY).await;
             assert_eq!((answer.status, &answer.body), (200, &expected.body));
         }
     }
@@ -127,23 +116,15 @@ async fn a_stall_is_answered_before_the_deadline() {
     let database = two_rooms().await;
     for healthy in 0..3 {
         let decide = move |number, _: &str| {
-            if number < healthy {
-                Fault::Pass
-            } else {
-                Fault::Stall
-            }
+            if number < healthy { Fault::Pass } else { Fault::Stall }
         };
         let proxy = Proxy::start(&database.endpoint, decide).await;
-        let app = app(table_at(&proxy.endpoint).await);
+        let app = app(past_rooms_at(&proxy.endpoint));
         let deadline = SystemTime::now() + Duration::from_millis(1500);
         let started = Instant::now();
         let answer = send(&app, with_deadline(deadline)).await;
         assert_unavailable(&answer);
-        assert!(
-            SystemTime::now() < deadline,
-            "answered after {:?}",
-            started.elapsed()
-        );
+        assert!(SystemTime::now() < deadline, "answered after {:?}", started.elapsed());
     }
 }
 
@@ -157,21 +138,13 @@ async fn a_deadline_that_leaves_no_time_is_answered_at_once() {
 #[tokio::test]
 async fn a_deadline_in_the_past_is_none() {
     let database = two_rooms().await;
-    for deadline in [
-        SystemTime::UNIX_EPOCH,
-        SystemTime::UNIX_EPOCH + Duration::from_secs(600),
-    ] {
-        assert_eq!(
-            send(&database.app(), with_deadline(deadline)).await.status,
-            200
-        );
+    for deadline in [SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(600)] {
+        assert_eq!(send(&database.app(), with_deadline(deadline)).await.status, 200);
     }
 }
 
 fn with_deadline(deadline: SystemTime) -> lambda_http::Request {
-    let since_epoch = deadline
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("after the epoch");
+    let since_epoch = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("after the epoch");
     let mut context = Context::default();
     context.deadline = since_epoch.as_millis() as u64;
     signed(BODY).with_lambda_context(context)
@@ -184,38 +157,25 @@ async fn requests_in_flight_are_bounded() {
     let sessions: Vec<_> = rooms.iter().flat_map(|room| history(room, 2, 60)).collect();
     database.put_foreign(&sessions).await;
     let proxy = Arc::new(
-        Proxy::start(&database.endpoint, |_, _| {
-            Fault::Delay(Duration::from_millis(5))
-        })
-        .await,
+        Proxy::start(&database.endpoint, |_, _| Fault::Delay(Duration::from_millis(5))).await,
     );
-    let answer = ask(
-        &app(table_at(&proxy.endpoint).await),
-        &json!({"room_ids": rooms}).to_string(),
-    )
-    .await;
+    let answer =
+        ask(&app(past_rooms_at(&proxy.endpoint)), &json!({"room_ids": rooms}).to_string()).await;
     assert_eq!(answer.total(), 600);
     assert!(proxy.most_in_flight() <= 100, "{}", proxy.most_in_flight());
-    assert!(
-        proxy.most_in_flight() > 10,
-        "rooms are read side by side: {}",
-        proxy.most_in_flight()
-    );
+    assert!(proxy.most_in_flight() > 10, "rooms are read side by side: {}", proxy.most_in_flight());
 }
 
 #[tokio::test]
 async fn a_page_read_while_sessions_come_and_go_is_whole_or_an_error() {
     let database = Database::start().await;
     database.record(&history("room01", 200, 60)).await;
-    let table = database.table.clone();
+    let table = database.past_rooms.clone();
     let writer = tokio::spawn(async move {
-        let meter = past_rooms::table::Meter::default();
         let sessions = history("room01", 200, 60);
         for session in sessions.iter().rev().take(60) {
-            let key = [session.sort_key().expect("a key")];
-            past_rooms::record::delete(&table, "room01", &key, &meter)
-                .await
-                .expect("deleted");
+            let key = [session_key(session)];
+            table.delete("room01", &key).await.expect("deleted");
         }
     });
     let app = database.app();

@@ -1,9 +1,8 @@
 //! Pages against an independent model: the sessions in a plain list, sorted and cut.
 
-use past_rooms::page::{Order, Page, PageQuery, read_page};
-use past_rooms::record::tallies;
-use past_rooms::table::session::{PastRoom, Session};
-use past_rooms::table::{Meter, Table};
+use std::sync::Arc;
+
+use past_rooms::{Meter, Order, Page, PageQuery, PastRoom, PastRooms, Session};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -14,17 +13,15 @@ const ROOMS: [&str; 5] = ["r0", "r1", "r2", "r3", "r4"];
 
 /// What any reader must answer.
 fn model(sessions: &[Session], query: &PageQuery) -> Page {
-    let mut found: Vec<&Session> = sessions
-        .iter()
-        .filter(|session| query.room_ids.contains(&session.room_id))
-        .collect();
+    let mut found: Vec<&Session> =
+        sessions.iter().filter(|session| query.room_ids.contains(&session.room_id)).collect();
     found.sort_by_key(|session| (session.created, &session.room_sid, &session.room_id));
     if query.order == Order::Desc {
         found.reverse();
     }
     Page {
         total: found.len() as u64,
-        rooms: found
+        sessions: found
             .into_iter()
             .skip(query.from as usize)
             .take(query.limit)
@@ -41,10 +38,7 @@ fn past_room(session: &Session) -> PastRoom {
         room_sid: session.room_sid.clone(),
         joined_participants: session.joined_participants.into(),
         webhook_url: session.webhook_url.clone(),
-        created: session
-            .created
-            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-            .to_string(),
+        created: session.created.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
         ended: session
             .ended
             .map(|ended| ended.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
@@ -53,27 +47,16 @@ fn past_room(session: &Session) -> PastRoom {
     }
 }
 
-async fn read(table: &Table, query: &PageQuery) -> Page {
-    read_page(table, query, &Meter::default())
-        .await
-        .expect("a page")
+async fn read(past_rooms: &PastRooms, query: &PageQuery) -> Page {
+    past_rooms.page(query).await.expect("a page")
 }
 
 fn query(rooms: &[&str], from: u64, limit: usize, order: Order) -> PageQuery {
-    PageQuery {
-        room_ids: rooms.iter().map(|room| (*room).to_owned()).collect(),
-        from,
-        limit,
-        order,
-    }
+    PageQuery::new(rooms.iter().copied()).from(from).limit(limit).order(order)
 }
 
-async fn assert_page(table: &Table, sessions: &[Session], query: &PageQuery) {
-    assert_eq!(
-        read(table, query).await,
-        model(sessions, query),
-        "{query:?}"
-    );
+async fn assert_page(past_rooms: &PastRooms, sessions: &[Session], query: &PageQuery) {
+    assert_eq!(read(past_rooms, query).await, model(sessions, query), "{query:?}");
 }
 
 /// How a room's history came into the table.
@@ -100,12 +83,8 @@ fn histories() -> impl Strategy<Value = Vec<Session>> {
         "2026-11-22T10:00:00Z",
         "1970-01-01T00:00:00Z",
     ]);
-    let one = (
-        0..ROOMS.len(),
-        place,
-        select(vec![0i64, 0, 1, 1000, 3_600_000, 90_000_000]),
-        0..40u16,
-    );
+    let one =
+        (0..ROOMS.len(), place, select(vec![0i64, 0, 1, 1000, 3_600_000, 90_000_000]), 0..40u16);
     vec(one, 0..160).prop_map(|all| {
         let mut sessions: Vec<Session> = all
             .into_iter()
@@ -133,11 +112,8 @@ fn histories() -> impl Strategy<Value = Vec<Session>> {
 
 async fn fill(database: &Database, sessions: &[Session], filled: &[Filled]) {
     for (room, filled) in ROOMS.iter().zip(filled) {
-        let sessions: Vec<Session> = sessions
-            .iter()
-            .filter(|session| session.room_id == *room)
-            .cloned()
-            .collect();
+        let sessions: Vec<Session> =
+            sessions.iter().filter(|session| session.room_id == *room).cloned().collect();
         let (first, second) = sessions.split_at(sessions.len() / 2);
         match filled {
             Filled::Recorded => database.record(&sessions).await,
@@ -149,9 +125,7 @@ async fn fill(database: &Database, sessions: &[Session], filled: &[Filled]) {
             Filled::ForeignThenTallied => {
                 database.put_foreign(first).await;
                 database.record(second).await;
-                tallies::build(&database.table, room, &Meter::default())
-                    .await
-                    .expect("tallied");
+                database.past_rooms.tally(room).await.expect("tallied");
             }
         }
     }
@@ -185,7 +159,7 @@ proptest! {
             let database = Database::start().await;
             fill(&database, &sessions, &filled).await;
             for query in &queries {
-                assert_page(&database.table, &sessions, query).await;
+                assert_page(&database.past_rooms, &sessions, query).await;
             }
         });
     }
@@ -201,12 +175,12 @@ proptest! {
             for (order, whole) in [Order::Asc, Order::Desc].into_iter().zip(&mut whole) {
                 let mut from = 0;
                 loop {
-                    let page = read(&database.table, &query(&ROOMS, from, limit, order)).await;
+                    let page = read(&database.past_rooms, &query(&ROOMS, from, limit, order)).await;
                     assert_eq!(page.total, sessions.len() as u64);
-                    if page.rooms.is_empty() {
+                    if page.sessions.is_empty() {
                         break;
                     }
-                    whole.extend(page.rooms);
+                    whole.extend(page.sessions);
                     from += limit as u64;
                 }
             }
@@ -219,9 +193,7 @@ proptest! {
 }
 
 fn run(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(test);
 }
 
@@ -244,12 +216,8 @@ async fn pages_beyond_a_megabyte_are_followed_to_the_end() {
         }
         for order in [Order::Asc, Order::Desc] {
             for from in [0, 10, 30, 119] {
-                assert_page(
-                    &database.table,
-                    &sessions,
-                    &query(&[room], from, 100, order),
-                )
-                .await;
+                assert_page(&database.past_rooms, &sessions, &query(&[room], from, 100, order))
+                    .await;
             }
         }
     }
@@ -263,16 +231,10 @@ async fn a_deep_page_costs_what_a_shallow_one_costs() {
     for order in [Order::Asc, Order::Desc] {
         for from in [0, 20, 500, 1999, 2500, 3333, 3979] {
             let query = query(&["room01"], from, 20, order);
-            let meter = Meter::default();
-            let page = read_page(&database.table, &query, &meter)
-                .await
-                .expect("a page");
+            let meter = Arc::new(Meter::default());
+            let page = database.past_rooms.metered(&meter).page(&query).await.expect("a page");
             assert_eq!(page, model(&sessions, &query));
-            assert!(
-                meter.requests() <= 3,
-                "{query:?}: {} requests",
-                meter.requests()
-            );
+            assert!(meter.requests() <= 3, "{query:?}: {} requests", meter.requests());
             assert!(meter.units() <= 3.0, "{query:?}: {} units", meter.units());
         }
     }
@@ -285,10 +247,8 @@ async fn a_deep_page_after_another_takes_a_round_trip_less_and_is_still_right() 
     database.record(&sessions).await;
     let costs = async |sessions: &[Session], from| {
         let query = query(&["room01"], from, 20, Order::Desc);
-        let meter = Meter::default();
-        let page = read_page(&database.table, &query, &meter)
-            .await
-            .expect("a page");
+        let meter = Arc::new(Meter::default());
+        let page = database.past_rooms.metered(&meter).page(&query).await.expect("a page");
         assert_eq!(page, model(sessions, &query));
         (meter.requests(), meter.units())
     };
@@ -312,25 +272,14 @@ async fn only_rooms_with_something_in_the_window_are_asked() {
     // Ninety rooms of last century, and one of today.
     let mut sessions = history("today", 300, 60);
     for number in 0..90 {
-        sessions.push(session(
-            &format!("old{number}"),
-            "1999-06-01T10:00:00Z",
-            "S",
-        ));
+        sessions.push(session(&format!("old{number}"), "1999-06-01T10:00:00Z", "S"));
     }
     database.record(&sessions).await;
     let mut rooms: Vec<String> = (0..90).map(|number| format!("old{number}")).collect();
     rooms.push("today".to_owned());
-    let query = PageQuery {
-        room_ids: rooms,
-        from: 150,
-        limit: 20,
-        order: Order::Desc,
-    };
-    let meter = Meter::default();
-    let page = read_page(&database.table, &query, &meter)
-        .await
-        .expect("a page");
+    let query = PageQuery::new(rooms).from(150);
+    let meter = Arc::new(Meter::default());
+    let page = database.past_rooms.metered(&meter).page(&query).await.expect("a page");
     assert_eq!(page, model(&sessions, &query));
     // All tallies in one request, the month's tally, the one room's rows.
     assert!(meter.requests() <= 3, "{} requests", meter.requests());
@@ -357,7 +306,7 @@ async fn a_tally_that_is_wrong_does_not_shorten_a_page() {
                 // A wrong count of a month's hours is seen by those only who ask for them.
                 if wrong == "~" || from > 20 {
                     assert_page(
-                        &database.table,
+                        &database.past_rooms,
                         &sessions,
                         &query(&["room01"], from, limit, order),
                     )
@@ -373,22 +322,14 @@ async fn a_room_with_hundreds_of_sessions_in_one_millisecond() {
     let database = Database::start().await;
     let sessions: Vec<Session> = (0..700)
         .map(|number| {
-            session(
-                ["a", "b"][number % 2],
-                "2026-11-22T10:00:00Z",
-                &format!("S{:03}", number / 2),
-            )
+            session(["a", "b"][number % 2], "2026-11-22T10:00:00Z", &format!("S{:03}", number / 2))
         })
         .collect();
     database.record(&sessions).await;
     for order in [Order::Asc, Order::Desc] {
         for from in [0, 21, 349, 350, 600, 699] {
-            assert_page(
-                &database.table,
-                &sessions,
-                &query(&["a", "b"], from, 30, order),
-            )
-            .await;
+            assert_page(&database.past_rooms, &sessions, &query(&["a", "b"], from, 30, order))
+                .await;
         }
     }
 }

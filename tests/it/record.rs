@@ -5,14 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use past_rooms::record::{Recorded, WriteError, delete, record, record_all, tallies};
-use past_rooms::table::Meter;
-use past_rooms::table::session::Session;
-
+use past_rooms::{Recorded, Session, SessionKey, WriteError};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::{Database, ask, history, session, table_at, time};
+use crate::support::{Database, ask, history, past_rooms_at, session, session_key, time};
 
 /// Counts the table's sessions and compares them with every tally there is; independent of the code that does so.
 pub async fn assert_agreement(database: &Database) -> usize {
@@ -28,12 +25,8 @@ pub async fn assert_agreement(database: &Database) -> usize {
             let day: u32 = key[8..10].parse().expect("a day");
             let hour: u32 = key[11..13].parse().expect("an hour");
             let hour_of_month = ((day - 1) * 24 + hour).to_string();
-            *counted
-                .entry((room.clone(), "~".to_owned(), month.clone()))
-                .or_default() += 1;
-            *counted
-                .entry((room, format!("#{month}"), hour_of_month))
-                .or_default() += 1;
+            *counted.entry((room.clone(), "~".to_owned(), month.clone())).or_default() += 1;
+            *counted.entry((room, format!("#{month}"), hour_of_month)).or_default() += 1;
             continue;
         }
         for (attribute, value) in item {
@@ -55,52 +48,25 @@ pub async fn assert_agreement(database: &Database) -> usize {
 #[tokio::test]
 async fn a_session_is_recorded_once_and_its_mutable_fields_are_changed() {
     let database = Database::start().await;
-    let meter = Meter::default();
     let mut one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
-    let new = Recorded {
-        new: 1,
-        ..Recorded::default()
+    // How many were new, changed and unchanged.
+    let record = async |session: &Session| {
+        let session = std::slice::from_ref(session);
+        let recorded = database.past_rooms.record(session).await.expect("recorded");
+        (recorded.new, recorded.changed, recorded.unchanged)
     };
-    let changed = Recorded {
-        changed: 1,
-        ..Recorded::default()
-    };
-    let unchanged = Recorded {
-        unchanged: 1,
-        ..Recorded::default()
-    };
-    assert_eq!(
-        record(&database.table, &one, &meter)
-            .await
-            .expect("recorded"),
-        new
-    );
-    assert_eq!(
-        record(&database.table, &one, &meter)
-            .await
-            .expect("recorded"),
-        unchanged
-    );
+    assert_eq!(record(&one).await, (1, 0, 0));
+    assert_eq!(record(&one).await, (0, 0, 1));
     one.room_title = "Another title".to_owned();
     one.joined_participants = 99;
     one.ended = Some(time("2026-11-22T12:00:00Z"));
     one.webhook_url = String::new();
     one.analytics_file_id = Some("file".to_owned());
-    assert_eq!(
-        record(&database.table, &one, &meter)
-            .await
-            .expect("recorded"),
-        changed
-    );
+    assert_eq!(record(&one).await, (0, 1, 0));
     let answer = ask(&database.app(), r#"{"room_ids":["room01"]}"#).await;
     assert_eq!(answer.rooms(), [one.to_past_room()]);
     one.analytics_file_id = None;
-    assert_eq!(
-        record(&database.table, &one, &meter)
-            .await
-            .expect("recorded"),
-        changed
-    );
+    assert_eq!(record(&one).await, (0, 1, 0));
     let answer = ask(&database.app(), r#"{"room_ids":["room01"]}"#).await;
     assert_eq!(answer.rooms(), [one.to_past_room()]);
     assert_eq!(assert_agreement(&database).await, 1);
@@ -109,30 +75,16 @@ async fn a_session_is_recorded_once_and_its_mutable_fields_are_changed() {
 #[tokio::test]
 async fn the_rows_are_as_documented() {
     let database = Database::start().await;
-    database
-        .record(&[session("room01", "2026-11-22T10:30:00.5Z", "SID_x")])
-        .await;
+    database.record(&[session("room01", "2026-11-22T10:30:00.5Z", "SID_x")]).await;
     let number = |text: &str| AttributeValue::N(text.to_owned());
     let tally = database.item("room01", "~").await.expect("a room tally");
     assert_eq!(tally["2026-11"], number("1"));
     assert_eq!(tally.len(), 3);
     // The 22nd, 10 h: 21 * 24 + 10.
-    let month = database
-        .item("room01", "#2026-11")
-        .await
-        .expect("a month tally");
-    assert_eq!(
-        (&month["514"], &month["version"]),
-        (&number("1"), &number("1"))
-    );
-    let row = database
-        .item("room01", "2026-11-22T10:30:00.500Z#SID_x")
-        .await
-        .expect("a session");
-    assert_eq!(
-        row["created"],
-        AttributeValue::S("2026-11-22T10:30:00.500Z".to_owned())
-    );
+    let month = database.item("room01", "#2026-11").await.expect("a month tally");
+    assert_eq!((&month["514"], &month["version"]), (&number("1"), &number("1")));
+    let row = database.item("room01", "2026-11-22T10:30:00.500Z#SID_x").await.expect("a session");
+    assert_eq!(row["created"], AttributeValue::S("2026-11-22T10:30:00.500Z".to_owned()));
     assert_eq!(row["joined_participants"], number("3"));
     assert!(!row.contains_key("analytics_file_id"));
 }
@@ -149,16 +101,12 @@ async fn many_sessions_take_few_transactions() {
         Fault::Pass
     })
     .await;
-    let table = table_at(&proxy.endpoint).await;
+    let table = past_rooms_at(&proxy.endpoint);
     let sessions = history("room01", 980, 1);
-    let recorded = record_all(&table, &sessions, &Meter::default())
-        .await
-        .expect("recorded");
+    let recorded = table.record(&sessions).await.expect("recorded");
     assert_eq!(recorded.new, 980);
     assert_eq!(transactions.load(Ordering::SeqCst), 10);
-    let recorded = record_all(&table, &sessions, &Meter::default())
-        .await
-        .expect("recorded");
+    let recorded = table.record(&sessions).await.expect("recorded");
     assert_eq!(recorded.unchanged, 980);
     assert_eq!(
         transactions.load(Ordering::SeqCst),
@@ -175,9 +123,7 @@ async fn nothing_is_written_if_one_session_is_invalid() {
         session("room01", "2026-11-22T10:00:00Z", "SID_x"),
         session("room01", "2026-11-22T10:00:00Z", ""),
     ];
-    let error = record_all(&database.table, &sessions, &Meter::default())
-        .await
-        .expect_err("invalid");
+    let error = database.past_rooms.record(&sessions).await.expect_err("invalid");
     assert!(matches!(error, WriteError::Invalid(_)), "{error}");
     assert!(database.all_items().await.is_empty());
 }
@@ -187,7 +133,7 @@ async fn late_out_of_order_and_concurrent_writers_come_out_right() {
     let database = Database::start().await;
     let sessions = Arc::new(history("room01", 200, 500));
     let writers = (0..8).map(|writer| {
-        let (table, sessions) = (database.table.clone(), Arc::clone(&sessions));
+        let (table, sessions) = (database.past_rooms.clone(), Arc::clone(&sessions));
         tokio::spawn(async move {
             // Every session is written by two writers, in different orders.
             let mut mine: Vec<Session> = (0..200)
@@ -199,9 +145,7 @@ async fn late_out_of_order_and_concurrent_writers_come_out_right() {
             }
             let mut recorded = Recorded::default();
             for session in &mine {
-                recorded += record(&table, session, &Meter::default())
-                    .await
-                    .expect("recorded");
+                recorded += table.record(std::slice::from_ref(&session)).await.expect("recorded");
             }
             recorded.new
         })
@@ -223,10 +167,8 @@ async fn conflicts_and_throttles_are_tried_again_and_then_an_error() {
         _ => Fault::Pass,
     };
     let proxy = Proxy::start(&database.endpoint, busy).await;
-    let table = table_at(&proxy.endpoint).await;
-    record(&table, &one, &Meter::default())
-        .await
-        .expect("recorded at last");
+    let table = past_rooms_at(&proxy.endpoint);
+    table.record(std::slice::from_ref(&one)).await.expect("recorded at last");
     assert_eq!(assert_agreement(&database).await, 1);
 }
 
@@ -234,7 +176,7 @@ async fn conflicts_and_throttles_are_tried_again_and_then_an_error() {
 /// writer is as good as killed there. Then it is started again.
 async fn assert_survives_kills(
     prepare: impl AsyncFn(&Database),
-    write: impl AsyncFn(&past_rooms::table::Table) -> bool,
+    write: impl AsyncFn(&past_rooms::PastRooms) -> bool,
     left: usize,
 ) {
     for fault in [Fault::CutBefore, Fault::CutAfter, Fault::CutInside] {
@@ -254,13 +196,13 @@ async fn assert_survives_kills(
                 }
             })
             .await;
-            let finished = write(&table_at(&proxy.endpoint).await).await;
+            let finished = write(&past_rooms_at(&proxy.endpoint)).await;
             assert_eq!(finished, !dead.load(Ordering::SeqCst));
             if finished {
                 break;
             }
             assert_consistent(&database).await;
-            assert!(write(&database.table).await, "started again, it ends");
+            assert!(write(&database.past_rooms).await, "started again, it ends");
             assert_eq!(assert_agreement(&database).await, left);
         }
     }
@@ -278,32 +220,17 @@ async fn assert_consistent(database: &Database) {
 #[tokio::test]
 async fn a_writer_killed_between_any_two_requests_leaves_counts_right() {
     let sessions = history("room01", 150, 700);
-    assert_survives_kills(
-        async |_| {},
-        async |table| {
-            record_all(table, &sessions, &Meter::default())
-                .await
-                .is_ok()
-        },
-        150,
-    )
-    .await;
+    assert_survives_kills(async |_| {}, async |table| table.record(&sessions).await.is_ok(), 150)
+        .await;
 }
 
 #[tokio::test]
 async fn a_deletion_killed_between_any_two_requests_leaves_counts_right() {
     let sessions = history("room01", 150, 700);
-    let keys: Vec<String> = sessions[20..]
-        .iter()
-        .map(|session| session.sort_key().expect("a key"))
-        .collect();
+    let keys: Vec<SessionKey> = sessions[20..].iter().map(session_key).collect();
     assert_survives_kills(
         async |database| database.record(&sessions).await,
-        async |table| {
-            delete(table, "room01", &keys, &Meter::default())
-                .await
-                .is_ok()
-        },
+        async |table| table.delete("room01", &keys).await.is_ok(),
         20,
     )
     .await;
@@ -317,11 +244,7 @@ async fn tallying_killed_between_any_two_requests_leaves_counts_right() {
             database.put_foreign(&sessions[..30]).await;
             database.record(&sessions[30..]).await;
         },
-        async |table| {
-            tallies::build(table, "room01", &Meter::default())
-                .await
-                .is_ok()
-        },
+        async |table| table.tally("room01").await.is_ok(),
         40,
     )
     .await;
@@ -333,23 +256,12 @@ async fn deleting_what_is_not_there_changes_nothing() {
     let sessions = history("room01", 5, 60);
     database.record(&sessions).await;
     let keys = [
-        sessions[0].sort_key().expect("a key"),
-        "2030-01-01T00:00:00.000Z#nobody".to_owned(),
-        sessions[0].sort_key().expect("a key"),
+        session_key(&sessions[0]),
+        SessionKey::parse("2030-01-01T00:00:00.000Z#nobody").expect("a key"),
+        session_key(&sessions[0]),
     ];
-    let meter = Meter::default();
-    assert_eq!(
-        delete(&database.table, "room01", &keys, &meter)
-            .await
-            .expect("deleted"),
-        1
-    );
-    assert_eq!(
-        delete(&database.table, "room01", &keys, &meter)
-            .await
-            .expect("deleted"),
-        0
-    );
+    assert_eq!(database.past_rooms.delete("room01", &keys).await.expect("deleted"), 1);
+    assert_eq!(database.past_rooms.delete("room01", &keys).await.expect("deleted"), 0);
     assert_eq!(assert_agreement(&database).await, 4);
 }
 
@@ -358,13 +270,8 @@ async fn deleting_in_a_room_without_a_tally_begins_none() {
     let database = Database::start().await;
     let sessions = history("room01", 5, 60);
     database.put_foreign(&sessions).await;
-    let keys = [sessions[0].sort_key().expect("a key")];
-    assert_eq!(
-        delete(&database.table, "room01", &keys, &Meter::default())
-            .await
-            .expect("deleted"),
-        1
-    );
+    let keys = [session_key(&sessions[0])];
+    assert_eq!(database.past_rooms.delete("room01", &keys).await.expect("deleted"), 1);
     assert_eq!(database.all_items().await.len(), 4);
 }
 
@@ -375,45 +282,34 @@ async fn tallies_are_built_while_others_record() {
     let (foreign, recorded) = sessions.split_at(200);
     database.put_foreign(foreign).await;
     let writer = {
-        let (table, recorded) = (database.table.clone(), recorded.to_vec());
+        let (table, recorded) = (database.past_rooms.clone(), recorded.to_vec());
         tokio::spawn(async move {
             // Back and forth, so that months before and behind the builder change.
             for number in 0..recorded.len() {
-                let number = if number % 2 == 0 {
-                    number / 2
-                } else {
-                    recorded.len() - 1 - number / 2
-                };
-                record(&table, &recorded[number], &Meter::default())
-                    .await
-                    .expect("recorded");
+                let number =
+                    if number % 2 == 0 { number / 2 } else { recorded.len() - 1 - number / 2 };
+                table.record(std::slice::from_ref(&recorded[number])).await.expect("recorded");
             }
         })
     };
-    let meter = Meter::default();
     while !writer.is_finished() {
-        tallies::build(&database.table, "room01", &meter)
-            .await
-            .expect("built");
+        // Where the writer is faster than the count, the builder gives up and says so.
+        match database.past_rooms.tally("room01").await {
+            Ok(_) | Err(WriteError::Conflict) => {}
+            Err(error) => panic!("{error}"),
+        }
     }
     writer.await.expect("the writer ended");
-    let report = tallies::build(&database.table, "room01", &meter)
-        .await
-        .expect("built");
-    assert!(report.agrees() || report.untallied, "{report:?}");
-    assert!(
-        tallies::check(&database.table, "room01", &meter)
-            .await
-            .expect("checked")
-            .agrees()
-    );
+    let report = database.past_rooms.tally("room01").await.expect("built");
+    assert!(report.is_consistent() || report.untallied, "{report:?}");
+    assert!(database.past_rooms.check_tally("room01").await.expect("checked").is_consistent());
     assert_eq!(assert_agreement(&database).await, 400);
 }
 
 /// Runs `work` on a table while somebody else records a session between any two of its requests, each time another two.
 async fn with_a_session_between_any_two_requests(
     prepare: impl AsyncFn(&Database),
-    work: impl AsyncFn(&past_rooms::table::Table),
+    work: impl AsyncFn(&past_rooms::PastRooms),
     done: impl AsyncFn(&Database),
 ) {
     for held in 0.. {
@@ -438,7 +334,7 @@ async fn with_a_session_between_any_two_requests(
             }
             std::future::pending::<()>().await;
         };
-        let table = table_at(&proxy.endpoint).await;
+        let table = past_rooms_at(&proxy.endpoint);
         tokio::select! {
             () = work(&table) => {}
             () = recorder => {}
@@ -455,7 +351,7 @@ async fn a_check_beside_a_recorder_finds_no_difference() {
     with_a_session_between_any_two_requests(
         async |database| database.record(&history("room01", 40, 600)).await,
         async |table| {
-            let report = tallies::check(table, "room01", &Meter::default()).await;
+            let report = table.check_tally("room01").await;
             assert_eq!(report.expect("checked").differences, []);
         },
         async |_| {},
@@ -468,7 +364,7 @@ async fn tallies_built_beside_a_recorder_agree() {
     with_a_session_between_any_two_requests(
         async |database| database.put_foreign(&history("room01", 40, 600)).await,
         async |table| {
-            let report = tallies::build(table, "room01", &Meter::default()).await;
+            let report = table.tally("room01").await;
             report.expect("built");
         },
         async |database| {
@@ -482,37 +378,19 @@ async fn tallies_built_beside_a_recorder_agree() {
 async fn a_check_lists_what_differs_and_a_build_mends_it() {
     let database = Database::start().await;
     database.record(&history("room01", 50, 1000)).await;
-    let meter = Meter::default();
-    assert!(
-        tallies::check(&database.table, "room01", &meter)
-            .await
-            .expect("checked")
-            .agrees()
-    );
+    assert!(database.past_rooms.check_tally("room01").await.expect("checked").is_consistent());
     // Somebody writes past the tallies, and somebody else breaks one.
-    database
-        .put_foreign(&[session("room01", "2024-01-01T07:00:00Z", "SID_late")])
-        .await;
-    database
-        .put_foreign(&[session("room01", "2031-01-01T07:00:00Z", "SID_future")])
-        .await;
+    database.put_foreign(&[session("room01", "2024-01-01T07:00:00Z", "SID_late")]).await;
+    database.put_foreign(&[session("room01", "2031-01-01T07:00:00Z", "SID_future")]).await;
     let mut tally = database.item("room01", "#2024-01").await.expect("a tally");
     tally.insert("701".to_owned(), AttributeValue::N("9".to_owned()));
     database.put_item(tally).await;
-    let report = tallies::check(&database.table, "room01", &meter)
-        .await
-        .expect("checked");
+    let report = database.past_rooms.check_tally("room01").await.expect("checked");
     assert_eq!(report.sessions, 52);
     let buckets: Vec<_> = report
         .differences
         .iter()
-        .map(|difference| {
-            (
-                difference.bucket.as_str(),
-                difference.tallied,
-                difference.sessions,
-            )
-        })
+        .map(|difference| (difference.bucket.as_str(), difference.tallied, difference.sessions))
         .collect();
     assert_eq!(
         buckets,
@@ -525,17 +403,9 @@ async fn a_check_lists_what_differs_and_a_build_mends_it() {
         ]
     );
     assert_eq!(
-        tallies::build(&database.table, "room01", &meter)
-            .await
-            .expect("built")
-            .differences,
+        database.past_rooms.tally("room01").await.expect("built").differences,
         report.differences
     );
-    assert!(
-        tallies::check(&database.table, "room01", &meter)
-            .await
-            .expect("checked")
-            .agrees()
-    );
+    assert!(database.past_rooms.check_tally("room01").await.expect("checked").is_consistent());
     assert_eq!(assert_agreement(&database).await, 52);
 }

@@ -7,7 +7,7 @@ use crate::support::{Answer, Database, KEY, SECRET, history, send};
 const BODY: &str = r#"{"room_ids":["room01"],"limit":1}"#;
 
 fn headers() -> Value {
-    json!({"API-KEY": KEY, "HASH-SIGNATURE": past_rooms::auth::sign(SECRET, BODY.as_bytes()), "Host": "h.example.org"})
+    json!({"API-KEY": KEY, "HASH-SIGNATURE": past_rooms::api::auth::sign(SECRET, BODY.as_bytes()), "Host": "h.example.org"})
 }
 
 /// An event of an HTTP API or a Function URL (payload 2.0).
@@ -52,11 +52,7 @@ async fn the_path_is_found_behind_stages_and_base_paths() {
             version_2(path, "$default", "$default"),
             version_2(&format!("/prod{path}"), "prod", &format!("ANY {path}")),
             version_2(&format!("/prod{path}"), "prod", "$default"),
-            version_2(
-                &format!("/history{path}"),
-                "$default",
-                &format!("POST {path}"),
-            ),
+            version_2(&format!("/history{path}"), "$default", &format!("POST {path}")),
             version_1(path, "prod", path),
             version_1(path, "prod", "/{proxy+}"),
             version_1(&format!("/history{path}"), "prod", path),

@@ -35,10 +35,7 @@ async fn next(State(runtime): State<Arc<Runtime>>) -> Response {
     let headers = [
         ("lambda-runtime-aws-request-id", format!("request-{left}")),
         ("lambda-runtime-deadline-ms", "600000".to_owned()),
-        (
-            "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:us-east-1:1:function:f".to_owned(),
-        ),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:1:function:f".to_owned()),
     ];
     (headers, runtime.event.clone()).into_response()
 }
@@ -57,11 +54,8 @@ async fn start(
     let (answers, answered) = mpsc::unbounded_channel();
     let event =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/events/http-api.json"));
-    let runtime = Runtime {
-        event: event.expect("an event"),
-        left: Mutex::new(invocations),
-        answers,
-    };
+    let runtime =
+        Runtime { event: event.expect("an event"), left: Mutex::new(invocations), answers };
     let router = Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))

@@ -13,9 +13,7 @@ fn a_missing_variable_stops_the_start_and_is_named() {
     for (missing, _) in all {
         for empty in [false, true] {
             let mut function = Command::new(env!("CARGO_BIN_EXE_past-rooms"));
-            function
-                .env_clear()
-                .envs(all.into_iter().filter(|(name, _)| *name != missing));
+            function.env_clear().envs(all.into_iter().filter(|(name, _)| *name != missing));
             if empty {
                 function.env(missing, "");
             }

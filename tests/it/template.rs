@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use past_rooms::api::route;
 use past_rooms::config::{API_KEY, API_SECRET, TABLE_NAME};
-use past_rooms::route;
 use past_rooms::table::schema::{PARTITION_KEY, SORT_KEY};
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -22,37 +22,23 @@ fn properties(resource: &str) -> Yaml {
 
 fn texts(list: &Yaml, field: &str) -> Vec<String> {
     let entries = list.as_vec().expect("a list").iter();
-    entries
-        .map(|entry| entry[field].as_str().expect("a text").to_owned())
-        .collect()
+    entries.map(|entry| entry[field].as_str().expect("a text").to_owned()).collect()
 }
 
 #[test]
 fn the_tables_keys_are_those_of_the_schema() {
     let table = properties("Table");
-    assert_eq!(
-        texts(&table["KeySchema"], "AttributeName"),
-        [PARTITION_KEY, SORT_KEY]
-    );
+    assert_eq!(texts(&table["KeySchema"], "AttributeName"), [PARTITION_KEY, SORT_KEY]);
     assert_eq!(texts(&table["KeySchema"], "KeyType"), ["HASH", "RANGE"]);
-    assert_eq!(
-        texts(&table["AttributeDefinitions"], "AttributeName"),
-        [PARTITION_KEY, SORT_KEY]
-    );
-    assert_eq!(
-        texts(&table["AttributeDefinitions"], "AttributeType"),
-        ["S", "S"]
-    );
+    assert_eq!(texts(&table["AttributeDefinitions"], "AttributeName"), [PARTITION_KEY, SORT_KEY]);
+    assert_eq!(texts(&table["AttributeDefinitions"], "AttributeType"), ["S", "S"]);
     assert_eq!(table["BillingMode"].as_str(), Some("PAY_PER_REQUEST"));
 }
 
 #[test]
 fn the_functions_variables_are_those_that_it_reads() {
     let function = properties("Function");
-    let variables = function["Environment"]["Variables"]
-        .as_hash()
-        .expect("variables")
-        .keys();
+    let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
     let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
     let read = BTreeSet::from([TABLE_NAME, API_KEY, API_SECRET, "AWS_ENDPOINT_URL_DYNAMODB"]);
     assert_eq!(variables, read);
@@ -78,12 +64,7 @@ fn the_routes_are_the_endpoints_paths() {
     let function = properties("Function");
     let events = function["Events"].as_hash().expect("events").values();
     let paths: BTreeSet<String> = events
-        .map(|event| {
-            event["Properties"]["Path"]
-                .as_str()
-                .expect("a path")
-                .to_owned()
-        })
+        .map(|event| event["Properties"]["Path"].as_str().expect("a path").to_owned())
         .collect();
     assert_eq!(paths, route::PATHS.map(str::to_owned).into());
 }
@@ -92,29 +73,21 @@ fn the_routes_are_the_endpoints_paths() {
 fn the_function_may_read_this_table_and_nothing_else() {
     let role = properties("FunctionRole");
     let policies = role["Policies"].as_vec().expect("policies");
-    let statements = policies.iter().flat_map(|policy| {
-        policy["PolicyDocument"]["Statement"]
-            .as_vec()
-            .expect("statements")
-    });
+    let statements = policies
+        .iter()
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_vec().expect("statements"));
     let granted: Vec<(Vec<&str>, &str)> = statements
         .map(|statement| {
             let actions = statement["Action"].as_vec().expect("actions").iter();
             let actions = actions.filter_map(Yaml::as_str).collect();
-            (
-                actions,
-                statement["Resource"].as_str().expect("one resource"),
-            )
+            (actions, statement["Resource"].as_str().expect("one resource"))
         })
         .collect();
     assert_eq!(
         granted,
         [
             (vec!["dynamodb:Query", "dynamodb:BatchGetItem"], "Table.Arn"),
-            (
-                vec!["logs:CreateLogStream", "logs:PutLogEvents"],
-                "LogGroup.Arn"
-            ),
+            (vec!["logs:CreateLogStream", "logs:PutLogEvents"], "LogGroup.Arn"),
         ]
     );
 }

@@ -5,10 +5,10 @@ use std::io::{self, IsTerminal, Write};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use past_rooms::record::delete;
-use past_rooms::table::schema::KeyRange;
-use past_rooms::table::session::{SessionRow, to_text};
-use past_rooms::table::{Consistency, Meter, RowQuery, Table};
+use past_rooms::table::keys::KeyRange;
+use past_rooms::table::session::format_timestamp;
+use past_rooms::table::{Consistency, RowQuery};
+use past_rooms::{PastRooms, SessionKey};
 use serde_json::json;
 
 use crate::{Outcome, times};
@@ -38,25 +38,24 @@ fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 pub async fn run(
-    table: &Table,
+    past_rooms: &PastRooms,
     arguments: &Arguments,
     json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
-    let meter = Meter::default();
-    let keys = matching(table, arguments, &meter).await?;
+    let keys = matching(past_rooms, arguments).await?;
     let deleted = match (keys.first(), keys.last()) {
         (Some(first), Some(last)) => {
             let question = format!(
                 "Delete {} sessions of {}, from {} to {}?",
                 keys.len(),
                 arguments.room,
-                time_of(first),
-                time_of(last)
+                first.created(),
+                last.created()
             );
             if !arguments.yes && !confirmed(&question)? {
                 return Err("nothing was deleted".into());
             }
-            delete(table, &arguments.room, &keys, &meter).await?
+            past_rooms.delete(&arguments.room, &keys).await?
         }
         _ => 0,
     };
@@ -65,36 +64,30 @@ pub async fn run(
     } else {
         println!("{}: {deleted} sessions deleted", arguments.room);
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Success)
 }
 
-/// The sort keys of the sessions to delete, the oldest first.
+/// The keys of the sessions to delete, the oldest first.
 async fn matching(
-    table: &Table,
+    past_rooms: &PastRooms,
     arguments: &Arguments,
-    meter: &Meter,
-) -> Result<Vec<String>, Box<dyn Error>> {
+) -> Result<Vec<SessionKey>, Box<dyn Error>> {
     let range = KeyRange::sessions();
-    let before = arguments.before.map(to_text);
+    let before = arguments.before.map(format_timestamp);
     let mut keys = Vec::new();
     let query = RowQuery::keys(&arguments.room, &range, Consistency::Strong);
-    table
-        .walk(query, meter, |item| {
-            let Some(key) = SessionRow::key_of(&item) else {
-                return;
-            };
-            let sid = key.split_once('#').map(|(_, sid)| sid);
-            let is_before = before.as_deref().is_none_or(|before| time_of(key) < before);
-            if is_before && (arguments.sid.is_none() || arguments.sid.as_deref() == sid) {
-                keys.push(key.to_owned());
-            }
-        })
-        .await?;
+    let visit = |item| {
+        let Some(key) = SessionKey::of_item(&item) else {
+            return;
+        };
+        let is_before = before.as_deref().is_none_or(|before| key.created() < before);
+        let has_sid = arguments.sid.is_none() || arguments.sid.as_deref() == key.room_sid();
+        if is_before && has_sid {
+            keys.push(key);
+        }
+    };
+    past_rooms.table().walk(query, visit).await?;
     Ok(keys)
-}
-
-fn time_of(key: &str) -> &str {
-    key.split_once('#').map_or(key, |(time, _)| time)
 }
 
 fn confirmed(question: &str) -> Result<bool, Box<dyn Error>> {

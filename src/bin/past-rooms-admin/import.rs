@@ -4,13 +4,12 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::tz::TimeZone;
-use past_rooms::record::{Recorded, record_all};
-use past_rooms::table::session::Session;
-use past_rooms::table::{Meter, Table};
+use past_rooms::{Meter, PastRooms, Recorded, Session};
 use serde_json::json;
 
 use crate::Outcome;
@@ -58,25 +57,26 @@ fn time_zone(name: &str) -> Result<TimeZone, String> {
 }
 
 pub async fn run(
-    table: &Table,
+    past_rooms: &PastRooms,
     arguments: &Arguments,
     json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
     let start = Instant::now();
+    let meter = Arc::new(Meter::default());
     let mut import = Import {
-        table,
+        past_rooms: past_rooms.metered(&meter),
         arguments,
         rejects: match &arguments.rejects {
-            Some(path) => Some(BufWriter::new(
-                File::create(path).map_err(|error| named(path, &error))?,
-            )),
+            Some(path) => {
+                Some(BufWriter::new(File::create(path).map_err(|error| named(path, &error))?))
+            }
             None => None,
         },
         progress: progress(&arguments.files)?,
         recorded: Recorded::default(),
         rows: 0,
         rejected: 0,
-        meter: Meter::default(),
+        meter,
     };
     for path in &arguments.files {
         import.file(path).await?;
@@ -86,11 +86,7 @@ pub async fn run(
     }
     import.progress.finish_and_clear();
     import.print_summary(start.elapsed().as_secs_f64(), json);
-    Ok(if import.rejected == 0 {
-        Outcome::Well
-    } else {
-        Outcome::Blemished
-    })
+    Ok(if import.rejected == 0 { Outcome::Success } else { Outcome::Differences })
 }
 
 /// An error with the file's name in front.
@@ -110,35 +106,30 @@ fn progress(files: &[PathBuf]) -> Result<ProgressBar, Box<dyn Error>> {
         ProgressDrawTarget::hidden()
     };
     Ok(match bytes {
-        Ok(bytes) => ProgressBar::with_draw_target(Some(bytes), target).with_style(
-            ProgressStyle::with_template("{bar:30} {percent}%  {msg}  {eta} left")?,
-        ),
+        Ok(bytes) => ProgressBar::with_draw_target(Some(bytes), target)
+            .with_style(ProgressStyle::with_template("{bar:30} {percent}%  {msg}  {eta} left")?),
         Err(_) => ProgressBar::with_draw_target(None, target)
             .with_style(ProgressStyle::with_template("{spinner} {msg}")?),
     })
 }
 
 struct Import<'a> {
-    table: &'a Table,
+    past_rooms: PastRooms,
     arguments: &'a Arguments,
     rejects: Option<BufWriter<File>>,
     progress: ProgressBar,
     recorded: Recorded,
     rows: u64,
     rejected: u64,
-    meter: Meter,
+    meter: Arc<Meter>,
 }
 
 impl Import<'_> {
     async fn file(&mut self, path: &Path) -> Result<(), Box<dyn Error>> {
         let name = path.to_string_lossy();
-        let format = self
-            .arguments
-            .format
-            .or_else(|| Format::of_file(&name))
-            .ok_or_else(|| {
-                format!("{name}: the name does not tell the format: say --format csv, tsv or jsonl")
-            })?;
+        let format = self.arguments.format.or_else(|| Format::of_file(&name)).ok_or_else(|| {
+            format!("{name}: the name does not tell the format: say --format csv, tsv or jsonl")
+        })?;
         let input: Box<dyn Read> = if name == "-" {
             Box::new(io::stdin().lock())
         } else {
@@ -170,8 +161,7 @@ impl Import<'_> {
         self.rejected += 1;
         if self.rejected <= REPORTED_REJECTS {
             let number = line.number;
-            self.progress
-                .suspend(|| eprintln!("{file}:{number}: {reason}"));
+            self.progress.suspend(|| eprintln!("{file}:{number}: {reason}"));
         } else if self.rejected == REPORTED_REJECTS + 1 {
             self.progress
                 .suspend(|| eprintln!("more rows are rejected; --rejects FILE has them all"));
@@ -188,21 +178,16 @@ impl Import<'_> {
 
     async fn write(&mut self, sessions: &mut Vec<Session>) -> Result<(), Box<dyn Error>> {
         if !self.arguments.dry_run {
-            self.recorded += record_all(self.table, sessions, &self.meter).await?;
+            self.recorded += self.past_rooms.record(sessions).await?;
         }
         sessions.clear();
         let rate = self.rows as f64 / self.progress.elapsed().as_secs_f64().max(0.001);
-        self.progress
-            .set_message(format!("{} rows, {rate:.0}/s", self.rows));
+        self.progress.set_message(format!("{} rows, {rate:.0}/s", self.rows));
         Ok(())
     }
 
     fn print_summary(&self, seconds: f64, json: bool) {
-        let Recorded {
-            new,
-            changed,
-            unchanged,
-        } = self.recorded;
+        let Recorded { new, changed, unchanged, .. } = self.recorded;
         let rate = self.rows as f64 / seconds.max(0.001);
         if json {
             println!(

@@ -1,4 +1,4 @@
-//! The operator's tool: bring a history in, keep its tallies right, take sessions out.
+//! The operator's tool: import a history, check and repair its tallies, delete sessions.
 
 mod delete;
 mod import;
@@ -11,15 +11,14 @@ use std::process::ExitCode;
 
 use aws_config::BehaviorVersion;
 use clap::{Parser, Subcommand};
-use past_rooms::dynamodb;
-use past_rooms::table::Table;
+use past_rooms::{PastRooms, dynamodb};
 
 /// Import, tally and delete past sessions in the DynamoDB table of past-rooms.
 ///
 /// Region, credentials and endpoint come from the AWS SDK's usual places: AWS_REGION, AWS_PROFILE,
 /// AWS_ENDPOINT_URL_DYNAMODB and so on.
 ///
-/// Exit status: 0 if all is well, 1 if rows were rejected or tallies differ, 2 if it could not be done.
+/// Exit status: 0 for success, 1 if rows were rejected or tallies differ, 2 if the command failed.
 #[derive(Parser)]
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {
@@ -48,18 +47,18 @@ enum Command {
     Delete(delete::Arguments),
 }
 
-/// How it went, if it could be done.
+/// How a command ended that could be carried out.
 enum Outcome {
-    Well,
+    Success,
     /// Rows were rejected, or tallies differ.
-    Blemished,
+    Differences,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
-        Ok(Outcome::Well) => ExitCode::SUCCESS,
-        Ok(Outcome::Blemished) => ExitCode::from(1),
+        Ok(Outcome::Success) => ExitCode::SUCCESS,
+        Ok(Outcome::Differences) => ExitCode::from(1),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(2)
@@ -72,10 +71,10 @@ async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
         .http_client(dynamodb::https_client())
         .load()
         .await;
-    let table = Table::new(dynamodb::client(&settings), arguments.table);
+    let past_rooms = PastRooms::new(dynamodb::client(&settings), arguments.table);
     match arguments.command {
-        Command::Import(command) => import::run(&table, &command, arguments.json).await,
-        Command::Tally(command) => tally::run(&table, &command, arguments.json).await,
-        Command::Delete(command) => delete::run(&table, &command, arguments.json).await,
+        Command::Import(command) => import::run(&past_rooms, &command, arguments.json).await,
+        Command::Tally(command) => tally::run(&past_rooms, &command, arguments.json).await,
+        Command::Delete(command) => delete::run(&past_rooms, &command, arguments.json).await,
     }
 }

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use clap::ValueEnum;
 use jiff::tz::TimeZone;
-use past_rooms::table::session::Session;
+use past_rooms::Session;
 
 use crate::times;
 
@@ -74,16 +74,9 @@ fn separated<'a>(
         .quoting(format == Format::Csv)
         .flexible(true)
         .from_reader(input);
-    let names: Vec<String> = reader
-        .headers()?
-        .iter()
-        .map(|name| name.trim().to_owned())
-        .collect();
+    let names: Vec<String> = reader.headers()?.iter().map(|name| name.trim().to_owned()).collect();
     for required in [ROOM_ID, ROOM_SID, CREATED] {
-        if !required
-            .iter()
-            .any(|name| names.iter().any(|column| column == name))
-        {
+        if !required.iter().any(|name| names.iter().any(|column| column == name)) {
             return Err(format!(
                 "the first line has no column {}; it must name the columns",
                 required.join(" or ")
@@ -92,36 +85,21 @@ fn separated<'a>(
         }
     }
     let mut last_line = 1;
-    Ok(Box::new(reader.into_byte_records().map(move |record| {
-        match record {
-            Ok(record) => {
-                last_line = record
-                    .position()
-                    .map_or(last_line, |position| position.line());
-                let row = if record.len() == names.len() {
-                    let values = record.iter().zip(&names);
-                    values
-                        .filter_map(|(value, name)| column(name, value, format).transpose())
-                        .collect()
-                } else {
-                    Err(format!(
-                        "it has {} columns, the first line has {}",
-                        record.len(),
-                        names.len()
-                    ))
-                };
-                Line {
-                    number: last_line,
-                    row,
-                }
-            }
-            Err(error) => Line {
-                number: error
-                    .position()
-                    .map_or(last_line, |position| position.line()),
-                row: Err(error.to_string()),
-            },
+    Ok(Box::new(reader.into_byte_records().map(move |record| match record {
+        Ok(record) => {
+            last_line = record.position().map_or(last_line, |position| position.line());
+            let row = if record.len() == names.len() {
+                let values = record.iter().zip(&names);
+                values.filter_map(|(value, name)| column(name, value, format).transpose()).collect()
+            } else {
+                Err(format!("it has {} columns, the first line has {}", record.len(), names.len()))
+            };
+            Line { number: last_line, row }
         }
+        Err(error) => Line {
+            number: error.position().map_or(last_line, |position| position.line()),
+            row: Err(error.to_string()),
+        },
     })))
 }
 
@@ -190,25 +168,19 @@ pub fn session(row: &Row, zone: &TimeZone) -> Result<Session, String> {
     };
     let text = |names| Ok::<_, String>(value(row, names)?.unwrap_or_default().to_owned());
     let participants = text(JOINED_PARTICIPANTS)?;
-    let session = Session {
-        room_id: text(ROOM_ID)?,
-        room_sid: text(ROOM_SID)?,
-        room_title: text(ROOM_TITLE)?,
-        joined_participants: match participants.trim() {
-            "" => 0,
-            number => number.parse().map_err(|_| {
-                format!(
-                    "joined_participants: {number:?} is no whole number from 0 to {}",
-                    u32::MAX
-                )
-            })?,
-        },
-        webhook_url: text(WEBHOOK_URL)?,
-        created: time(CREATED)?.ok_or("created is missing")?,
-        ended: time(ENDED)?,
-        analytics_file_id: Some(text(ANALYTICS_FILE_ID)?).filter(|id| !id.is_empty()),
+    let created = time(CREATED)?.ok_or("created is missing")?;
+    let mut session = Session::new(text(ROOM_ID)?, text(ROOM_SID)?, created);
+    session.room_title = text(ROOM_TITLE)?;
+    session.joined_participants = match participants.trim() {
+        "" => 0,
+        number => number.parse().map_err(|_| {
+            format!("joined_participants: {number:?} is no whole number from 0 to {}", u32::MAX)
+        })?,
     };
-    session.sort_key().map_err(|error| error.to_string())?;
+    session.webhook_url = text(WEBHOOK_URL)?;
+    session.ended = time(ENDED)?;
+    session.analytics_file_id = Some(text(ANALYTICS_FILE_ID)?).filter(|id| !id.is_empty());
+    session.key().map_err(|error| error.to_string())?;
     Ok(session)
 }
 
@@ -217,10 +189,7 @@ fn value<'a>(row: &'a Row, names: &[&str]) -> Result<Option<&'a str>, String> {
     let mut values = names.iter().filter_map(|name| row.get(*name));
     let value = values.next();
     match values.next() {
-        Some(_) => Err(format!(
-            "it has both {}: only one is possible",
-            names.join(" and ")
-        )),
+        Some(_) => Err(format!("it has both {}: only one is possible", names.join(" and "))),
         None => Ok(value.map(String::as_str)),
     }
 }
@@ -251,9 +220,7 @@ mod tests {
         let expected = sessions(csv, Format::Csv);
         assert_eq!(expected.len(), 1);
         assert_eq!(
-            expected[0]
-                .as_ref()
-                .map(|session| session.room_title.as_str()),
+            expected[0].as_ref().map(|session| session.room_title.as_str()),
             Ok("A, \"b\"\nc")
         );
         assert_eq!(sessions(tsv, Format::Tsv), expected);
@@ -271,21 +238,11 @@ mod tests {
                    room01,f,2026-11-22T10:00:00Z\n\
                    room01,g,2026-11-22T10:00:00Z,1\n";
         let sessions = sessions(csv, Format::Csv);
-        let errors: Vec<_> = sessions
-            .iter()
-            .filter_map(|session| session.as_ref().err())
-            .collect();
-        assert_eq!(
-            errors.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
-            [3, 4, 5, 6, 7]
-        );
-        for (error, named) in errors.iter().zip([
-            "room_id",
-            "created",
-            "created",
-            "joined_participants",
-            "columns",
-        ]) {
+        let errors: Vec<_> = sessions.iter().filter_map(|session| session.as_ref().err()).collect();
+        assert_eq!(errors.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
+        for (error, named) in
+            errors.iter().zip(["room_id", "created", "created", "joined_participants", "columns"])
+        {
             assert!(error.1.contains(named), "{error:?}");
         }
         assert_eq!(sessions.len(), 7);
@@ -293,10 +250,8 @@ mod tests {
 
     #[test]
     fn a_file_without_the_columns_is_refused() {
-        let error = read(&b"room_id,created\n"[..], Format::Csv)
-            .err()
-            .expect("refused")
-            .to_string();
+        let error =
+            read(&b"room_id,created\n"[..], Format::Csv).err().expect("refused").to_string();
         assert!(error.contains("room_sid or sid"), "{error}");
     }
 }

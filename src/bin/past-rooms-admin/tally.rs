@@ -2,8 +2,7 @@
 
 use std::error::Error;
 
-use past_rooms::record::tallies::{self, Difference, Report};
-use past_rooms::table::{Meter, Table};
+use past_rooms::{Difference, PastRooms, TallyReport};
 use serde_json::json;
 
 use crate::Outcome;
@@ -37,59 +36,45 @@ struct Totals {
 }
 
 pub async fn run(
-    table: &Table,
+    past_rooms: &PastRooms,
     arguments: &Arguments,
     json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
     let mut totals = Totals::default();
     for room_id in &arguments.room {
-        room(table, room_id, arguments, json, &mut totals).await?;
+        room(past_rooms, room_id, arguments, json, &mut totals).await?;
     }
     if arguments.all {
-        let meter = Meter::default();
-        let mut rooms = tallies::Rooms::of(table);
-        while let Some(some) = rooms.next(&meter).await? {
+        let mut rooms = past_rooms.room_ids();
+        while let Some(some) = rooms.next().await? {
             for room_id in some {
-                room(table, &room_id, arguments, json, &mut totals).await?;
+                room(past_rooms, &room_id, arguments, json, &mut totals).await?;
             }
         }
     }
-    let Totals {
-        rooms,
-        sessions,
-        differing,
-    } = totals;
+    let Totals { rooms, sessions, differing } = totals;
     if !json {
-        let verb = if arguments.check {
-            "differ"
-        } else {
-            "were mended"
-        };
+        let verb = if arguments.check { "differ" } else { "were mended" };
         println!("{rooms} rooms with {sessions} sessions; {differing} {verb}");
     }
-    Ok(if arguments.check && differing > 0 {
-        Outcome::Blemished
-    } else {
-        Outcome::Well
-    })
+    Ok(if arguments.check && differing > 0 { Outcome::Differences } else { Outcome::Success })
 }
 
 async fn room(
-    table: &Table,
+    past_rooms: &PastRooms,
     room_id: &str,
     arguments: &Arguments,
     json: bool,
     totals: &mut Totals,
 ) -> Result<(), Box<dyn Error>> {
-    let meter = Meter::default();
     let report = if arguments.check {
-        tallies::check(table, room_id, &meter).await?
+        past_rooms.check_tally(room_id).await?
     } else {
-        tallies::build(table, room_id, &meter).await?
+        past_rooms.tally(room_id).await?
     };
     totals.rooms += 1;
     totals.sessions += report.sessions;
-    totals.differing += u64::from(!report.agrees());
+    totals.differing += u64::from(!report.is_consistent());
     if json {
         println!("{}", as_json(room_id, &report));
     } else {
@@ -98,13 +83,9 @@ async fn room(
     Ok(())
 }
 
-fn print(room_id: &str, report: &Report, check: bool) {
-    let Report {
-        sessions,
-        untallied,
-        differences,
-    } = report;
-    let found = match (report.agrees(), untallied, check) {
+fn print(room_id: &str, report: &TallyReport, check: bool) {
+    let TallyReport { sessions, untallied, differences, .. } = report;
+    let found = match (report.is_consistent(), untallied, check) {
         (true, _, _) => "the tallies agree",
         (false, true, true) => "not tallied",
         (false, true, false) => "tallied",
@@ -115,26 +96,20 @@ fn print(room_id: &str, report: &Report, check: bool) {
     if *untallied {
         return;
     }
-    for Difference {
-        bucket,
-        tallied,
-        sessions,
-        ..
-    } in differences
-    {
+    for Difference { bucket, tallied, sessions, .. } in differences {
         let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
         println!("  {bucket}: tallied {tallied}, there are {sessions}");
     }
 }
 
-fn as_json(room_id: &str, report: &Report) -> serde_json::Value {
+fn as_json(room_id: &str, report: &TallyReport) -> serde_json::Value {
     let differences = report.differences.iter().map(|difference| {
         json!({"bucket": difference.bucket, "tallied": difference.tallied, "sessions": difference.sessions})
     });
     json!({
         "room_id": room_id,
         "sessions": report.sessions,
-        "agrees": report.agrees(),
+        "agrees": report.is_consistent(),
         "untallied": report.untallied,
         "differences": differences.collect::<Vec<_>>(),
     })

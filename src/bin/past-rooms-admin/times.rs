@@ -18,10 +18,7 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
         return Ok(None);
     }
     let wrong = || format!("{text:?} is no time: expected {EXPECTED}");
-    if text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.')
-    {
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return unix_seconds(text).map(Some).ok_or_else(wrong);
     }
     if let Ok(time) = text.parse::<Timestamp>() {
@@ -44,9 +41,7 @@ mod tests {
 
     fn parsed(text: &str, zone: &str) -> Option<String> {
         let zone = TimeZone::get(zone).expect("a zone");
-        parse(text, &zone)
-            .expect("a time")
-            .map(|time| time.to_string())
+        parse(text, &zone).expect("a time").map(|time| time.to_string())
     }
 
     #[test]
@@ -59,16 +54,9 @@ mod tests {
             " 1795341600 ",
             "1795341600.0",
         ] {
-            assert_eq!(
-                parsed(text, "UTC").as_deref(),
-                Some("2026-11-22T10:00:00Z"),
-                "{text}"
-            );
+            assert_eq!(parsed(text, "UTC").as_deref(), Some("2026-11-22T10:00:00Z"), "{text}");
         }
-        assert_eq!(
-            parsed("1795341600.5", "UTC").as_deref(),
-            Some("2026-11-22T10:00:00.5Z")
-        );
+        assert_eq!(parsed("1795341600.5", "UTC").as_deref(), Some("2026-11-22T10:00:00.5Z"));
     }
 
     #[test]
@@ -93,13 +81,9 @@ mod tests {
         for text in ["", " ", "0000-00-00 00:00:00", "0000-00-00"] {
             assert_eq!(parsed(text, "UTC"), None);
         }
-        for text in [
-            "yesterday",
-            "2026-13-01 00:00:00",
-            "2026-11-22 25:00:00",
-            "1.2.3",
-            "99999999999999",
-        ] {
+        for text in
+            ["yesterday", "2026-13-01 00:00:00", "2026-11-22 25:00:00", "1.2.3", "99999999999999"]
+        {
             assert!(parse(text, &TimeZone::UTC).is_err(), "{text}");
         }
     }

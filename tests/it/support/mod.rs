@@ -6,18 +6,15 @@ pub mod proxy;
 #[path = "../../../examples/local/sample.rs"]
 pub mod sample;
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use lambda_http::http::HeaderMap;
 use lambda_http::{Body, Request, RequestExt, http};
+use past_rooms::api::handler::{App, handle};
+use past_rooms::api::{auth, route};
 use past_rooms::config::ApiCredentials;
-use past_rooms::handler::{App, handle};
-use past_rooms::record::record_all;
-use past_rooms::table::session::{PastRoom, Session};
-use past_rooms::table::{Meter, Table, schema};
-use past_rooms::{auth, dynamodb, route};
+use past_rooms::table::Item;
+use past_rooms::{PastRoom, PastRooms, RowKey, Session, SessionKey, dynamodb};
+
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -27,114 +24,90 @@ pub const SECRET: &str = "local-demo-secret";
 /// An embedded DynamoDB with an empty table, and the URL to reach it.
 pub struct Database {
     pub endpoint: String,
-    pub table: Table,
+    pub past_rooms: PastRooms,
 }
 
 impl Database {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = embedded::start(listener).expect("an embedded DynamoDB");
-        let table = embedded::create_table(&endpoint).await.expect("a table");
-        Database { endpoint, table }
+        let past_rooms = embedded::create_table(&endpoint).await.expect("a table");
+        Database { endpoint, past_rooms }
     }
 
     /// The endpoint on this database.
     pub fn app(&self) -> App {
-        app(self.table.clone())
+        app(self.past_rooms.clone())
     }
 
     /// Records sessions as the library does.
     pub async fn record(&self, sessions: &[Session]) {
-        record_all(&self.table, sessions, &Meter::default())
-            .await
-            .expect("recorded");
+        self.past_rooms.record(sessions).await.expect("recorded");
     }
 
     /// Puts sessions as a writer does that knows nothing of tallies.
     pub async fn put_foreign(&self, sessions: &[Session]) {
         for session in sessions {
-            self.put_row(
-                serde_dynamo::to_item(session.to_past_room()).expect("an item"),
-                session,
-            )
-            .await;
+            self.put_item(row_of(session)).await;
         }
     }
 
-    async fn put_row(&self, mut item: HashMap<String, AttributeValue>, session: &Session) {
-        let key = session.sort_key().expect("a key");
-        item.insert(schema::SORT_KEY.to_owned(), AttributeValue::S(key));
-        self.put_item(item).await;
-    }
-
     /// Puts any row.
-    pub async fn put_item(&self, item: HashMap<String, AttributeValue>) {
-        let client = self.table.client();
-        let put = client
-            .put_item()
-            .table_name(self.table.name())
-            .set_item(Some(item));
+    pub async fn put_item(&self, item: Item) {
+        let table = self.past_rooms.table();
+        let put = table.client().put_item().table_name(table.name()).set_item(Some(item));
         put.send().await.expect("put");
     }
 
     /// A row, if there is one.
-    pub async fn item(
-        &self,
-        room_id: &str,
-        sort_key: &str,
-    ) -> Option<HashMap<String, AttributeValue>> {
-        let client = self.table.client();
-        let get = client
-            .get_item()
-            .table_name(self.table.name())
-            .set_key(Some(schema::primary_key(room_id, sort_key)));
+    pub async fn item(&self, room_id: &str, sort_key: &str) -> Option<Item> {
+        let table = self.past_rooms.table();
+        let key = RowKey::new(room_id, sort_key).into_item();
+        let get = table.client().get_item().table_name(table.name()).set_key(Some(key));
         get.send().await.expect("got").item
     }
 
     /// Every row of the table.
-    pub async fn all_items(&self) -> Vec<HashMap<String, AttributeValue>> {
-        let client = self.table.client();
-        let pages = client
-            .scan()
-            .table_name(self.table.name())
-            .into_paginator()
-            .items();
-        pages
-            .send()
-            .collect::<Result<_, _>>()
-            .await
-            .expect("scanned")
+    pub async fn all_items(&self) -> Vec<Item> {
+        let table = self.past_rooms.table();
+        let scan = table.client().scan().table_name(table.name());
+        let rows = scan.into_paginator().items().send();
+        rows.collect::<Result<_, _>>().await.expect("scanned")
     }
 }
 
-pub fn app(table: Table) -> App {
-    App {
-        credentials: ApiCredentials {
-            key: KEY.to_owned(),
-            secret: SECRET.to_owned(),
-        },
-        table,
-    }
+/// The endpoint on a history.
+pub fn app(past_rooms: PastRooms) -> App {
+    let credentials = ApiCredentials { key: KEY.to_owned(), secret: SECRET.to_owned() };
+    App { credentials, past_rooms }
 }
 
-/// The table at another URL, as through a proxy.
-pub async fn table_at(endpoint: &str) -> Table {
+/// The history at another URL, as through a proxy.
+pub fn past_rooms_at(endpoint: &str) -> PastRooms {
     let client = dynamodb::client(&embedded::settings(endpoint));
-    Table::new(client, embedded::TABLE_NAME)
+    PastRooms::new(client, embedded::TABLE_NAME)
+}
+
+/// The row of a session as any writer might put it.
+pub fn row_of(session: &Session) -> Item {
+    let mut row: Item = serde_dynamo::to_item(session.to_past_room()).expect("an item");
+    row.extend(session.key().expect("a key").into_item());
+    row
+}
+
+/// The sort key of a session.
+pub fn session_key(session: &Session) -> SessionKey {
+    session.key().ok().and_then(|key| key.session_key()).expect("a key")
 }
 
 /// A session of a room.
 pub fn session(room_id: &str, created: &str, room_sid: &str) -> Session {
-    Session {
-        room_id: room_id.to_owned(),
-        room_sid: room_sid.to_owned(),
-        room_title: format!("The title of {room_sid}"),
-        joined_participants: 3,
-        webhook_url: "https://example.org/hook".to_owned(),
-        created: time(created),
-        ended: Some(time(created)),
-        analytics_file_id: None,
-    }
+    let mut session = Session::new(room_id, room_sid, time(created));
+    session.room_title = format!("The title of {room_sid}");
+    session.joined_participants = 3;
+    session.webhook_url = "https://example.org/hook".to_owned();
+    session.ended = Some(session.created);
+    session
 }
 
 pub fn time(text: &str) -> Timestamp {
@@ -166,9 +139,7 @@ impl Answer {
     }
 
     pub fn total(&self) -> u64 {
-        self.body["result"]["total_rooms"]
-            .as_u64()
-            .expect("total_rooms is a number")
+        self.body["result"]["total_rooms"].as_u64().expect("total_rooms is a number")
     }
 
     pub fn rooms(&self) -> Vec<PastRoom> {
@@ -185,11 +156,7 @@ pub async fn send(app: &App, request: Request) -> Answer {
     let response = handle(app, request).await;
     let (parts, body) = response.into_parts();
     let body = serde_json::from_slice(body.as_ref()).expect("every answer is JSON");
-    Answer {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
-        body,
-    }
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
 }
 
 /// A signed request with this body.
@@ -197,24 +164,17 @@ pub fn signed(body: impl AsRef<[u8]>) -> Request {
     let body = body.as_ref();
     request(
         body,
-        &[
-            (auth::API_KEY_HEADER, KEY),
-            (auth::SIGNATURE_HEADER, &auth::sign(SECRET, body)),
-        ],
+        &[(auth::API_KEY_HEADER, KEY), (auth::SIGNATURE_HEADER, &auth::sign(SECRET, body))],
     )
 }
 
 /// A request with this body and these headers.
 pub fn request(body: &[u8], headers: &[(&str, &str)]) -> Request {
-    let mut request = http::Request::builder()
-        .method(route::METHOD)
-        .uri(route::PATHS[0]);
+    let mut request = http::Request::builder().method(route::METHOD).uri(route::PATHS[0]);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request
-        .body(Body::Binary(body.to_vec()))
-        .expect("a request");
+    let request = request.body(Body::Binary(body.to_vec())).expect("a request");
     request.with_raw_http_path(route::PATHS[0])
 }
 

@@ -64,10 +64,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         let counters = Arc::new(Counters::default());
-        let proxy = Proxy {
-            endpoint,
-            counters: Arc::clone(&counters),
-        };
+        let proxy = Proxy { endpoint, counters: Arc::clone(&counters) };
         let upstream = upstream.to_owned();
         let client: Upstream = Client::builder(TokioExecutor::new()).build_http();
         let fault = Arc::new(fault);
@@ -81,9 +78,7 @@ impl Proxy {
                     async move {
                         let number = counters.requests.fetch_add(1, Ordering::SeqCst);
                         let in_flight = counters.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-                        counters
-                            .most_in_flight
-                            .fetch_max(in_flight, Ordering::SeqCst);
+                        counters.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
                         let fault = fault(number, operation(&request));
                         let answer = answer(request, fault, &upstream, &client).await;
                         counters.in_flight.fetch_sub(1, Ordering::SeqCst);
@@ -113,9 +108,7 @@ impl Proxy {
 /// The operation in `X-Amz-Target: DynamoDB_20120810.Query`.
 fn operation(request: &Request<Incoming>) -> &str {
     let target = request.headers().get("x-amz-target");
-    let target = target
-        .and_then(|target| target.to_str().ok())
-        .unwrap_or_default();
+    let target = target.and_then(|target| target.to_str().ok()).unwrap_or_default();
     target.rsplit('.').next().unwrap_or_default()
 }
 
@@ -131,11 +124,7 @@ async fn answer(
         Fault::Pass => {}
         Fault::Delay(time) => tokio::time::sleep(*time).await,
         Fault::Hold(until) => {
-            until
-                .acquire()
-                .await
-                .map_err(std::io::Error::other)?
-                .forget();
+            until.acquire().await.map_err(std::io::Error::other)?.forget();
         }
         Fault::Stall => std::future::pending().await,
         Fault::Refuse(status, code) => {
@@ -149,11 +138,7 @@ async fn answer(
         Fault::CutAfter | Fault::CutInside => {}
     }
     let (parts, body) = request.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map_err(std::io::Error::other)?
-        .to_bytes();
+    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     let path = parts.uri.path();
     let mut forwarded = Request::post(format!("{upstream}{path}"));
     for (name, value) in &parts.headers {
@@ -161,19 +146,10 @@ async fn answer(
             forwarded = forwarded.header(name, value);
         }
     }
-    let forwarded = forwarded
-        .body(Full::new(body))
-        .map_err(std::io::Error::other)?;
-    let answer = client
-        .request(forwarded)
-        .await
-        .map_err(std::io::Error::other)?;
+    let forwarded = forwarded.body(Full::new(body)).map_err(std::io::Error::other)?;
+    let answer = client.request(forwarded).await.map_err(std::io::Error::other)?;
     let (parts, body) = answer.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map_err(std::io::Error::other)?
-        .to_bytes();
+    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     match fault {
         Fault::CutAfter => Err(cut()),
         Fault::CutInside => {
@@ -192,14 +168,10 @@ fn response(status: u16, content_type: &str, body: Bytes) -> Response<Body> {
     let mut response = Response::new(full(body));
     *response.status_mut() = StatusCode::from_u16(status).expect("a status");
     let content_type = content_type.parse().expect("a content type");
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     response
 }
 
 fn full(body: Bytes) -> Body {
-    Full::new(body)
-        .map_err(|never: Infallible| match never {})
-        .boxed()
+    Full::new(body).map_err(|never: Infallible| match never {}).boxed()
 }

@@ -1,4 +1,4 @@
-//! Who may ask: plugNmeet's API authentication.
+//! plugNmeet's API authentication.
 //!
 //! A client sends its key in `API-KEY`, and in `HASH-SIGNATURE` the hex form of HMAC-SHA256 over the body's raw bytes,
 //! keyed with the API secret. Both are compared in constant time.
@@ -10,29 +10,36 @@ use lambda_http::http::HeaderMap;
 use sha2::Sha256;
 
 use crate::config::ApiCredentials;
-use crate::error::ApiError;
 
+/// The header with the API key.
 pub const API_KEY_HEADER: &str = "API-KEY";
+/// The header with the signature of the body.
 pub const SIGNATURE_HEADER: &str = "HASH-SIGNATURE";
 
 /// Bytes of an HMAC-SHA256.
 const SIGNATURE_BYTES: usize = 32;
 
-/// Why a request is not let in: names the header and what to send, never the value expected.
+/// Why authentication failed: names the header and what to send, never the value expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
+#[non_exhaustive]
+pub enum AuthError {
+    /// There is no key.
     #[error("the header {API_KEY_HEADER} is missing: send the API key in it")]
-    NoKey,
-    #[error("the header {API_KEY_HEADER} does not have this server's API key")]
+    MissingKey,
+    /// The key is another.
+    #[error("the header {API_KEY_HEADER} does not hold this server's API key")]
     WrongKey,
+    /// There is no signature.
     #[error(
         "the header {SIGNATURE_HEADER} is missing: send the hex HMAC-SHA256 of the raw body in it, keyed with the API secret"
     )]
-    NoSignature,
+    MissingSignature,
+    /// The signature cannot be one.
     #[error(
         "the header {SIGNATURE_HEADER} is not 64 hex digits: send the hex HMAC-SHA256 of the raw body"
     )]
     NotHex,
+    /// The signature is of another body, or made with another secret.
     #[error(
         "the header {SIGNATURE_HEADER} does not match the body: sign the body's bytes exactly as they are sent, with the API secret"
     )]
@@ -42,22 +49,22 @@ pub enum Denied {
 /// Checks a request's key and signature.
 ///
 /// # Errors
-/// [`ApiError::Denied`] with the first thing that is wrong.
+/// [`AuthError`] with the first thing that is wrong.
 pub fn authenticate(
     credentials: &ApiCredentials,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(), ApiError> {
-    let key = headers.get(API_KEY_HEADER).ok_or(Denied::NoKey)?;
+) -> Result<(), AuthError> {
+    let key = headers.get(API_KEY_HEADER).ok_or(AuthError::MissingKey)?;
     if !same_key(credentials, key.as_bytes()) {
-        return Err(Denied::WrongKey.into());
+        return Err(AuthError::WrongKey);
     }
-    let signature = headers.get(SIGNATURE_HEADER).ok_or(Denied::NoSignature)?;
+    let signature = headers.get(SIGNATURE_HEADER).ok_or(AuthError::MissingSignature)?;
     let mut bytes = [0; SIGNATURE_BYTES];
-    hex::decode_to_slice(signature, &mut bytes).map_err(|_| Denied::NotHex)?;
+    hex::decode_to_slice(signature, &mut bytes).map_err(|_| AuthError::NotHex)?;
     keyed_hash(&credentials.secret, body)
         .verify_slice(&bytes)
-        .map_err(|_| Denied::WrongSignature.into())
+        .map_err(|_| AuthError::WrongSignature)
 }
 
 /// The signature of a body: what a client sends in `HASH-SIGNATURE`, in lower case.
@@ -68,9 +75,7 @@ pub fn sign(secret: &str, body: &[u8]) -> String {
 /// Compares by hash, so that the time taken tells nothing, not even the length.
 fn same_key(credentials: &ApiCredentials, key: &[u8]) -> bool {
     let expected = keyed_hash(&credentials.secret, credentials.key.as_bytes()).finalize();
-    keyed_hash(&credentials.secret, key)
-        .verify(&expected.into_bytes())
-        .is_ok()
+    keyed_hash(&credentials.secret, key).verify(&expected.into_bytes()).is_ok()
 }
 
 fn keyed_hash(secret: &str, message: &[u8]) -> Hmac<Sha256> {

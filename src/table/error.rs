@@ -8,21 +8,26 @@ use aws_sdk_dynamodb::operation::RequestId;
 
 /// Whether trying again later can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// Throttled, out of reach, too slow, or broken off: the same request may succeed later.
-    Unavailable,
-    /// Refused: the same request will fail again until somebody changes something.
-    Refused,
+#[non_exhaustive]
+pub enum TableErrorKind {
+    /// Throttled, unreachable, too slow, or cut off: the same request may succeed later.
+    Transient,
+    /// The same request will fail again until somebody changes something.
+    Permanent,
 }
 
 /// A failed request to DynamoDB. Its text is for the log, never for a client.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("DynamoDB {operation} failed (request id {request_id}): {cause}")]
-pub struct TableFailure {
-    pub kind: FailureKind,
+#[non_exhaustive]
+pub struct TableError {
+    /// Whether trying again later can help.
+    pub kind: TableErrorKind,
+    /// DynamoDB's name of the request, such as `Query`.
     pub operation: &'static str,
     /// DynamoDB's id of the request, or `-` if no answer came.
     pub request_id: String,
+    /// DynamoDB's code and message, or what went wrong on the way.
     pub cause: String,
 }
 
@@ -40,34 +45,30 @@ const RETRYABLE_CODES: [&str; 8] = [
     "TransactionInProgressException",
 ];
 
-impl TableFailure {
+/// HTTP's own word for throttling, from whatever stands between DynamoDB and us.
+const TOO_MANY_REQUESTS: u16 = 429;
+
+impl TableError {
     pub(crate) fn new<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + RequestId + Error + Send + Sync + 'static,
     {
-        let kind = match &error {
-            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => FailureKind::Unavailable,
-            SdkError::ServiceError(service) => {
-                let code = service.err().code().unwrap_or_default();
-                if RETRYABLE_CODES.contains(&code) || service.raw().status().is_server_error() {
-                    FailureKind::Unavailable
-                } else {
-                    FailureKind::Refused
+        let status = error.raw_response().map(HttpResponse::status);
+        let is_transient_status = status
+            .is_some_and(|status| status.is_server_error() || status.as_u16() == TOO_MANY_REQUESTS);
+        let is_transient = is_transient_status
+            || match &error {
+                SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => true,
+                SdkError::ServiceError(service) => {
+                    RETRYABLE_CODES.contains(&service.err().code().unwrap_or_default())
                 }
-            }
-            // An answer that is none. If it was cut off, DynamoDB was; if it is whole and still unreadable, asking
-            // again will not help.
-            SdkError::ResponseError(response) => {
-                if response.raw().status().is_server_error() || was_cut_off(&error) {
-                    FailureKind::Unavailable
-                } else {
-                    FailureKind::Refused
-                }
-            }
-            _ => FailureKind::Refused,
-        };
-        TableFailure {
-            kind,
+                // An answer that cannot be read. If the connection broke, the next may be whole; if
+                // it is whole and still unreadable, asking again does not help.
+                SdkError::ResponseError(_) => was_cut_off(&error),
+                _ => false,
+            };
+        TableError {
+            kind: if is_transient { TableErrorKind::Transient } else { TableErrorKind::Permanent },
             operation,
             request_id: error.request_id().unwrap_or("-").to_owned(),
             cause: match (error.code(), error.message()) {
@@ -78,14 +79,29 @@ impl TableFailure {
         }
     }
 
-    /// DynamoDB kept giving back a part of what was asked of it: it throttles.
+    /// DynamoDB kept returning a part of what was asked of it: it throttles.
     pub(super) fn unprocessed(operation: &'static str) -> Self {
-        TableFailure {
-            kind: FailureKind::Unavailable,
+        TableError {
+            kind: TableErrorKind::Transient,
             operation,
             request_id: "-".to_owned(),
             cause: "DynamoDB left a part of the request unprocessed, again and again".to_owned(),
         }
+    }
+
+    /// A request that the SDK refuses to build.
+    pub(crate) fn unbuildable(operation: &'static str, error: &dyn Error) -> Self {
+        TableError {
+            kind: TableErrorKind::Permanent,
+            operation,
+            request_id: "-".to_owned(),
+            cause: format!("the request cannot be built: {error}"),
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_transient(&self) -> bool {
+        self.kind == TableErrorKind::Transient
     }
 }
 

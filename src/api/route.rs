@@ -5,22 +5,32 @@ use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-use crate::error::ApiError;
-
 /// The paths of the endpoint: as the SDKs call it (their base path is `/auth`), and as its documentation writes it.
 pub const PATHS: [&str; 2] = ["/auth/room/fetchPastRooms", "/room/fetchPastRooms"];
 
-/// The only method.
+/// The only method of the endpoint.
 pub const METHOD: Method = Method::POST;
+
+/// Why a request is not for this endpoint: says where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RouteError {
+    /// Any other path.
+    #[error("there is nothing at this path: send {METHOD} {}", PATHS.join(" or "))]
+    NotFound,
+    /// Any other method.
+    #[error("method not allowed: use {METHOD}")]
+    MethodNotAllowed,
+}
 
 /// The path of [`PATHS`] that a request is for.
 ///
 /// Behind a stage the path has the stage's name in front (HTTP APIs send it that way), and behind a custom domain its
-/// base path; then API Gateway's own word for the route it matched counts.
+/// base path; then the route that API Gateway matched counts.
 ///
 /// # Errors
-/// [`ApiError::NotFound`] for any other path, [`ApiError::MethodNotAllowed`] for any other method.
-pub fn route(request: &Request) -> Result<&'static str, ApiError> {
+/// [`RouteError`] for any other path or method.
+pub fn route(request: &Request) -> Result<&'static str, RouteError> {
     let context = request.request_context_ref();
     let stage = context.and_then(stage).filter(|stage| *stage != "$default");
     let path = request.raw_http_path();
@@ -29,12 +39,8 @@ pub fn route(request: &Request) -> Result<&'static str, ApiError> {
     let route = PATHS
         .into_iter()
         .find(|known| candidates.contains(&Some(known)))
-        .ok_or(ApiError::NotFound)?;
-    if request.method() == METHOD {
-        Ok(route)
-    } else {
-        Err(ApiError::MethodNotAllowed)
-    }
+        .ok_or(RouteError::NotFound)?;
+    if request.method() == METHOD { Ok(route) } else { Err(RouteError::MethodNotAllowed) }
 }
 
 fn stage(context: &RequestContext) -> Option<&str> {

@@ -1,18 +1,18 @@
-//! The standard envelope: `status`, `msg` and, on success only, `result`. No other field, because strict protobuf
-//! decoders in some SDKs reject what they do not know.
+//! The standard envelope: `status`, `msg` and, on success only, `result`. No other field, because
+//! strict protobuf decoders in some SDKs reject what they do not know.
 
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
-use crate::error::{ApiError, RETRY_AFTER_SECONDS};
+use super::error::{ApiError, RETRY_AFTER_SECONDS};
+use super::route::METHOD;
 use crate::page::{Order, Page, PageQuery};
-use crate::route::METHOD;
-use crate::table::session::PastRoom;
+use crate::table::past_room::PastRoom;
 
 /// `msg` of an answer with rooms.
 pub const SUCCESS: &str = "success";
-/// `msg` of an answer about rooms without a past.
+/// `msg` of an answer about rooms without past sessions.
 pub const NO_INFO: &str = "no info found";
 
 #[derive(Serialize)]
@@ -32,14 +32,10 @@ struct PastRoomsResult<'a> {
     rooms_list: &'a [PastRoom],
 }
 
-/// The answer to a query that could be read.
+/// The answer with a page.
 pub fn page(query: &PageQuery, page: &Page) -> Response<Body> {
     let envelope = if page.total == 0 {
-        Envelope {
-            status: false,
-            msg: NO_INFO,
-            result: None,
-        }
+        Envelope { status: false, msg: NO_INFO, result: None }
     } else {
         Envelope {
             status: true,
@@ -49,7 +45,7 @@ pub fn page(query: &PageQuery, page: &Page) -> Response<Body> {
                 from: query.from,
                 limit: query.limit,
                 order_by: query.order,
-                rooms_list: &page.rooms,
+                rooms_list: &page.sessions,
             }),
         }
     };
@@ -59,11 +55,7 @@ pub fn page(query: &PageQuery, page: &Page) -> Response<Body> {
 /// The answer to a request that ended in an error.
 pub fn error(error: &ApiError) -> Response<Body> {
     let msg = error.to_string();
-    let envelope = Envelope {
-        status: false,
-        msg: &msg,
-        result: None,
-    };
+    let envelope = Envelope { status: false, msg: &msg, result: None };
     let mut response = respond(error.status(), &envelope);
     let headers = response.headers_mut();
     match error.status() {
@@ -88,9 +80,8 @@ fn respond(status: StatusCode, envelope: &Envelope<'_>) -> Response<Body> {
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -1,0 +1,65 @@
+//! Every way in which a request can end without a page, and what the client is told of it.
+
+use lambda_http::http::StatusCode;
+
+use super::auth::AuthError;
+use super::request::{InvalidRequest, MAX_BODY_BYTES};
+use super::route::RouteError;
+use crate::page::ReadError;
+
+/// Seconds after which a client is told to try again.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// A request that is answered with an error. The text is what the client is told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApiError {
+    /// 404, or 405 with `Allow`.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// 401.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// 413; with the body's bytes.
+    #[error(
+        "the body has {0} bytes; at most {MAX_BODY_BYTES} are allowed: ask for fewer rooms at a \
+         time"
+    )]
+    TooLarge(usize),
+    /// 400.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
+    /// 503 with `Retry-After`: DynamoDB throttles or is unreachable, or the rooms change faster than
+    /// they can be read. The cause is the operator's business and goes to the log.
+    #[error("the history cannot be read at the moment: try again")]
+    Unavailable(#[source] ReadError),
+    /// 503 with `Retry-After`: the invocation's time is nearly over.
+    #[error("the history could not be read in time: try again")]
+    DeadlineExceeded,
+    /// 500. The cause goes to the log; a client could do nothing with it.
+    #[error("internal error")]
+    Internal(#[source] ReadError),
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        if error.is_transient() { ApiError::Unavailable(error) } else { ApiError::Internal(error) }
+    }
+}
+
+impl ApiError {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            ApiError::Route(RouteError::NotFound) => StatusCode::NOT_FOUND,
+            ApiError::Route(RouteError::MethodNotAllowed) => StatusCode::METHOD_NOT_ALLOWED,
+            ApiError::Auth(_) => StatusCode::UNAUTHORIZED,
+            ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::Invalid(_) => StatusCode::BAD_REQUEST,
+            ApiError::Unavailable(_) | ApiError::DeadlineExceeded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            ApiError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

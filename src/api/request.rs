@@ -1,0 +1,185 @@
+//! The body of a request, read the way protobuf's JSON mapping is read, because that is what
+//! plugNmeet accepts and what its SDKs send.
+//!
+//! - Both spellings of each name: `room_ids` and `roomIds`, `order_by` and `orderBy`.
+//! - An absent field, `null` and the zero value mean the default.
+//! - Numbers come as integers, as integral floats (`20.0`, `2e1`) or as decimal strings (`"20"`).
+//! - Unknown fields are ignored; a field given twice, in either spelling, is an error.
+//!
+//! Source: Protocol Buffers documentation, "ProtoJSON Format".
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::page::{Order, PageQuery};
+use crate::table::schema::MAX_PARTITION_KEY_BYTES;
+
+/// Bytes of a body at the most: 256 KiB.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// Different rooms in one request at the most.
+pub const MAX_ROOMS: usize = 1000;
+/// Sessions on a page at the most: a higher `limit` is cut to it, as plugNmeet does.
+pub const MAX_LIMIT: usize = 100;
+/// The highest `from` and `limit`: they are `uint32` in plugNmeet's protocol.
+pub const MAX_NUMBER: u64 = u32::MAX as u64;
+
+/// What is wrong with a body: names the field and says what to send instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// Not JSON, or not an object; with the parser's words.
+    #[error("the body must be a JSON object such as {{\"room_ids\":[\"room01\"]}}: {0}")]
+    NotAnObject(String),
+    /// A field is there more than once, in one spelling or in both.
+    #[error("{0} is given twice: send it once, in one spelling")]
+    Duplicate(String),
+    /// There are no room ids.
+    #[error("room_ids is missing: send an array with at least one room id")]
+    MissingRooms,
+    /// The room ids are something else.
+    #[error("room_ids must be an array of strings, for example [\"room01\"]")]
+    NotRooms,
+    /// A room id is empty.
+    #[error(
+        "room_ids contains an empty string: every room id has 1 to {MAX_PARTITION_KEY_BYTES} bytes"
+    )]
+    EmptyRoom,
+    /// A room id is too long; with its bytes.
+    #[error(
+        "room_ids contains an id of {0} bytes: every room id has 1 to {MAX_PARTITION_KEY_BYTES} \
+         bytes"
+    )]
+    LongRoom(usize),
+    /// There are too many rooms; with their number.
+    #[error("room_ids contains {0} different ids: send at most {MAX_ROOMS} in one request")]
+    TooManyRooms(usize),
+    /// A number is something else, or out of bounds.
+    #[error("{0} must be a whole number from 0 to {MAX_NUMBER}")]
+    NotANumber(Field),
+    /// The order is something else.
+    #[error("order_by must be \"DESC\" or \"ASC\"")]
+    NotAnOrder,
+}
+
+impl From<serde_json::Error> for InvalidRequest {
+    fn from(error: serde_json::Error) -> Self {
+        let text = error.to_string();
+        // serde has no other way to tell which field it was.
+        let duplicate =
+            text.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`'));
+        match duplicate {
+            Some((field, _)) => InvalidRequest::Duplicate(field.to_owned()),
+            None => InvalidRequest::NotAnObject(text),
+        }
+    }
+}
+
+/// A field of the request, by the name that its documentation gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Field {
+    /// `from`.
+    From,
+    /// `limit`.
+    Limit,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Field::From => "from",
+            Field::Limit => "limit",
+        })
+    }
+}
+
+/// The known fields of a body, in whatever shape they came; `Null` where absent.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    #[serde(alias = "roomIds")]
+    room_ids: Value,
+    from: Value,
+    limit: Value,
+    #[serde(alias = "orderBy")]
+    order_by: Value,
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// [`InvalidRequest`] with the first thing that is wrong.
+pub fn parse(body: &[u8]) -> Result<PageQuery, InvalidRequest> {
+    // serde would take an array for the fields in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(InvalidRequest::NotAnObject("it is an array".to_owned()));
+    }
+    let fields: Fields = serde_json::from_slice(body)?;
+    let mut query = PageQuery::new(room_ids(fields.room_ids)?);
+    if query.room_ids.len() > MAX_ROOMS {
+        return Err(InvalidRequest::TooManyRooms(query.room_ids.len()));
+    }
+    if let Some(from) = number(Field::From, &fields.from)? {
+        query.from = from;
+    }
+    if let Some(limit) = number(Field::Limit, &fields.limit)? {
+        query.limit = limit.min(MAX_LIMIT as u64) as usize;
+    }
+    query.order = order(&fields.order_by)?;
+    Ok(query)
+}
+
+/// The room ids, as they came.
+fn room_ids(value: Value) -> Result<Vec<String>, InvalidRequest> {
+    let values = match value {
+        Value::Null => return Err(InvalidRequest::MissingRooms),
+        Value::Array(values) if values.is_empty() => return Err(InvalidRequest::MissingRooms),
+        Value::Array(values) => values,
+        _ => return Err(InvalidRequest::NotRooms),
+    };
+    let room_id = |value| match value {
+        Value::String(room_id) if room_id.is_empty() => Err(InvalidRequest::EmptyRoom),
+        Value::String(room_id) if room_id.len() > MAX_PARTITION_KEY_BYTES => {
+            Err(InvalidRequest::LongRoom(room_id.len()))
+        }
+        Value::String(room_id) => Ok(room_id),
+        _ => Err(InvalidRequest::NotRooms),
+    };
+    values.into_iter().map(room_id).collect()
+}
+
+/// A number above 0; `None` for the default.
+fn number(field: Field, value: &Value) -> Result<Option<u64>, InvalidRequest> {
+    let number = match value {
+        Value::Null => return Ok(None),
+        Value::Number(number) => Some(number.clone()),
+        // A string holds a number as JSON writes it.
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let number = number.ok_or(InvalidRequest::NotANumber(field))?;
+    let integral = || number.as_f64().filter(|float| float.fract() == 0.0).map(float_to_whole);
+    let whole = number
+        .as_u64()
+        .or_else(integral)
+        .filter(|whole| *whole <= MAX_NUMBER)
+        .ok_or(InvalidRequest::NotANumber(field))?;
+    Ok(Some(whole).filter(|whole| *whole > 0))
+}
+
+/// An integral float; what is below 0 or far above becomes a number out of bounds.
+fn float_to_whole(float: f64) -> u64 {
+    if float < 0.0 { u64::MAX } else { float as u64 }
+}
+
+fn order(value: &Value) -> Result<Order, InvalidRequest> {
+    match value {
+        Value::Null => Ok(Order::default()),
+        Value::String(text) if text.is_empty() => Ok(Order::default()),
+        Value::String(text) if text.eq_ignore_ascii_case("desc") => Ok(Order::Desc),
+        Value::String(text) if text.eq_ignore_ascii_case("asc") => Ok(Order::Asc),
+        _ => Err(InvalidRequest::NotAnOrder),
+    }
+}

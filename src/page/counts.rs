@@ -1,0 +1,241 @@
+//! Step 1: how many sessions every room has, by month.
+//!
+//! Near the front of the order the first sessions of each room are read along: newest first they
+//! come with the tally in one and the same request, because the tally's key sorts above every
+//! session's.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::future::{try_join, try_join_all};
+
+use super::cursor::RoomCursor;
+use super::error::ReadError;
+use super::order::Order;
+use super::query::PageQuery;
+use super::reader::Reader;
+
+use crate::table::bucket::{self, Bucket, Counts};
+use crate::table::keys::{KeyRange, RowKey, SessionKey};
+use crate::table::tally::{self, RoomTally};
+use crate::table::{Item, MAX_IN_FLIGHT, RowQuery};
+
+/// Sessions that may be skipped by reading them: they cost less than the tally of a month and a
+/// round trip more.
+const MAX_ROWS_TO_SKIP: u64 = 20;
+
+/// Rows of each of many rooms that are read along with its tally: with it they fit into the least
+/// that a read costs.
+const ROWS_WITH_TALLY: usize = 8;
+
+/// What is known of a room before the rows of the page are read.
+#[derive(Debug)]
+pub(super) struct RoomCounts {
+    pub room_id: String,
+    /// Its sessions by bucket: by month, and where one is [refined](super::hours) by hour.
+    pub counts: Counts,
+    /// The tally that they come from. `None`: the sessions' own keys were counted.
+    pub room_tally: Option<Item>,
+    /// The tallies of months that were read, by month; `None` where there is no such row.
+    pub month_tallies: BTreeMap<String, Option<Item>>,
+    /// How its tally rows contradict each other.
+    pub disagreement: Option<String>,
+    /// Its first sessions, where they were read along.
+    pub head: Option<RoomCursor>,
+}
+/// Counts the sessions of all rooms of a query.
+pub(super) async fn count_rooms(
+    reader: &Reader<'_>,
+    query: &PageQuery,
+) -> Result<Vec<RoomCounts>, ReadError> {
+    let room_ids = &query.room_ids;
+    let is_near_front = query.from <= MAX_ROWS_TO_SKIP;
+    match (query.order, &room_ids[..]) {
+        (Order::Desc, _) if is_near_front && room_ids.len() <= MAX_IN_FLIGHT => {
+            let rows = rows_to_open(query);
+            try_join_all(room_ids.iter().map(|room_id| open_newest(reader, room_id, rows))).await
+        }
+        // Oldest first, rows and tally are far apart and charged one by one: worth it for one room.
+        (Order::Asc, [room_id]) if is_near_front => {
+            let open = RoomCursor::open(reader, room_id, rows_to_open(query));
+            let (mut tallies, (head, _)) =
+                try_join(Tallies::read(reader, room_ids, vec![]), open).await?;
+            Ok(vec![RoomCounts::new(reader, room_id, tallies.take(room_id), Some(head)).await?])
+        }
+        _ => {
+            let predicted = reader.cache.predict(query);
+            let mut tallies = Tallies::read(reader, room_ids, predicted).await?;
+            let rooms = room_ids
+                .iter()
+                .map(|room_id| RoomCounts::new(reader, room_id, tallies.take(room_id), None));
+            try_join_all(rooms.collect::<Vec<_>>()).await
+        }
+    }
+}
+
+/// How many of each room's first rows to read along: all that one room needs, of several rooms
+/// twice their share.
+fn rows_to_open(query: &PageQuery) -> usize {
+    let window = query.limit.saturating_add(query.from as usize).max(1);
+    match query.room_ids.len() {
+        0 | 1 => window,
+        rooms => (2 * window / rooms).clamp(ROWS_WITH_TALLY.min(window), window),
+    }
+}
+
+/// A room with its newest rows, and its tally from the same request.
+async fn open_newest(
+    reader: &Reader<'_>,
+    room_id: &str,
+    rows: usize,
+) -> Result<RoomCounts, ReadError> {
+    let (head, tally) = RoomCursor::open(reader, room_id, rows).await?;
+    let tallied = tally.and_then(|item| Tallied::trusted(reader, room_id, item));
+    RoomCounts::new(reader, room_id, tallied, Some(head)).await
+}
+
+/// What the tally rows of a room say.
+struct Tallied {
+    months: Counts,
+    room_tally: Item,
+    month_tallies: BTreeMap<String, Option<Item>>,
+}
+
+impl Tallied {
+    /// A room's tally, if it is to be believed: it counts everything, can be read, and did not turn
+    /// out wrong before.
+    fn trusted(reader: &Reader<'_>, room_id: &str, item: Item) -> Option<Self> {
+        if reader.distrusted.contains(room_id) {
+            return None;
+        }
+        match tally::read_room_tally(&item) {
+            Ok(RoomTally { months, complete: true }) => {
+                Some(Tallied { months, room_tally: item, month_tallies: BTreeMap::new() })
+            }
+            Ok(_) => None,
+            Err(reason) => {
+                reader.distrusted.insert(room_id, &reason);
+                None
+            }
+        }
+    }
+
+    /// A month whose own tally counts sessions, while the room's counts none in it.
+    fn disagreement(&self) -> Option<String> {
+        self.month_tallies.iter().find_map(|(month, item)| {
+            let hours = tally::read_month_tally(month, item.as_ref()?).ok()?;
+            let is_missing = !hours.is_empty() && !self.months.contains_key(&Bucket::new(&**month));
+            is_missing
+                .then(|| format!("{month} has sessions by its hours, none by the room's tally"))
+        })
+    }
+}
+
+/// The tallies of rooms, by room.
+struct Tallies(HashMap<String, Tallied>);
+
+impl Tallies {
+    /// Reads the rooms' tallies, and with them month tallies.
+    async fn read(
+        reader: &Reader<'_>,
+        room_ids: &[String],
+        month_tallies: Vec<RowKey>,
+    ) -> Result<Self, ReadError> {
+        let keys = room_ids.iter().map(RowKey::room_tally).chain(month_tallies);
+        let rows = reader.table.get_rows(keys, reader.consistency).await?;
+        let (months, rooms): (Vec<Item>, Vec<Item>) =
+            rows.into_iter().partition(|item| tally::month_of_tally(item).is_some());
+        let mut tallies = HashMap::with_capacity(rooms.len());
+        for item in rooms {
+            if let Some(RowKey { room_id, .. }) = RowKey::of_item(&item)
+                && let Some(tallied) = Tallied::trusted(reader, &room_id, item)
+            {
+                tallies.insert(room_id, tallied);
+            }
+        }
+        for item in months {
+            if let (Some(key), Some(month)) = (RowKey::of_item(&item), tally::month_of_tally(&item))
+                && let Some(room) = tallies.get_mut(&key.room_id)
+            {
+                let month = month.to_owned();
+                room.month_tallies.insert(month, Some(item));
+            }
+        }
+        Ok(Tallies(tallies))
+    }
+
+    fn take(&mut self, room_id: &str) -> Option<Tallied> {
+        self.0.remove(room_id)
+    }
+}
+
+impl RoomCounts {
+    /// A room's counts from its tally; without one, from its sessions.
+    async fn new(
+        reader: &Reader<'_>,
+        room_id: &str,
+        tallied: Option<Tallied>,
+        head: Option<RoomCursor>,
+    ) -> Result<Self, ReadError> {
+        let mut room = RoomCounts {
+            room_id: room_id.to_owned(),
+            counts: Counts::new(),
+            room_tally: None,
+            month_tallies: BTreeMap::new(),
+            disagreement: None,
+            head,
+        };
+        if let Some(tallied) = tallied {
+            reader.cache.insert(room_id, &tallied.months);
+            room.disagreement = tallied.disagreement();
+            room.counts = tallied.months;
+            room.room_tally = Some(tallied.room_tally);
+            room.month_tallies = tallied.month_tallies;
+        } else if let Some(head) = room.head.as_ref().filter(|head| head.is_at_end()) {
+            // A room this small is counted already.
+            for row in head.rows() {
+                bucket::count(&mut room.counts, Bucket::month_of(&row.key));
+            }
+        } else {
+            let range = KeyRange::sessions();
+            room.counts = count_keys(reader, room_id, &range, Bucket::month_of).await?;
+        }
+        Ok(room)
+    }
+
+    /// All its past sessions.
+    pub fn sessions(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// Whether its counts come from a tally.
+    pub fn is_tallied(&self) -> bool {
+        self.room_tally.is_some()
+    }
+
+    /// The tally rows that its counts come from, as they were read.
+    pub fn into_tally_rows(self) -> Vec<(RowKey, Option<Item>)> {
+        let room_tally = (RowKey::room_tally(&*self.room_id), self.room_tally);
+        let month_tallies = self.month_tallies.into_iter();
+        let month_tallies =
+            month_tallies.map(|(month, item)| (RowKey::month_tally(&*self.room_id, &month), item));
+        std::iter::once(room_tally).chain(month_tallies).collect()
+    }
+}
+
+/// The sessions of a room in a range of keys, by bucket, counted by walking their keys.
+pub(super) async fn count_keys(
+    reader: &Reader<'_>,
+    room_id: &str,
+    range: &KeyRange,
+    bucket_of: impl Fn(&SessionKey) -> Bucket,
+) -> Result<Counts, ReadError> {
+    let mut counts = Counts::new();
+    let query = RowQuery::keys(room_id, range, reader.consistency);
+    let visit = |item: Item| {
+        if let Some(key) = SessionKey::of_item(&item) {
+            bucket::count(&mut counts, bucket_of(&key));
+        }
+    };
+    reader.table.walk(query, visit).await?;
+    Ok(counts)
+}

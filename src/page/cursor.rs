@@ -1,0 +1,210 @@
+//! One room's sessions from some point on, read forwards as they are needed.
+
+use std::collections::VecDeque;
+
+use super::error::ReadError;
+use super::order::Order;
+use super::reader::Reader;
+use crate::table::bucket::{self, Bucket, Counts};
+use crate::table::keys::{KeyRange, RowKey, SessionKey};
+use crate::table::past_room::SessionRow;
+use crate::table::schema::ROOM_TALLY;
+use crate::table::{Item, QueryPage, RowQuery};
+
+/// About how many sessions fit into the 4 KiB that a read is charged for at the least: fewer cost
+/// the same.
+const ROWS_PER_UNIT: u64 = 10;
+
+/// Rows that one query asks for at the most, so that a long stretch to skip is not held in memory
+/// at once.
+const MAX_READ_AHEAD: u64 = 500;
+
+/// A room's sessions in one order. Holds what is read and not taken yet.
+#[derive(Debug)]
+pub(super) struct RoomCursor {
+    pub room_id: String,
+    order: Order,
+    /// The sessions that it reads; it begins at the key that nothing is promised to come before.
+    range: KeyRange,
+    rows: VecDeque<SessionRow>,
+    /// The key after which to continue; `None`: nothing is read yet.
+    after: Option<String>,
+    at_end: bool,
+    /// Sessions by bucket from the beginning on, by the room's counts.
+    expected: Counts,
+    /// The same, of the rows read so far.
+    read: Counts,
+    /// Sessions that the counts place between the beginning and the end of the page.
+    in_window: u64,
+}
+
+impl RoomCursor {
+    /// A cursor that begins at `first_key`, nothing read yet.
+    pub fn new(room_id: String, order: Order, first_key: String) -> Self {
+        RoomCursor::with_range(room_id, order, order.sessions_from(first_key))
+    }
+
+    fn with_range(room_id: String, order: Order, range: KeyRange) -> Self {
+        RoomCursor {
+            room_id,
+            order,
+            range,
+            rows: VecDeque::new(),
+            after: None,
+            at_end: false,
+            expected: Counts::new(),
+            read: Counts::new(),
+            in_window: 0,
+        }
+    }
+
+    /// A cursor at the front with its first `limit` rows read, and the room's tally if it was on
+    /// the way: newest first it is.
+    pub async fn open(
+        reader: &Reader<'_>,
+        room_id: &str,
+        limit: usize,
+    ) -> Result<(Self, Option<Item>), ReadError> {
+        let range = KeyRange::sessions();
+        let mut cursor = RoomCursor::with_range(room_id.to_owned(), reader.order, range);
+        let mut range = cursor.range.clone();
+        let mut limit = limit;
+        if reader.order == Order::Desc {
+            range.high = ROOM_TALLY.to_owned();
+            limit += 1;
+        }
+        let page = cursor.query(reader, &range, limit).await?;
+        let is_tally =
+            |item: &Item| RowKey::of_item(item).is_some_and(|key| key.sort_key == ROOM_TALLY);
+        let mut items = page.items.into_iter().peekable();
+        let tally = items.next_if(is_tally);
+        cursor.push_page(items, page.next);
+        Ok((cursor, tally))
+    }
+
+    /// Tells what the counts expect: how many sessions in which bucket from the beginning on, and
+    /// how many of them up to the end of the page.
+    pub fn expect(&mut self, expected: Counts, in_window: u64) {
+        self.expected = expected;
+        self.in_window = in_window;
+        for row in &self.rows {
+            bucket::count(&mut self.read, bucket_of(&self.expected, &row.key));
+        }
+    }
+
+    /// Whether all the room's sessions from the beginning on are read.
+    pub fn is_at_end(&self) -> bool {
+        self.at_end
+    }
+
+    /// What is read and not taken yet.
+    pub fn rows(&self) -> impl Iterator<Item = &SessionRow> {
+        self.rows.iter()
+    }
+
+    /// Takes the next row, if it is read.
+    pub fn take_row(&mut self) -> Option<SessionRow> {
+        self.rows.pop_front()
+    }
+
+    /// Lower bound on the next unread key. `None`: there is none any more.
+    pub fn lower_bound(&self) -> Option<String> {
+        if self.at_end {
+            return None;
+        }
+        Some(self.after.clone().unwrap_or_else(|| match self.order {
+            Order::Asc => self.range.low.clone(),
+            Order::Desc => self.range.high.clone(),
+        }))
+    }
+
+    /// Sessions before the end of the page that are not read yet, by the counts.
+    pub fn unread_in_window(&self) -> u64 {
+        self.in_window.saturating_sub(self.read.values().sum())
+    }
+
+    /// Reads more. `needed` rows complete the page if all of them are this room's; `in_window` is
+    /// what the counts expect of all the rooms that are read now.
+    pub async fn fetch_more(
+        &mut self,
+        reader: &Reader<'_>,
+        needed: u64,
+        in_window: u64,
+    ) -> Result<(), ReadError> {
+        let limit = self.rows_to_ask_for(needed, in_window);
+        let page = self.query(reader, &self.range, limit as usize).await?;
+        let held = self.rows.len();
+        self.push_page(page.items.into_iter(), page.next);
+        for row in self.rows.iter().skip(held) {
+            bucket::count(&mut self.read, bucket_of(&self.expected, &row.key));
+        }
+        Ok(())
+    }
+
+    async fn query(
+        &self,
+        reader: &Reader<'_>,
+        range: &KeyRange,
+        limit: usize,
+    ) -> Result<QueryPage, ReadError> {
+        let query = RowQuery {
+            ascending: self.order.is_ascending(),
+            after: self.after.as_deref(),
+            limit: Some(limit),
+            ..RowQuery::rows(&self.room_id, range, reader.consistency)
+        };
+        Ok(reader.table.query(query).await?)
+    }
+
+    /// The room's likely share of the rows needed, generously: a query is charged at least the
+    /// price of [`ROWS_PER_UNIT`] rows, and asking again takes a round trip.
+    fn rows_to_ask_for(&self, needed: u64, in_window: u64) -> u64 {
+        let needed = needed.clamp(1, MAX_READ_AHEAD);
+        let unread = self.unread_in_window();
+        if unread == 0 || self.after.is_some() {
+            return needed;
+        }
+        let share = needed * unread / in_window.max(1);
+        (share + share / 2 + ROWS_PER_UNIT / 2).max(ROWS_PER_UNIT).min(needed)
+    }
+
+    fn push_page(&mut self, items: impl Iterator<Item = Item>, next: Option<String>) {
+        self.rows.extend(items.filter_map(SessionRow::from_item));
+        self.at_end = next.is_none();
+        // A key outside the range (of another writer's row between the sessions and the tally) is
+        // no place to continue from.
+        self.after = next.filter(|key| self.range.contains(key)).or(self.after.take());
+    }
+
+    /// How the rows contradict the counts. `None`: they agree as far as the rows were read.
+    pub fn disagreement(&self) -> Option<String> {
+        let disagrees = |bucket: &Bucket, expected: u64| {
+            let read = self.read.get(bucket).copied().unwrap_or_default();
+            let is_wrong = read > expected || (read < expected && self.is_complete(bucket));
+            is_wrong.then(|| {
+                format!(
+                    "{} has {expected} sessions by the tally, {read} by its rows",
+                    bucket.prefix()
+                )
+            })
+        };
+        let uncounted = self.read.keys().filter(|bucket| !self.expected.contains_key(*bucket));
+        let mut wrong = self.expected.iter().map(|(bucket, count)| (bucket, *count));
+        wrong
+            .find_map(|(bucket, count)| disagrees(bucket, count))
+            .or_else(|| uncounted.map(|bucket| (bucket, 0)).find_map(|(b, n)| disagrees(b, n)))
+    }
+
+    /// Whether all rows of a bucket are read.
+    fn is_complete(&self, bucket: &Bucket) -> bool {
+        let last = self.order.last_key(bucket);
+        let is_passed = |after: &String| self.order.compare(&last, after).is_le();
+        self.at_end || self.after.as_ref().is_some_and(is_passed)
+    }
+}
+
+/// The bucket that counts a session: its hour where its month is divided into hours, else its month.
+fn bucket_of(expected: &Counts, key: &SessionKey) -> Bucket {
+    let month = Bucket::month_of(key);
+    if expected.contains_key(&month) { month } else { Bucket::hour_of(key) }
+}

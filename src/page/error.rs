@@ -1,0 +1,35 @@
+//! Why there is no page.
+
+use crate::table::TableError;
+use crate::table::past_room::MalformedRow;
+
+/// Why a page could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// DynamoDB failed, or answered with what was not asked for.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A row on the page cannot be answered as a session.
+    #[error(transparent)]
+    MalformedRow(#[from] MalformedRow),
+    /// Sessions and counts did not fit together: rooms change faster than they can be read.
+    #[error("the sessions changed while they were read, {attempts} times in a row: {reason}")]
+    Changing {
+        /// How often the page was read.
+        attempts: usize,
+        /// Which room did not fit the last time, and how.
+        reason: String,
+    },
+}
+
+impl ReadError {
+    /// Whether the same page may be read later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            ReadError::Table(error) => error.is_transient(),
+            ReadError::MalformedRow(_) => false,
+            ReadError::Changing { .. } => true,
+        }
+    }
+}

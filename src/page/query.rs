@@ -1,0 +1,65 @@
+//! What is asked for, and what is returned.
+
+use std::collections::HashSet;
+
+use super::order::Order;
+use crate::table::past_room::PastRoom;
+
+/// Which page to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PageQuery {
+    /// The rooms, each once.
+    pub room_ids: Vec<String>,
+    /// Sessions to skip, in `order`. Default: 0.
+    pub from: u64,
+    /// Sessions to return at the most. Default: 20.
+    pub limit: usize,
+    /// The order of the sessions. Default: [`Order::Desc`].
+    pub order: Order,
+}
+
+impl PageQuery {
+    /// Sessions on a page, where a query does not say.
+    pub const DEFAULT_LIMIT: usize = 20;
+
+    /// The first page of these rooms, newest first. A room that is named twice counts once.
+    pub fn new(room_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let mut seen = HashSet::new();
+        let room_ids = room_ids.into_iter().map(Into::into);
+        PageQuery {
+            room_ids: room_ids.filter(|room_id: &String| seen.insert(room_id.clone())).collect(),
+            from: 0,
+            limit: PageQuery::DEFAULT_LIMIT,
+            order: Order::default(),
+        }
+    }
+
+    /// The same, with so many sessions skipped.
+    #[must_use]
+    pub fn from(self, from: u64) -> Self {
+        PageQuery { from, ..self }
+    }
+
+    /// The same, with at most so many sessions.
+    #[must_use]
+    pub fn limit(self, limit: usize) -> Self {
+        PageQuery { limit, ..self }
+    }
+
+    /// The same, in this order.
+    #[must_use]
+    pub fn order(self, order: Order) -> Self {
+        PageQuery { order, ..self }
+    }
+}
+
+/// A page of past sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// All past sessions of all rooms of the query, whatever `from` and `limit` are.
+    pub total: u64,
+    /// The sessions at `from`, `from + 1`, … of the order: `limit` of them, or what there is up to
+    /// the end.
+    pub sessions: Vec<PastRoom>,
+}

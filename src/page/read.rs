@@ -1,0 +1,158 @@
+//! The attempts at a page: count, plan, merge, until counts and rows fit.
+
+use super::counts::{self, RoomCounts};
+use super::cursor::RoomCursor;
+use super::error::ReadError;
+use super::plan::Plan;
+use super::prefetch::CountsCache;
+use super::query::{Page, PageQuery};
+use super::reader::{DistrustedRooms, Reader};
+use super::{hours, merge, total};
+use crate::table::keys::RowKey;
+use crate::table::{Consistency, Item, Table};
+
+/// How often a page is read until the counts that it was planned with fit its rows.
+const ATTEMPTS: usize = 4;
+
+/// Reads one page.
+///
+/// # Errors
+/// [`ReadError`]; never a page that is shorter than it should be.
+pub(crate) async fn read_page(
+    table: &Table,
+    cache: &CountsCache,
+    query: &PageQuery,
+) -> Result<Page, ReadError> {
+    let distrusted = DistrustedRooms::default();
+    let mut reason = String::new();
+    for attempt in 0..ATTEMPTS {
+        let consistency = if attempt == 0 { Consistency::Eventual } else { Consistency::Strong };
+        let order = query.order;
+        let reader = Reader { table, cache, order, consistency, distrusted: &distrusted };
+        let Reading { page, disagreements } = read_once(&reader, query).await?;
+        if disagreements.is_empty() {
+            return Ok(page);
+        }
+        if consistency == Consistency::Strong {
+            let wrong = still_disagreeing(table, &disagreements).await?;
+            if wrong.is_empty() {
+                // The tallies have changed since they were read: sessions were recorded meanwhile.
+                return Ok(page);
+            }
+            for disagreement in wrong {
+                distrusted.insert(&disagreement.room_id, &disagreement.reason);
+            }
+        }
+        reason = format!("room {:?}: {}", disagreements[0].room_id, disagreements[0].reason);
+        tracing::debug!(reason, ?consistency, "reading the page again");
+    }
+    Err(ReadError::Changing { attempts: ATTEMPTS, reason })
+}
+
+/// A page, and what speaks against it.
+struct Reading {
+    page: Page,
+    disagreements: Vec<Disagreement>,
+}
+
+/// A room whose tally contradicts its rows.
+struct Disagreement {
+    room_id: String,
+    reason: String,
+    /// The rows of the tally as they were read.
+    tally_rows: Vec<(RowKey, Option<Item>)>,
+}
+
+/// One attempt: count, plan, merge.
+async fn read_once(reader: &Reader<'_>, query: &PageQuery) -> Result<Reading, ReadError> {
+    let mut rooms = counts::count_rooms(reader, query).await?;
+    let counted = rooms.iter().map(RoomCounts::sessions).sum();
+    let plan = plan_page(reader, query, &mut rooms).await?;
+    let mut cursors = match &plan {
+        Some(plan) if query.limit > 0 => cursors(reader, plan, &mut rooms),
+        _ => vec![],
+    };
+    let sessions = match &plan {
+        Some(plan) => merge::merge(reader, &mut cursors, plan, query.limit).await?,
+        None => vec![],
+    };
+    let disagreements = disagreements(rooms, &cursors);
+    let total = total::reconcile(counted, query.from, query.limit, sessions.len());
+    Ok(Reading { page: Page { total, sessions }, disagreements })
+}
+
+/// Plans the page, asking for the hours of a month if the months alone leave too much to skip.
+/// `None`: by the counts the page is empty.
+async fn plan_page(
+    reader: &Reader<'_>,
+    query: &PageQuery,
+    rooms: &mut [RoomCounts],
+) -> Result<Option<Plan>, ReadError> {
+    let plan = |rooms: &[RoomCounts]| {
+        let counts = rooms.iter().map(|room| &room.counts);
+        Plan::new(query.order, counts, query.from, query.limit)
+    };
+    // Where rows are at hand they decide, whatever the counts say.
+    if rooms.iter().all(|room| room.head.is_some()) {
+        return Ok(Some(Plan::from_the_front(query.order, query.from)));
+    }
+    let Some(by_month) = plan(rooms) else {
+        return Ok(None);
+    };
+    let months = by_month.months_to_refine(rooms.iter().map(|room| &room.counts), query.limit);
+    if months.is_empty() {
+        return Ok(Some(by_month));
+    }
+    hours::refine(reader, rooms, &months).await?;
+    Ok(plan(rooms))
+}
+
+/// The cursors of the rooms that can have a row on the page, sorted by room id. A room whose first
+/// rows were read along continues there.
+fn cursors(reader: &Reader<'_>, plan: &Plan, rooms: &mut [RoomCounts]) -> Vec<RoomCursor> {
+    let mut cursors = Vec::with_capacity(rooms.len());
+    for room in rooms {
+        let cursor = match room.head.take() {
+            Some(head) => Some(head),
+            None => plan
+                .first_key(&room.counts)
+                .map(|first| RoomCursor::new(room.room_id.clone(), reader.order, first)),
+        };
+        if let Some(mut cursor) = cursor {
+            let in_window = plan.sessions_in_window(&room.counts);
+            cursor.expect(plan.counts_from_first(room.counts.clone()), in_window);
+            cursors.push(cursor);
+        }
+    }
+    cursors.sort_by(|one, other| one.room_id.cmp(&other.room_id));
+    cursors
+}
+
+/// The rooms whose tallies contradict each other or the rows.
+fn disagreements(rooms: Vec<RoomCounts>, cursors: &[RoomCursor]) -> Vec<Disagreement> {
+    let tallied = rooms.into_iter().filter(RoomCounts::is_tallied);
+    tallied
+        .filter_map(|room| {
+            let cursor = cursors.binary_search_by(|cursor| cursor.room_id.cmp(&room.room_id));
+            let in_rows = cursor.ok().and_then(|cursor| cursors[cursor].disagreement());
+            let reason = room.disagreement.clone().or(in_rows)?;
+            let room_id = room.room_id.clone();
+            Some(Disagreement { room_id, reason, tally_rows: room.into_tally_rows() })
+        })
+        .collect()
+}
+
+/// Those whose tally rows are still what they were, so that no write in between explains it.
+async fn still_disagreeing<'a>(
+    table: &Table,
+    disagreements: &'a [Disagreement],
+) -> Result<Vec<&'a Disagreement>, ReadError> {
+    let keys = disagreements.iter().flat_map(|room| &room.tally_rows);
+    let keys = keys.map(|(key, _)| key.clone());
+    let rows = table.get_rows(keys, Consistency::Strong).await?;
+    let is_unchanged = |(key, before): &(RowKey, Option<Item>)| {
+        let now = rows.iter().find(|item| RowKey::of_item(item).as_ref() == Some(key));
+        now == before.as_ref()
+    };
+    Ok(disagreements.iter().filter(|room| room.tally_rows.iter().all(is_unchanged)).collect())
+}

@@ -1,0 +1,180 @@
+//! The handle that users of the library hold: what people do with a history.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+
+use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
+use crate::record::{self, Recorded, TallyReport, WriteError};
+use crate::table::keys::SessionKey;
+use crate::table::session::Session;
+use crate::table::{Meter, RoomIds, Table};
+
+/// A history of past rooms in a DynamoDB table. Cheap to clone; clones share the bound on requests
+/// in flight and what they remember of rooms.
+#[derive(Debug, Clone)]
+pub struct PastRooms {
+    table: Table,
+    cache: Arc<CountsCache>,
+}
+
+impl PastRooms {
+    /// The history in the table `table_name`, which has the [schema](crate::table::schema) of this
+    /// project, reached with `client`. Sends nothing.
+    ///
+    /// ```no_run
+    /// # async fn example() {
+    /// use past_rooms::PastRooms;
+    ///
+    /// let config = aws_config::load_from_env().await;
+    /// let past_rooms = PastRooms::new(aws_sdk_dynamodb::Client::new(&config), "past-rooms");
+    /// # }
+    /// ```
+    pub fn new(client: Client, table_name: impl Into<Arc<str>>) -> Self {
+        PastRooms { table: Table::new(client, table_name), cache: Arc::default() }
+    }
+
+    /// The same history; what is asked through this handle is counted by `meter`.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use std::sync::Arc;
+    /// use past_rooms::{Meter, PageQuery};
+    ///
+    /// let meter = Arc::new(Meter::default());
+    /// past_rooms.metered(&meter).page(&PageQuery::new(["room01"])).await?;
+    /// assert_eq!((meter.requests(), meter.units()), (1, 0.5));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn metered(&self, meter: &Arc<Meter>) -> Self {
+        PastRooms { table: self.table.metered(meter), cache: Arc::clone(&self.cache) }
+    }
+
+    /// The table that the history is in.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Reads a page of past sessions across rooms, at a cost that does not depend on how deep it is.
+    ///
+    /// The page is a slice of the history in which each write that overlaps the call is either seen
+    /// or not; its total is exact in the same sense and never contradicts its rows.
+    ///
+    /// # Errors
+    /// [`ReadError`] if DynamoDB fails, if a row of the page is not a session, or if the sessions
+    /// change faster than they can be read. A page is never shorter than it should be.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::{Order, PageQuery};
+    ///
+    /// let query = PageQuery::new(["room01", "room02"]).from(1).limit(20).order(Order::Desc);
+    /// let page = past_rooms.page(&query).await?;
+    /// assert_eq!(page.total, 2);
+    /// assert_eq!(page.sessions.len(), 1);
+    /// assert_eq!(page.sessions[0].room_sid, "SID_a");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn page(&self, query: &PageQuery) -> Result<Page, ReadError> {
+        page::read_page(&self.table, &self.cache, query).await
+    }
+
+    /// Records past sessions together with their counts, in as few transactions as DynamoDB's
+    /// limits allow. Recording a session again changes its other fields and no count. Of a session
+    /// that is given more than once, the last counts.
+    ///
+    /// A session costs 6 to 14 write units, recorded on its own.
+    ///
+    /// # Errors
+    /// [`WriteError::Invalid`] before anything is written; the others if DynamoDB refuses, or stays
+    /// throttled or in conflict for longer than the bound on trying again. Then each transaction
+    /// is written as a whole or not at all; recording the same sessions again is always safe.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::{PageQuery, Session};
+    ///
+    /// let mut session = Session::new("room01", "SID_c", "2026-11-22T10:00:00Z".parse()?);
+    /// session.room_title = "Design review".to_owned();
+    /// session.ended = Some("2026-11-22T11:00:00Z".parse()?);
+    /// let recorded = past_rooms.record(&[session]).await?;
+    /// assert_eq!((recorded.new, recorded.changed, recorded.unchanged), (1, 0, 0));
+    /// assert_eq!(past_rooms.page(&PageQuery::new(["room01"])).await?.total, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn record(&self, sessions: &[Session]) -> Result<Recorded, WriteError> {
+        record::record(&self.table, sessions).await
+    }
+
+    /// Deletes sessions of a room together with their counts, and returns how many were there.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record). After an error some of the sessions may be deleted; those are
+    /// counted no longer, all others still are.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::{PageQuery, SessionKey};
+    ///
+    /// let key = SessionKey::parse("2026-11-20T10:00:00.000Z#SID_a").expect("a session's key");
+    /// assert_eq!(past_rooms.delete("room01", &[key.clone()]).await?, 1);
+    /// assert_eq!(past_rooms.delete("room01", &[key]).await?, 0);
+    /// assert_eq!(past_rooms.page(&PageQuery::new(["room01"])).await?.total, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn delete(&self, room_id: &str, keys: &[SessionKey]) -> Result<u64, WriteError> {
+        record::delete(&self.table, room_id, keys).await
+    }
+
+    /// Builds or repairs the tallies of a room from its sessions, while others may record, and
+    /// reports what was wrong. Reads every key of the room, strongly consistent.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record); [`WriteError::UntimedKey`] if a session's sort key does not
+    /// begin with a time, which no tally can count. Readers then count the room's sessions.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// let report = past_rooms.tally("room01").await?;
+    /// assert_eq!(report.sessions, 2);
+    /// assert!(report.is_consistent(), "{:?}", report.differences);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn tally(&self, room_id: &str) -> Result<TallyReport, WriteError> {
+        record::tally::build(&self.table, room_id).await
+    }
+
+    /// Compares the tallies of a room with its sessions, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`tally`](Self::tally).
+    pub async fn check_tally(&self, room_id: &str) -> Result<TallyReport, WriteError> {
+        record::tally::check(&self.table, room_id).await
+    }
+
+    /// The rooms of the table, some at a time. Reads the whole table.
+    pub fn room_ids(&self) -> RoomIds {
+        RoomIds::new(&self.table)
+    }
+}

@@ -1,0 +1,51 @@
+//! Why sessions were not written.
+
+use crate::table::TableError;
+use crate::table::keys::RowKey;
+use crate::table::session::InvalidSession;
+
+/// How often a transaction is attempted before it is an error.
+pub(super) const ATTEMPTS: u32 = 12;
+
+/// Why sessions were not written, or tallies not built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// A session breaks a bound. Nothing was written.
+    #[error(transparent)]
+    Invalid(#[from] InvalidSession),
+    /// DynamoDB failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A condition did not hold any more, or another transaction wrote the same rows.
+    #[error("other writers changed the same rows {ATTEMPTS} times in a row; try again")]
+    Conflict,
+    /// A session of another writer has a sort key that no tally can count.
+    #[error(
+        "the row {key} cannot be tallied: its sort key must begin with a time such as \
+         2026-11-22T10:00:00.000Z"
+    )]
+    UntimedKey {
+        /// The row's key.
+        key: RowKey,
+    },
+    /// A session cannot be turned into a row.
+    #[error("the session {key} cannot be turned into a row: {reason}")]
+    Unrepresentable {
+        /// The session's key.
+        key: RowKey,
+        /// What stands in the way.
+        reason: String,
+    },
+}
+
+impl WriteError {
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            WriteError::Conflict => true,
+            WriteError::Table(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What an answer of DynamoDB must look like.
+//!
+//! A page of the history is put together from several answers. An answer that cannot be one (empty,
+//! cut in half, of another room, out of order) would silently become a wrong page, so each is held
+//! against what was asked for.
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+
+use super::error::{TableError, TableErrorKind};
+
+/// What is wrong with an answer.
+pub(super) struct InvalidAnswer(String);
+
+impl InvalidAnswer {
+    /// The error for the caller.
+    pub fn of(self, operation: &'static str, request_id: Option<&str>) -> TableError {
+        TableError {
+            kind: TableErrorKind::Permanent,
+            operation,
+            request_id: request_id.unwrap_or("-").to_owned(),
+            cause: format!("the answer cannot be one: {}", self.0),
+        }
+    }
+}
+
+/// An error with `problem` unless `is_valid`.
+pub(super) fn ensure(
+    is_valid: bool,
+    problem: impl FnOnce() -> String,
+) -> Result<(), InvalidAnswer> {
+    if is_valid { Ok(()) } else { Err(InvalidAnswer(problem())) }
+}
+
+/// The value of a field that every answer has.
+pub(super) fn present<T>(field: Option<T>, name: &str) -> Result<T, InvalidAnswer> {
+    field.ok_or_else(|| InvalidAnswer(format!("{name} is missing")))
+}
+
+/// The units that a request consumed, of all that it touched.
+///
+/// Every request asks for them, so an answer without them is none.
+pub(super) fn consumed(capacity: &[ConsumedCapacity]) -> Result<f64, InvalidAnswer> {
+    ensure(!capacity.is_empty(), || "ConsumedCapacity is missing".to_owned())?;
+    Ok(units(capacity))
+}
+
+/// The units in a list of consumed capacities.
+pub(crate) fn units(consumed: &[ConsumedCapacity]) -> f64 {
+    consumed.iter().filter_map(ConsumedCapacity::capacity_units).sum()
+}

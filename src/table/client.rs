@@ -1,0 +1,74 @@
+//! The table and the client to reach it.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::meter::Meter;
+
+/// One row as the SDK gives it.
+pub type Item = std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
+
+/// Requests that one [`Table`] has in flight at once: enough to ask a hundred rooms in one round
+/// trip.
+pub const MAX_IN_FLIGHT: usize = 100;
+
+/// Which state of the table a read may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Half the price; may lag behind by about a second.
+    Eventual,
+    /// Every write that was acknowledged before the read began.
+    Strong,
+}
+
+/// The table of past rooms and the client to reach it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub(super) client: Client,
+    pub(super) name: Arc<str>,
+    in_flight: Arc<Semaphore>,
+    meter: Option<Arc<Meter>>,
+}
+
+impl Table {
+    /// The table called `name`, reached with `client`. Sends nothing.
+    pub fn new(client: Client, name: impl Into<Arc<str>>) -> Self {
+        Table {
+            client,
+            name: name.into(),
+            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            meter: None,
+        }
+    }
+
+    /// The same table; its requests are counted by `meter`.
+    #[must_use]
+    pub fn metered(&self, meter: &Arc<Meter>) -> Self {
+        Table { meter: Some(Arc::clone(meter)), ..self.clone() }
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The SDK's client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Waits until fewer than [`MAX_IN_FLIGHT`] requests are in flight.
+    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed, so there always is a permit to wait for.
+        self.in_flight.acquire().await.ok()
+    }
+
+    /// Counts an answered request.
+    pub(crate) fn count_request(&self, units: f64) {
+        if let Some(meter) = &self.meter {
+            meter.add(units);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `Query`: some of one room's rows, in the order of their keys.
+
+use aws_sdk_dynamodb::operation::RequestId;
+use aws_sdk_dynamodb::operation::query::QueryOutput;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+
+use super::answer::{InvalidAnswer, consumed, ensure, present};
+use super::client::{Consistency, Item, Table};
+use super::error::TableError;
+use super::keys::{KeyRange, RowKey, string_attribute};
+use super::schema::{PARTITION_KEY, SORT_KEY};
+
+const OPERATION: &str = "Query";
+
+/// Which of a room's rows to read.
+#[derive(Debug, Clone)]
+pub struct RowQuery<'a> {
+    /// The room.
+    pub room_id: &'a str,
+    /// The keys of the rows.
+    pub range: &'a KeyRange,
+    /// From the low end of the range upwards, or from the high end downwards.
+    pub ascending: bool,
+    /// The sort key after which to continue.
+    pub after: Option<&'a str>,
+    /// At most this many rows (and at most 1 MB); at least 1.
+    pub limit: Option<usize>,
+    /// Only the rows' keys. Costs DynamoDB the same, the network and the parser less.
+    pub keys_only: bool,
+    /// Which state of the table to read.
+    pub consistency: Consistency,
+}
+
+/// What one query returned.
+#[derive(Debug)]
+pub struct QueryPage {
+    /// The rows, in the order that was asked for.
+    pub items: Vec<Item>,
+    /// The sort key after which there may be more; `None` at the end of the range.
+    pub next: Option<String>,
+}
+
+impl<'a> RowQuery<'a> {
+    /// All rows in a range, in ascending order.
+    pub fn rows(room_id: &'a str, range: &'a KeyRange, consistency: Consistency) -> Self {
+        RowQuery {
+            room_id,
+            range,
+            ascending: true,
+            after: None,
+            limit: None,
+            keys_only: false,
+            consistency,
+        }
+    }
+
+    /// The keys of all rows in a range, in ascending order.
+    pub fn keys(room_id: &'a str, range: &'a KeyRange, consistency: Consistency) -> Self {
+        RowQuery { keys_only: true, ..RowQuery::rows(room_id, range, consistency) }
+    }
+
+    /// Whether `key` comes after `other` on the way.
+    fn is_after(&self, key: &str, other: &str) -> bool {
+        if self.ascending { key > other } else { key < other }
+    }
+
+    /// Holds an answer against what was asked for.
+    fn validate(&self, answer: QueryOutput) -> Result<(QueryPage, f64), InvalidAnswer> {
+        let units = consumed(answer.consumed_capacity.as_slice())?;
+        let items = present(answer.items, "Items")?;
+        ensure(usize::try_from(answer.count) == Ok(items.len()), || {
+            format!("Count is {}, but it has {} rows", answer.count, items.len())
+        })?;
+        ensure(self.limit.is_none_or(|limit| items.len() <= limit), || {
+            format!("it has {} rows, more than the limit", items.len())
+        })?;
+        let mut last = self.after;
+        for item in &items {
+            let (room_id, key) =
+                (string_attribute(item, PARTITION_KEY), string_attribute(item, SORT_KEY));
+            ensure(room_id == Some(self.room_id), || format!("a row is of the room {room_id:?}"))?;
+            let key = present(key, SORT_KEY)?;
+            ensure(self.range.contains(key), || format!("the row {key:?} is out of the range"))?;
+            ensure(last.is_none_or(|last| self.is_after(key, last)), || {
+                format!("the row {key:?} is out of order")
+            })?;
+            last = Some(key);
+        }
+        let next = match answer.last_evaluated_key {
+            // Without a filter the last key evaluated is that of the last row.
+            Some(key) => {
+                let key = RowKey::of_item(&key);
+                ensure(
+                    !items.is_empty()
+                        && key.as_ref().is_some_and(|key| {
+                            key.room_id == self.room_id && Some(&*key.sort_key) == last
+                        }),
+                    || format!("LastEvaluatedKey is {key:?}, but the last row is {last:?}"),
+                )?;
+                key.map(|key| key.sort_key)
+            }
+            None => None,
+        };
+        Ok((QueryPage { items, next }, units))
+    }
+}
+
+impl Table {
+    /// One page of a room's rows.
+    ///
+    /// # Errors
+    /// [`TableError`] if DynamoDB fails, or answers with what was not asked for.
+    pub async fn query(&self, query: RowQuery<'_>) -> Result<QueryPage, TableError> {
+        let limit = query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
+        let start = query.after.map(|key| RowKey::new(query.room_id, key).into_item());
+        let request = self
+            .client
+            .query()
+            .table_name(&*self.name)
+            .key_condition_expression("#room = :room AND #key BETWEEN :low AND :high")
+            .expression_attribute_names("#room", PARTITION_KEY)
+            .expression_attribute_names("#key", SORT_KEY)
+            .expression_attribute_values(":room", AttributeValue::S(query.room_id.to_owned()))
+            .expression_attribute_values(":low", AttributeValue::S(query.range.low.clone()))
+            .expression_attribute_values(":high", AttributeValue::S(query.range.high.clone()))
+            .scan_index_forward(query.ascending)
+            .consistent_read(query.consistency == Consistency::Strong)
+            .set_limit(limit)
+            .set_projection_expression(query.keys_only.then(|| "#room, #key".to_owned()))
+            .set_exclusive_start_key(start)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let permit = self.permit().await;
+        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, error))?;
+        drop(permit);
+        let request_id = answer.request_id().map(str::to_owned);
+        let (page, units) = query
+            .validate(answer)
+            .map_err(|invalid| invalid.of(OPERATION, request_id.as_deref()))?;
+        self.count_request(units);
+        Ok(page)
+    }
+
+    /// Visits all of a room's rows that the query selects, a page at a time.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn walk(
+        &self,
+        query: RowQuery<'_>,
+        mut visit: impl FnMut(Item),
+    ) -> Result<(), TableError> {
+        let mut after = query.after.map(str::to_owned);
+        loop {
+            let query = RowQuery { after: after.as_deref(), ..query.clone() };
+            let page = self.query(query).await?;
+            page.items.into_iter().for_each(&mut visit);
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
