@@ -1,4 +1,4 @@
-"""Lambda's runtime interface emulator, as the aws-sam-cli wheel carries it: runs a bootstrap as Lambda does."""
+"""Runs a bootstrap as Lambda does, in the runtime interface emulator of the aws-sam-cli package."""
 
 import http.client
 import importlib.util
@@ -13,7 +13,7 @@ import threading
 import time
 
 
-# The emulator's own words for how long the function's initialisation and invocation took.
+# Where the emulator's log says how long the initialisation and an invocation took.
 REPORTS = {
     "init": re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)"),
     "invoke": re.compile(r"INVOKE RTDONE\(.*duration: ([0-9.]+)ms\)"),
@@ -21,7 +21,7 @@ REPORTS = {
 
 
 def emulator_binary():
-    """The emulator for this machine, of the aws-sam-cli installed beside this Python."""
+    """The emulator for this machine, in the aws-sam-cli of this Python."""
     package = importlib.util.find_spec("samcli")
     if package is None:
         raise SystemExit("aws-sam-cli is not installed here; run this with the Python of .ci/tools")
@@ -37,7 +37,8 @@ def free_port():
 
 
 class Function:
-    """A bootstrap under the emulator. Each is one execution environment: its first invocation is its cold start."""
+    """A bootstrap in the emulator: one execution environment, with its cold start at the first
+    invocation."""
 
     def __init__(self, bootstrap, environment, timeout_seconds=10):
         self.port = free_port()
@@ -82,7 +83,7 @@ class Function:
                     self._reports.put((name, float(found[1])))
 
     def invoke(self, event):
-        """The bytes of the function's answer to an event's bytes."""
+        """The function's answer to an event; both are bytes."""
         while not self._reports.empty():
             self._reports.get()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -93,7 +94,7 @@ class Function:
             connection.close()
 
     def report(self):
-        """What the emulator says of the last invocation, in milliseconds: `init` if it was the first, `invoke`."""
+        """Milliseconds that the last invocation took: `invoke` and, if it was the first, `init`."""
         report = {}
         while "invoke" not in report:
             name, milliseconds = self._reports.get(timeout=10)
@@ -101,7 +102,7 @@ class Function:
         return report
 
     def process_ids(self):
-        """The bootstrap's process, below the emulator's."""
+        """The processes of the bootstrap, children of the emulator's."""
         children = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         own = children.read_text().split()
         return [int(child) for child in own] or [

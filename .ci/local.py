@@ -1,4 +1,4 @@
-"""The local run's DynamoDB, and the function's variables for it."""
+"""The DynamoDB of the local run, and the function's environment variables for it."""
 
 import contextlib
 import json

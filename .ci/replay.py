@@ -1,6 +1,7 @@
-"""Runs a built bootstrap under Lambda's runtime interface emulator against a local DynamoDB with the sample history,
-and compares its answer to every file of events/ with the one stored beside it. Then lets DynamoDB hang, and sees that
-every invocation is answered with 503 before the function's timeout.
+"""Runs a built bootstrap under Lambda's runtime interface emulator, against a local DynamoDB with
+the sample history. Compares its answer to every invocation of events/ with the one stored next to
+it, and checks its log. Then it lets DynamoDB hang, and checks that every invocation is answered
+with 503 before the function's timeout.
 
 usage: replay.py BOOTSTRAP LOCAL_RUN
 """
@@ -17,7 +18,7 @@ from local import EVENTS, environment, local_dynamodb
 
 @contextlib.contextmanager
 def hanging_dynamodb():
-    """A server that takes connections and never answers."""
+    """A server that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
@@ -29,7 +30,7 @@ def events():
 
 
 def replay(bootstrap, endpoint, log):
-    """The files whose answer is not the one stored."""
+    """The files with a different answer than the stored one, and what is wrong with the log."""
     wrong = []
     with Function(bootstrap, environment(endpoint)) as function:
         for file in events():
@@ -45,7 +46,8 @@ def replay(bootstrap, endpoint, log):
 
 
 def check_log(lines):
-    """What an operator reads: one JSON line a request, each with the request's id, the first a cold start."""
+    """What is wrong with the log. It must have one JSON line for each request, with the request's
+    id, and only the first may be a cold start."""
     log = [json.loads(line) for line in lines if line.startswith("{")]
     requests = [line for line in log if line.get("message") == "request"]
     complaints = []
@@ -61,14 +63,15 @@ def check_log(lines):
     return complaints
 
 
-# The words of CloudWatch Logs Insights in the README's queries, and what they compare with; all others are fields.
+# Words of CloudWatch Logs Insights in the documented queries, and what they compare with. All
+# others are fields.
 QUERY_WORDS = set("filter stats fields sort limit by desc count pct sum avg max bin h request ERROR @timestamp".split())
 
 
 def check_queries(lines):
-    """Fields of the README's queries that no line of the log has."""
-    readme = (EVENTS.parent / "README.md").read_text()
-    queries = re.search(r"```text\n(# Latency.*?)```", readme, re.DOTALL)[1]
+    """Fields of the documented queries that no line of the log has."""
+    operations = (EVENTS.parent / "docs" / "operations.md").read_text()
+    queries = re.search(r"```text\n(# Latency.*?)```", operations, re.DOTALL)[1]
     queries = re.sub(r"^#.*$", "", queries, flags=re.MULTILINE)
     used = set(re.findall(r"[@a-zA-Z_][a-zA-Z_.]*", queries)) - QUERY_WORDS
     logged = set()
@@ -76,7 +79,7 @@ def check_queries(lines):
         if line.startswith("{"):
             line = json.loads(line)
             logged |= set(line) | {f"span.{field}" for field in line.get("span", {})}
-    return [f"the README asks for {field}, which is on no line of the log" for field in sorted(used - logged)]
+    return [f"docs/operations.md queries {field}, which no line of the log has" for field in sorted(used - logged)]
 
 
 def hang(bootstrap, log):

@@ -1,5 +1,5 @@
-// plugNmeet's published SDK against the local run, by base URL alone; and what the SDKs of the 2.x line do: the
-// request serialised from plugNmeet's protobuf schema, the answer decoded strictly by it.
+// plugNmeet's published SDK against the local run, with nothing but another base URL. Then what the
+// SDKs of the 2.x line do: requests made from plugNmeet's protobuf schema, and answers decoded by it.
 //
 // usage: node sdk.mjs BASE_URL
 
@@ -43,7 +43,7 @@ for (const request of [{ roomIds: ["room01"], limit: 20 }, { roomIds: ["room01"]
     },
     body,
   });
-  // Unknown fields are errors here.
+  // Fails on fields that the schema does not have.
   const answer = fromJsonString(FetchPastRoomsResSchema, await response.text());
   assert.equal(answer.status, true);
   assert.equal(Number(answer.result.totalRooms), 137);
