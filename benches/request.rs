@@ -1,5 +1,12 @@
 //! The function's own work per request, without DynamoDB.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a benchmark that cannot run panics"
+)]
+
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;

@@ -102,10 +102,8 @@ pub async fn warm_up(table: &Table) {
     match tokio::time::timeout(WARM_UP_TIMEOUT, read).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            tracing::warn!(%error, "DynamoDB cannot be reached; going on, because it may be back by the first request")
+            tracing::warn!(%error, "DynamoDB cannot be reached; starting all the same");
         }
-        Err(_) => tracing::warn!(
-            "DynamoDB did not answer in time at the start; going on, because it may do so later"
-        ),
+        Err(_) => tracing::warn!("DynamoDB did not answer in time; starting all the same"),
     }
 }

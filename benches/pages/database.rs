@@ -3,7 +3,7 @@
 #[path = "../../examples/local/embedded.rs"]
 mod embedded;
 #[path = "../../tests/it/support/proxy.rs"]
-#[allow(dead_code)] // The tests use more of it.
+#[allow(dead_code, clippy::expect_used, reason = "made for the tests, which use more of it")]
 mod proxy;
 
 use std::error::Error;
@@ -39,7 +39,7 @@ pub struct Database {
 
 impl Database {
     /// Starts a process with the database of a scenario.
-    pub async fn start(scenario: usize) -> Result<Self, Box<dyn Error>> {
+    pub fn start(scenario: usize) -> Result<Self, Box<dyn Error>> {
         let mut process = Command::new(std::env::current_exe()?)
             .args([SERVE, &scenario.to_string()])
             .stdin(Stdio::piped())

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (file, picture) = output_files()?;
     let mut costs = Vec::new();
     for (number, scenario) in Scenario::ALL.into_iter().enumerate() {
-        let database = Database::start(number).await?;
+        let database = Database::start(number)?;
         eprintln!("{}: reading", scenario.name());
         costs.extend(measure::scenario(&database, scenario).await?);
     }

@@ -1,5 +1,5 @@
-//! How a request flows: [route](super::route), [authenticate](super::auth),
-//! [parse](super::request), [read](crate::page), [answer](super::answer), and one line in the log.
+//! How a request flows: [route], [authenticate](super::auth),
+//! [parse](super::request), [read](crate::page), [answer], and one line in the log.
 
 use std::error::Error;
 use std::sync::Arc;

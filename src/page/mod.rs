@@ -15,16 +15,16 @@
 //! in every month, and in every hour of a month. With them a page is read in at most three steps,
 //! each one round trip:
 //!
-//! 1. [`counts`]: the room tallies of all rooms. Their sum is the exact total. Near the front of
+//! 1. `counts`: the room tallies of all rooms. Their sum is the exact total. Near the front of
 //!    the order the first rows of each room are read in the same step, and that is all.
-//! 2. [`plan`]: adding up the months in the requested order tells in which one `from` falls, and so
+//! 2. `plan`: adding up the months in the requested order tells in which one `from` falls, and so
 //!    where to begin. If too many rows would be skipped from there, the tallies of that one month
-//!    narrow it down to an [hour](hours).
-//! 3. [`merge`]: the rooms that have sessions there, and no others, are read forwards from that
-//!    boundary, each with a [`cursor`], and merged into one order. The remainder is skipped,
+//!    narrow it down to an hour.
+//! 3. `merge`: the rooms that have sessions there, and no others, are read forwards from that
+//!    boundary, each with a `cursor`, and merged into one order. The remainder is skipped,
 //!    `limit` rows are kept.
 //!
-//! A process that has seen the rooms before [predicts](prefetch) which months step 2 needs, and
+//! A process that has seen the rooms before predicts which months step 2 needs, and
 //! asks for them in step 1: then a deep page takes two round trips.
 //!
 //! A room without a tally (filled by another writer) is counted by walking its keys. That is slow,
@@ -38,7 +38,7 @@
 //! rows end, rows are read forwards only, and a cursor that promised that nothing comes before a
 //! key begins at that key.
 //!
-//! The [total](total) is that of such a history, too. Where the tally of a room contradicts the
+//! The total is that of such a history, too. Where the tally of a room contradicts the
 //! rows that were read, the page is read again with strongly consistent reads. If a tally then
 //! still contradicts the rows and has not changed meanwhile, it is wrong; that room is counted, and
 //! all others keep their tallies.

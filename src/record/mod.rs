@@ -6,7 +6,7 @@
 //!   transaction that put it, and a tally is begun by one writer only. A transaction whose condition
 //!   failed looks again and continues from what it then finds; so does one whose answer was lost.
 //! - A room that already has sessions but no tally was filled by another writer. Its tally is begun
-//!   with the mark `incomplete`, so that readers go on counting, until it is [built](tally).
+//!   with the mark `incomplete`, so that readers go on counting, until it is built.
 
 mod audit;
 mod batches;

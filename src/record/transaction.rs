@@ -180,7 +180,7 @@ impl<'a> Transaction<'a> {
                 Ok(())
             }
             Err(error) if is_conflict(&error) => Err(WriteError::Conflict),
-            Err(error) => Err(TableError::new(OPERATION, error).into()),
+            Err(error) => Err(TableError::new(OPERATION, &error).into()),
         }
     }
 }

@@ -94,7 +94,7 @@ impl Table {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
-            .map_err(|error| TableError::new(OPERATION, error))?;
+            .map_err(|error| TableError::new(OPERATION, &error))?;
         drop(permit);
         let request_id = answer.request_id().map(str::to_owned);
         validate(keys, answer).map_err(|invalid| invalid.of(OPERATION, request_id.as_deref()))

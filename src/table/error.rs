@@ -49,7 +49,7 @@ const RETRYABLE_CODES: [&str; 8] = [
 const TOO_MANY_REQUESTS: u16 = 429;
 
 impl TableError {
-    pub(crate) fn new<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + RequestId + Error + Send + Sync + 'static,
     {
@@ -57,14 +57,14 @@ impl TableError {
         let is_transient_status = status
             .is_some_and(|status| status.is_server_error() || status.as_u16() == TOO_MANY_REQUESTS);
         let is_transient = is_transient_status
-            || match &error {
+            || match error {
                 SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => true,
                 SdkError::ServiceError(service) => {
                     RETRYABLE_CODES.contains(&service.err().code().unwrap_or_default())
                 }
                 // An answer that cannot be read. If the connection broke, the next may be whole; if
                 // it is whole and still unreadable, asking again does not help.
-                SdkError::ResponseError(_) => was_cut_off(&error),
+                SdkError::ResponseError(_) => was_cut_off(error),
                 _ => false,
             };
         TableError {
@@ -74,7 +74,7 @@ impl TableError {
             cause: match (error.code(), error.message()) {
                 (Some(code), Some(message)) => format!("{code}: {message}"),
                 (Some(code), None) => code.to_owned(),
-                _ => with_causes(&error),
+                _ => with_causes(error),
             },
         }
     }
@@ -122,5 +122,5 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
 
 /// Whether an error was caused by a connection that ended before the answer did.
 fn was_cut_off(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| cause.is::<std::io::Error>())
+    causes(error).any(<dyn Error>::is::<std::io::Error>)
 }

@@ -130,7 +130,7 @@ impl Table {
             .set_exclusive_start_key(start)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let permit = self.permit().await;
-        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, error))?;
+        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
         drop(permit);
         let request_id = answer.request_id().map(str::to_owned);
         let (page, units) = query

@@ -48,7 +48,7 @@ impl RoomIds {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
-            .map_err(|error| TableError::new(OPERATION, error))?;
+            .map_err(|error| TableError::new(OPERATION, &error))?;
         let request_id = page.request_id().map(str::to_owned);
         let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
         self.table.count_request(consumed(page.consumed_capacity.as_slice()).map_err(invalid)?);

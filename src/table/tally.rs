@@ -122,7 +122,7 @@ pub fn version(item: &Item) -> Option<&str> {
 }
 
 /// A count as DynamoDB takes it.
-pub(crate) fn number(count: impl ToString) -> AttributeValue {
+pub(crate) fn number(count: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(count.to_string())
 }
 

@@ -80,7 +80,7 @@ fn exported() -> String {
             session.joined_participants.to_string(),
             session.webhook_url,
             time(session.created),
-            session.ended.map(time).unwrap_or("NULL".to_owned()),
+            session.ended.map_or("NULL".to_owned(), time),
             session.analytics_file_id.unwrap_or("NULL".to_owned()),
         ]
         .join("\t");

@@ -1,10 +1,18 @@
 //! The endpoint, the reader and the writer, against an embedded DynamoDB over HTTP. Every test has its own database.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
 mod admin;
 mod auth;
 mod contract;
 mod events;
 mod faults;
+mod layout;
 mod pages;
 mod record;
 mod routes;

@@ -145,7 +145,7 @@ async fn late_out_of_order_and_concurrent_writers_come_out_right() {
             }
             let mut recorded = Recorded::default();
             for session in &mine {
-                recorded += table.record(std::slice::from_ref(&session)).await.expect("recorded");
+                recorded += table.record(std::slice::from_ref(session)).await.expect("recorded");
             }
             recorded.new
         })

@@ -87,7 +87,7 @@ fn separated<'a>(
     let mut last_line = 1;
     Ok(Box::new(reader.into_byte_records().map(move |record| match record {
         Ok(record) => {
-            last_line = record.position().map_or(last_line, |position| position.line());
+            last_line = record.position().map_or(last_line, csv::Position::line);
             let row = if record.len() == names.len() {
                 let values = record.iter().zip(&names);
                 values.filter_map(|(value, name)| column(name, value, format).transpose()).collect()
@@ -97,7 +97,7 @@ fn separated<'a>(
             Line { number: last_line, row }
         }
         Err(error) => Line {
-            number: error.position().map_or(last_line, |position| position.line()),
+            number: error.position().map_or(last_line, csv::Position::line),
             row: Err(error.to_string()),
         },
     })))
