@@ -32,8 +32,17 @@ struct PastRoomsResult<'a> {
     rooms_list: &'a [PastRoom],
 }
 
+/// Bytes of an answer that Lambda sends at the most, with what it adds to the body left over.
+///
+/// Source: AWS Lambda Developer Guide, "Lambda quotas", *Invocation payload*: 6 MB, which Lambda
+/// takes for 6 291 556 bytes.
+const MAX_ANSWER_BYTES: usize = 6_291_556 - 4096;
+
 /// The answer with a page.
-pub fn page(query: &PageQuery, page: &Page) -> Response<Body> {
+///
+/// # Errors
+/// [`ApiError::PageTooLarge`] if Lambda could not send it.
+pub fn page(query: &PageQuery, page: &Page) -> Result<Response<Body>, ApiError> {
     let envelope = if page.total == 0 {
         Envelope { status: false, msg: NO_INFO, result: None }
     } else {
@@ -49,7 +58,19 @@ pub fn page(query: &PageQuery, page: &Page) -> Response<Body> {
             }),
         }
     };
-    respond(StatusCode::OK, &envelope)
+    let response = respond(StatusCode::OK, &envelope);
+    let bytes = sent_bytes(response.body());
+    if bytes > MAX_ANSWER_BYTES {
+        let limit = (page.sessions.len() * MAX_ANSWER_BYTES / bytes).max(1);
+        return Err(ApiError::PageTooLarge { bytes, limit });
+    }
+    Ok(response)
+}
+
+/// The bytes that a body takes in a function's answer, which is JSON and holds it as a string:
+/// quotes and backslashes are escaped. (Control characters are escaped in the body already.)
+fn sent_bytes(body: &[u8]) -> usize {
+    body.len() + body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
 /// The answer to a request that ended in an error.

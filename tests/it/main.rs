@@ -9,6 +9,7 @@
 
 mod admin;
 mod auth;
+mod connections;
 mod contract;
 mod events;
 mod faults;
