@@ -11,7 +11,7 @@ use past_rooms::table::session::{SessionRow, to_text};
 use past_rooms::table::{Consistency, Meter, RowQuery, Table};
 use serde_json::json;
 
-use crate::{Outcome, times};
+use crate::{Outcome, output, times};
 
 /// Delete sessions of a room, together with their counts.
 #[derive(clap::Args)]
@@ -61,9 +61,12 @@ pub async fn run(
         _ => 0,
     };
     if json {
-        println!("{}", json!({"room_id": arguments.room, "deleted": deleted}));
+        output::line(json!({"room_id": arguments.room, "deleted": deleted}));
     } else {
-        println!("{}: {deleted} sessions deleted", arguments.room);
+        output::line(format_args!(
+            "{}: {deleted} sessions deleted",
+            arguments.room
+        ));
     }
     Ok(Outcome::Well)
 }

@@ -6,7 +6,7 @@ use past_rooms::record::tallies::{self, Difference, Report};
 use past_rooms::table::{Meter, Table};
 use serde_json::json;
 
-use crate::Outcome;
+use crate::{Outcome, output};
 
 /// Build, repair or verify the tallies of rooms.
 ///
@@ -65,7 +65,9 @@ pub async fn run(
         } else {
             "were mended"
         };
-        println!("{rooms} rooms with {sessions} sessions; {differing} {verb}");
+        output::line(format_args!(
+            "{rooms} rooms with {sessions} sessions; {differing} {verb}"
+        ));
     }
     Ok(if arguments.check && differing > 0 {
         Outcome::Blemished
@@ -91,7 +93,7 @@ async fn room(
     totals.sessions += report.sessions;
     totals.differing += u64::from(!report.agrees());
     if json {
-        println!("{}", as_json(room_id, &report));
+        output::line(as_json(room_id, &report));
     } else {
         print(room_id, &report, arguments.check);
     }
@@ -111,7 +113,7 @@ fn print(room_id: &str, report: &Report, check: bool) {
         (false, false, true) => "the tallies differ",
         (false, false, false) => "the tallies are mended",
     };
-    println!("{room_id}: {sessions} sessions, {found}");
+    output::line(format_args!("{room_id}: {sessions} sessions, {found}"));
     if *untallied {
         return;
     }
@@ -123,7 +125,9 @@ fn print(room_id: &str, report: &Report, check: bool) {
     } in differences
     {
         let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
-        println!("  {bucket}: tallied {tallied}, there are {sessions}");
+        output::line(format_args!(
+            "  {bucket}: tallied {tallied}, there are {sessions}"
+        ));
     }
 }
 
