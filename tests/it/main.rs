@@ -5,6 +5,7 @@ mod auth;
 mod contract;
 mod events;
 mod faults;
+mod import_files;
 mod pages;
 mod record;
 mod routes;
