@@ -410,13 +410,17 @@ async fn what_is_missing_is_named_with_what_to_do() {
 
     let import = ["import", file.path()];
     let mut without_region = admin(&database.endpoint, &import);
-    let without_region = without_region
-        .env_remove("AWS_REGION")
-        .env("AWS_EC2_METADATA_DISABLED", "true");
-    assert_refused(
-        &without_region.output().await.expect("it runs"),
-        "set AWS_REGION",
-    );
+    without_region.env("AWS_EC2_METADATA_DISABLED", "true");
+    for region in [None, Some("")] {
+        match region {
+            None => without_region.env_remove("AWS_REGION"),
+            Some(empty) => without_region.env("AWS_REGION", empty),
+        };
+        assert_refused(
+            &without_region.output().await.expect("it runs"),
+            "set AWS_REGION",
+        );
+    }
 
     let mut without_credentials = admin(&database.endpoint, &import);
     let without_credentials = without_credentials

@@ -8,7 +8,10 @@ use aws_sdk_dynamodb::config::ProvideCredentials;
 /// # Errors
 /// A text that says what to set.
 pub async fn check_settings(settings: &SdkConfig) -> Result<(), String> {
-    if settings.region().is_none() {
+    if settings
+        .region()
+        .is_none_or(|region| region.as_ref().is_empty())
+    {
         return Err(
             "there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one"
                 .to_owned(),

@@ -218,9 +218,8 @@ impl Import<'_> {
         } else if self.totals.rejected == REPORTED_REJECTS + 1 {
             self.say("more rows are rejected; --rejects FILE has them all");
         }
-        match &mut self.rejects {
-            Some(rejects) => rejects.add(file, number, &reason, reject)?,
-            None => {}
+        if let Some(rejects) = &mut self.rejects {
+            rejects.add(file, number, &reason, reject)?;
         }
         Ok(None)
     }
@@ -266,7 +265,7 @@ impl Import<'_> {
         }
         let done = match &self.imported_to {
             Some(row) => format!("All rows up to {row} are done, and some after it may be."),
-            None => "Some rows may have been imported.".to_owned(),
+            None => "A part of its first rows may be imported.".to_owned(),
         };
         let rejects = match self.arguments.rejects {
             Some(_) => " The file of rejects is as it was before.",
