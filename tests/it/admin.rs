@@ -97,7 +97,7 @@ fn exported() -> String {
 async fn an_import_gives_what_recording_gives_and_changes_nothing_the_second_time() {
     let (imported, recorded) = (Database::start().await, Database::start().await);
     recorded.record(&sample::sessions()).await;
-    let file = File::new("history.tsv", &exported());
+    let file = File::new("history.tsv", exported());
     let output = run(&imported.endpoint, &["import", file.path()]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(
@@ -166,7 +166,7 @@ async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
 #[tokio::test]
 async fn a_dry_run_writes_nothing() {
     let database = Database::start().await;
-    let file = File::new("history.tsv", &exported());
+    let file = File::new("history.tsv", exported());
     let output = run(&database.endpoint, &["import", "--dry-run", file.path()]).await;
     assert!(output.status.success());
     assert!(database.all_items().await.is_empty());
@@ -212,7 +212,7 @@ async fn what_cannot_be_done_says_so() {
 async fn an_import_killed_at_any_request_ends_right_when_started_again() {
     let file = File::new(
         "history.tsv",
-        &exported()
+        exported()
             .lines()
             .take(400)
             .map(|line| format!("{line}\n"))

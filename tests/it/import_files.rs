@@ -1,4 +1,5 @@
-//! Files that an import reads, as the tool's users have them: what is rejected, what comes of it, what is told.
+//! Files that an import reads, as the tool's users have them: what is rejected, what comes of it,
+//! what is told.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -3,7 +3,8 @@
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::ProvideCredentials;
 
-/// Looks for what every request needs, before the first: without credentials each would be tried again and again.
+/// Looks for what every request needs, before the first: without credentials each would be tried
+/// again and again.
 ///
 /// # Errors
 /// A text that says what to set.

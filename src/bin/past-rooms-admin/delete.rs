@@ -20,7 +20,8 @@ pub struct Arguments {
     #[arg(long, value_name = "ID")]
     room: String,
 
-    /// Only sessions created before this time (RFC 3339, or `2026-11-22 10:00:00` in UTC, or UNIX seconds)
+    /// Only sessions created before this time (RFC 3339, or `2026-11-22 10:00:00` in UTC, or UNIX
+    /// seconds)
     #[arg(long, value_name = "TIME", value_parser = time)]
     before: Option<Timestamp>,
 

@@ -11,11 +11,12 @@ use crate::row::ImportedRow;
 /// Parts of the memory that grow one at a time: a growing part is there twice for a moment.
 const PARTS: usize = 256;
 
-/// What the sessions so far were, in 17 bytes and a half-empty table for each: 36 MB for up to 1.8 million, 71 MB for up
-/// to 3.6 million, and so on.
+/// What the sessions so far were, in 17 bytes and a half-empty table for each: 36 MB for up to 1.8
+/// million, 71 MB for up to 3.6 million, and so on.
 ///
-/// A session is remembered by 64 bits of a hash, and its values by 32. Among three million sessions two different ones
-/// have the same with a probability of one in four million; the later would be taken for a duplicate.
+/// A session is remembered by 64 bits of a hash, and its values by 32. Among three million sessions
+/// two different ones have the same with a probability of one in four million; the later would be
+/// taken for a duplicate.
 pub struct Duplicates {
     parts: Vec<HashMap<u64, Seen>>,
     hasher: RandomState,

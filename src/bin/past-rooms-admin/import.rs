@@ -31,12 +31,14 @@ const REPORTED_REJECTS: u64 = 20;
 
 /// Bring past sessions in from files.
 ///
-/// Columns are found by the names in the first line (or by the keys of the JSON objects), either the API's (room_id,
-/// room_sid, room_title, joined_participants, webhook_url, created, ended, analytics_file_id) or plugNmeet's own
-/// (roomId, sid, file_id). room_id, room_sid and created are required; other columns are ignored.
+/// Columns are found by the names in the first line (or by the keys of the JSON objects), either
+/// the API's (room_id, room_sid, room_title, joined_participants, webhook_url, created, ended,
+/// analytics_file_id) or plugNmeet's own (roomId, sid, file_id). room_id, room_sid and created are
+/// required; other columns are ignored.
 ///
-/// Importing the same rows again changes nothing, so an import that was interrupted is simply started again. A session
-/// that is in the input twice with different values is rejected where it comes the second time.
+/// Importing the same rows again changes nothing, so an import that was interrupted is simply
+/// started again. A session that is in the input twice with different values is rejected where it
+/// comes the second time.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Files to import; `-` is standard input
@@ -51,8 +53,8 @@ pub struct Arguments {
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     time_zone: TimeZone,
 
-    /// Write rejected rows here as JSON Lines, with the reason; once mended, the file can be imported. It is
-    /// replaced at the end of an import, not before
+    /// Write rejected rows here as JSON Lines, with the reason; once mended, the file can be
+    /// imported. It is replaced at the end of an import, not before
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 

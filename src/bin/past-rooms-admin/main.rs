@@ -26,7 +26,8 @@ use past_rooms::table::Table;
 /// Region, credentials and endpoint come from the AWS SDK's usual places: AWS_REGION, AWS_PROFILE,
 /// AWS_ENDPOINT_URL_DYNAMODB and so on.
 ///
-/// Exit status: 0 if all is well, 1 if rows were rejected or tallies differ, 2 if it, or a part of it, could not be done.
+/// Exit status: 0 if all is well, 1 if rows were rejected or tallies differ, 2 if it, or a part of
+/// it, could not be done.
 #[derive(Parser)]
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {

@@ -8,7 +8,8 @@ use std::process::exit;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What a shell says of a program that was ended because nobody read its output: 128 and the number of SIGPIPE.
+/// What a shell says of a program that was ended because nobody read its output: 128 and the number
+/// of SIGPIPE.
 const NOBODY_READS: i32 = 141;
 
 /// Prints a line of the result. If nobody reads on, the program ends here, quietly.

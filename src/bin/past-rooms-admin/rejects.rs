@@ -1,7 +1,8 @@
-//! The file of rejected rows: JSON Lines that hold all of each row, and can be imported once mended.
+//! The file of rejected rows: JSON Lines that hold all of each row, and can be imported once
+//! mended.
 //!
-//! It is written beside its place and moved there at the end, so that an import that did not come to its end leaves the
-//! file of the last one as it was.
+//! It is written beside its place and moved there at the end, so that an import that did not come
+//! to its end leaves the file of the last one as it was.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -13,7 +14,8 @@ use crate::files::{Row, Unreadable};
 
 pub struct Rejects {
     output: BufWriter<File>,
-    /// Where the rows are, and where they go at the end; `None` if they are written to their place at once.
+    /// Where the rows are, and where they go at the end; `None` if they are written to their place
+    /// at once.
     moving: Option<(PathBuf, PathBuf)>,
 }
 
@@ -91,7 +93,8 @@ impl Rejects {
         })
     }
 
-    /// Adds a row. A row of an earlier file of rejects keeps the file and line that it first came from.
+    /// Adds a row. A row of an earlier file of rejects keeps the file and line that it first came
+    /// from.
     pub fn add(&mut self, file: &str, line: u64, reason: &str, reject: Reject) -> io::Result<()> {
         let mut object = Map::new();
         object.insert("rejected_file".to_owned(), file.into());
@@ -128,7 +131,8 @@ impl Drop for Rejects {
     }
 }
 
-/// Text with `\xNN` for each byte that is not UTF-8, and `\\` for each backslash, so that nothing is lost.
+/// Text with `\xNN` for each byte that is not UTF-8, and `\\` for each backslash, so that nothing
+/// is lost.
 fn escaped(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 16);
     for chunk in bytes.utf8_chunks() {

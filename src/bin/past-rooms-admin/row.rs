@@ -11,7 +11,8 @@ use crate::columns::Column;
 use crate::files::Row;
 use crate::times;
 
-/// Keys that rejects have while they are not mended: the row as it was, of which the columns could not be read.
+/// Keys that rejects have while they are not mended: the row as it was, of which the columns could
+/// not be read.
 pub const NOT_MENDED: [&str; 2] = ["rejected_text", "rejected_escaped"];
 
 /// Bytes of an item at the most, with its attributes' names.
@@ -19,11 +20,12 @@ pub const NOT_MENDED: [&str; 2] = ["rejected_text", "rejected_escaped"];
 /// Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas", item size.
 const MAX_ITEM_BYTES: usize = 400 * 1024;
 
-/// Bytes of an item that are no text of the session: names, times, the number, and attributes that are not imported.
+/// Bytes of an item that are no text of the session: names, times, the number, and attributes that
+/// are not imported.
 const OTHER_BYTES: usize = 1024;
 
-/// A session to be imported, and the columns that its file has. A column that is not among them says nothing of the
-/// session; one that is and is empty says that the session has no such value.
+/// A session to be imported, and the columns that its file has. A column that is not among them
+/// says nothing of the session; one that is and is empty says that the session has no such value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImportedRow {
     pub session: Session,

@@ -10,9 +10,10 @@ use crate::{Outcome, output};
 
 /// Build, repair or verify the tallies of rooms.
 ///
-/// Tallies count a room's sessions by month and by hour; with them any page is read at a constant cost. Sessions that
-/// this project records or imports are counted as they are written. Rooms filled by another writer are read by
-/// counting until this command has built their tallies. It is safe while sessions are being recorded or imported.
+/// Tallies count a room's sessions by month and by hour; with them any page is read at a constant
+/// cost. Sessions that this project records or imports are counted as they are written. Rooms
+/// filled by another writer are read by counting until this command has built their tallies. It is
+/// safe while sessions are being recorded or imported.
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("rooms").required(true))]
 pub struct Arguments {

@@ -32,7 +32,8 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     time.map(Some).map_err(|_| wrong())
 }
 
-/// Reads a number, of which the digits tell what it is: UNIX seconds have 9 or 10 from 1973 until 2286.
+/// Reads a number, of which the digits tell what it is: UNIX seconds have 9 or 10 from 1973 until
+/// 2286.
 fn unix_seconds(text: &str) -> Result<Option<Timestamp>, String> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     let what = match seconds.len() {

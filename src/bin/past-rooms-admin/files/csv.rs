@@ -96,27 +96,30 @@ struct Recent {
 }
 
 impl Recent {
-    /// The record that ends before the byte `end`, and its line. In front of it are blank lines, and the rest of a
-    /// `\r\n` of which the parser took the `\r` for the end of the record before.
+    /// The record that ends before the byte `end`, and its line. In front of it are blank lines,
+    /// and the rest of a `\r\n` of which the parser took the `\r` for the end of the record before.
     fn take_until(&mut self, end: u64) -> (u64, Vec<u8>) {
         let length = usize::try_from(end - self.start).unwrap_or(usize::MAX);
         let taken: Vec<u8> = self.bytes.drain(..length.min(self.bytes.len())).collect();
         self.start = end;
-        let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        let begin = taken.iter().take_while(|byte| is_line_end(byte)).count();
+        let begin = blank(&taken);
         let number = self.line + newlines(&taken[..begin]);
         self.line += newlines(&taken);
         let mut raw = taken[begin..].to_vec();
-        raw.truncate(
-            raw.len()
-                - raw
-                    .iter()
-                    .rev()
-                    .take_while(|byte| is_line_end(byte))
-                    .count(),
-        );
+        while raw.last().is_some_and(is_line_end) {
+            raw.pop();
+        }
         (number, raw)
     }
+}
+
+fn is_line_end(byte: &u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// How many bytes are in front of the first row.
+fn blank(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| is_line_end(byte)).count()
 }
 
 fn newlines(bytes: &[u8]) -> u64 {
@@ -133,11 +136,7 @@ impl<R: Read> Read for Kept<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut recent = self.recent.borrow_mut();
         if recent.bytes.len() > MAX_ROW_BYTES {
-            let blank = recent
-                .bytes
-                .iter()
-                .take_while(|byte| matches!(byte, b'\r' | b'\n'));
-            let line = recent.line + blank.filter(|byte| **byte == b'\n').count() as u64;
+            let line = recent.line + newlines(&recent.bytes[..blank(&recent.bytes)]);
             return Err(too_long(line));
         }
         let length = self.input.read(buffer)?;

@@ -4,7 +4,8 @@ use std::io::{self, BufRead, Read};
 
 use super::{MAX_ROW_BYTES, too_long};
 
-/// The lines of a file, which end with `\n` and with nothing else: `mysql --batch` writes a `\r` in a title as it is.
+/// The lines of a file, which end with `\n` and with nothing else: `mysql --batch` writes a `\r` in
+/// a title as it is.
 pub struct NumberedLines<R> {
     input: R,
     number: u64,

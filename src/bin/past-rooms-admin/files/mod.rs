@@ -1,7 +1,8 @@
 //! Files of past sessions, row by row.
 //!
-//! What a reader yields is either a [`Row`], or an [`Unreadable`] row with all that is known of it, so that nothing of a
-//! wrong row is lost. Only what makes the rest of the file unreadable is an error.
+//! What a reader yields is either a [`Row`], or an [`Unreadable`] row with all that is known of it,
+//! so that nothing of a wrong row is lost. Only what makes the rest of the file unreadable is an
+//! error.
 
 mod csv;
 mod header;
@@ -40,7 +41,8 @@ impl Format {
     }
 }
 
-/// A row's values by column name. A column that the file does not have is not in it; one that is NULL is.
+/// A row's values by column name. A column that the file does not have is not in it; one that is
+/// NULL is.
 pub type Row = Map<String, Value>;
 
 /// A row of a file.

@@ -15,7 +15,8 @@ pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
     let Some((_, first)) = lines.next().transpose()? else {
         return Ok(Box::new(std::iter::empty()));
     };
-    // A file has `\r\n` at all its line ends or at none. At none, a `\r` before the `\n` is the last field's.
+    // A file has `\r\n` at all its line ends or at none. At none, a `\r` before the `\n` is the
+    // last field's.
     let line_end: &[u8] = if first.ends_with(b"\r") { b"\r" } else { b"" };
     let without_end = move |line: Vec<u8>| match line.strip_suffix(line_end) {
         Some(line) => line.to_vec(),
