@@ -13,6 +13,7 @@ mod connections;
 mod contract;
 mod events;
 mod faults;
+mod import_files;
 mod layout;
 mod pages;
 mod record;
