@@ -31,7 +31,7 @@ def run(*command, **options):
 
 
 def certificates():
-    """An authority that the machine trusts, and below another one, as API Gateway's are, certificates of both names."""
+    """An authority that the machine trusts, and two below it, as API Gateway's can be, with certificates of both names."""
 
     def openssl(*arguments):
         run("openssl", *arguments, cwd=WORK, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -45,10 +45,11 @@ def certificates():
 
     certificate(STRANGER, None, f"subjectAltName=DNS:{API}")
     certificate("root", None, "basicConstraints=critical,CA:TRUE")
-    certificate("between", "root", "basicConstraints=critical,CA:TRUE")
+    certificate("upper", "root", "basicConstraints=critical,CA:TRUE")
+    certificate("lower", "upper", "basicConstraints=critical,CA:TRUE")
     for name in [SITE, API]:
-        certificate(name, "between", f"subjectAltName=DNS:{name}")
-        chain = (WORK / f"{name}.pem").read_text() + (WORK / "between.pem").read_text()
+        certificate(name, "lower", f"subjectAltName=DNS:{name}")
+        chain = "".join((WORK / f"{part}.pem").read_text() for part in [name, "lower", "upper"])
         (WORK / f"{name}.pem").write_text(chain)
         # HAProxy takes both from one file.
         (WORK / f"{name}.both").write_text(chain + (WORK / f"{name}.key").read_text())
