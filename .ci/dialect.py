@@ -146,7 +146,8 @@ def cases(history):
 
     for first in range(len(ODD_ROWS)):
         for order in "ASC", "DESC":
-            yield Case("unknown ends, cut fractions, 64-bit numbers", json.dumps({"room_ids": ["odd"], "from": first, "order_by": order}))
+            body = {"room_ids": ["odd"], "from": first, "order_by": order}
+            yield Case("unknown ends, cut fractions, 64-bit numbers", json.dumps(body))
     for body in [
         '{"room_ids":["empty-room"]}',
         '{"roomIds":["empty-room","nobody"],"from":20,"limit":20,"orderBy":"ASC"}',
