@@ -5,15 +5,16 @@
 //! never answered. Waited for until the attempt's time-out, and tried one by one, a few dead
 //! connections cost seconds and fail the request.
 //!
-//! So a request that is sent when nothing else was answered since the client was last idle is
-//! given up after [`SILENCE`], and with it the whole pool: all that follow are sent on new
-//! connections. One request pays for it, less than a second.
+//! So requests that are sent when nothing was answered since the client was last idle are given up
+//! when no answer at all came for [`SILENCE`], and with them the whole pool: all that follow are
+//! sent on new connections. One request pays for it, less than a second.
 //!
-//! The limit is not for requests that follow an answer, nor for those after a pool was renewed:
-//! what is slow then is DynamoDB or the processor, and new connections would make it worse.
+//! The limit is not for requests that follow an answer, nor for those after a pool was renewed, and
+//! it begins anew with every answer: what is slow then is DynamoDB or the processor, and new
+//! connections would make it worse.
 //!
-//! The moment is told by requests, not by a clock, because a frozen function's clock may stand
-//! still, too.
+//! Whether the client was idle is told by its requests, not by a clock, because a frozen function's
+//! clock may stand still, too.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use tokio::time::Instant;
 
 /// How long a pool may be silent. DynamoDB answers in milliseconds; the longest that was measured
 /// without a dead connection is 624 ms, for a hundred TLS handshakes on a seventh of a processor.
@@ -45,6 +47,8 @@ struct State {
     in_flight: usize,
     /// Whether a request was answered since none was in flight.
     answered: bool,
+    /// When the last answer came, or the first request of those in flight was sent.
+    last_sign: Instant,
     /// Whether the pool was renewed and no request was answered since.
     is_new: bool,
 }
@@ -58,6 +62,7 @@ impl RenewingClient {
             generation: 0,
             in_flight: 0,
             answered: false,
+            last_sign: Instant::now(),
             is_new: false,
         };
         RenewingClient { state: Arc::new(Mutex::new(state)) }
@@ -94,13 +99,13 @@ impl HttpConnector for WatchedConnector {
         let generation = self.generation;
         let answer = self.connector.call(request);
         HttpConnectorFuture::new(async move {
-            let answer = if in_flight.may_be_dead {
-                tokio::time::timeout(SILENCE, answer).await.unwrap_or_else(|_| {
+            let answer = tokio::select! {
+                biased;
+                answer = answer => answer,
+                () = in_flight.silence() => {
                     in_flight.renew(generation);
                     Err(ConnectorError::timeout("the connection is silent".into()))
-                })
-            } else {
-                answer.await
+                }
             };
             in_flight.answered(answer.is_ok());
             answer
@@ -119,16 +124,32 @@ impl InFlight {
         let mut state = lock(shared);
         if state.in_flight == 0 {
             state.answered = false;
+            state.last_sign = Instant::now();
         }
         state.in_flight += 1;
         let may_be_dead = !state.answered && !state.is_new;
         InFlight { state: Arc::clone(shared), may_be_dead }
     }
 
+    /// Ends when no answer came for [`SILENCE`]; never, where connections cannot be dead.
+    async fn silence(&self) {
+        if !self.may_be_dead {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            let until = lock(&self.state).last_sign + SILENCE;
+            if Instant::now() >= until {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
     fn answered(&self, is_answered: bool) {
         if is_answered {
             let mut state = lock(&self.state);
             state.answered = true;
+            state.last_sign = Instant::now();
             state.is_new = false;
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use lambda_http::{Context, RequestExt};
+use past_rooms::{PastRoom, Session};
 use serde_json::json;
 
 use crate::support::proxy::{Fault, Proxy};
@@ -166,27 +167,84 @@ async fn requests_in_flight_are_bounded() {
     assert!(proxy.most_in_flight() > 10, "rooms are read side by side: {}", proxy.most_in_flight());
 }
 
+/// What a page may show while the sessions whose ids begin with `moving` come and go and the others
+/// stay: a slice of the history in which each of the moving ones is there or not.
+fn assert_slice(answer: &Answer, all: &[Session], from: usize, limit: usize) {
+    let mut all: Vec<PastRoom> = all.iter().map(Session::to_past_room).collect();
+    let order =
+        |room: &PastRoom| (room.created.clone(), room.room_sid.clone(), room.room_id.clone());
+    all.sort_by_key(|room| std::cmp::Reverse(order(room)));
+    let (rows, total) = (answer.rooms(), answer.total() as usize);
+    let moves = |room: &&PastRoom| room.room_sid.starts_with("moving");
+    let places: Vec<usize> = rows
+        .iter()
+        .map(|row| all.iter().position(|room| room == row).expect("a session of the history"))
+        .collect();
+    assert!(places.is_sorted_by(|one, other| one < other), "in order, each once: {places:?}");
+    // Between two rows only sessions that move may be missing.
+    for pair in places.windows(2) {
+        assert!(all[pair[0] + 1..pair[1]].iter().all(|room| moves(&room)), "a hole: {places:?}");
+    }
+    if let (Some(first), Some(last)) = (places.first(), places.last()) {
+        // The first row has the rank `from`, if some of the moving sessions before it are there.
+        let staying = all[..*first].iter().filter(|room| !moves(room)).count();
+        assert!((staying..=*first).contains(&from), "rank {from} at {first}");
+        assert!(total >= from + rows.len(), "{total} sessions, {} rows from {from}", rows.len());
+        if rows.len() < limit {
+            assert_eq!(total, from + rows.len(), "a short page is the last");
+            assert!(all[last + 1..].iter().all(|room| moves(&room)), "rows are lost at the end");
+        }
+    } else {
+        assert!(total <= from, "an empty page lies behind the end");
+    }
+    let staying = all.iter().filter(|room| !moves(room)).count();
+    assert!((staying..=all.len()).contains(&total), "{total} sessions");
+}
+
 #[tokio::test]
-async fn a_page_read_while_sessions_come_and_go_is_whole_or_an_error() {
+async fn pages_read_while_sessions_come_and_go_are_slices_of_the_history() {
     let database = Database::start().await;
-    database.record(&history("room01", 200, 60)).await;
-    let table = database.past_rooms.clone();
+    let (mut staying, mut moving) = (Vec::new(), Vec::new());
+    for room in ["room01", "room02"] {
+        for (number, mut session) in history(room, 60, 45).into_iter().enumerate() {
+            if number % 3 == 0 {
+                session.room_sid = format!("moving_{number}");
+                moving.push(session);
+            } else {
+                staying.push(session);
+            }
+        }
+    }
+    database.record(&staying).await;
+    let (past_rooms, sessions) = (database.past_rooms.clone(), moving.clone());
     let writer = tokio::spawn(async move {
-        let sessions = history("room01", 200, 60);
-        for session in sessions.iter().rev().take(60) {
-            let key = [session_key(session)];
-            table.delete("room01", &key).await.expect("deleted");
+        for round in 0..4 {
+            for session in &sessions {
+                if round % 2 == 0 {
+                    let session = std::slice::from_ref(session);
+                    past_rooms.record(session).await.expect("recorded");
+                } else {
+                    let key = [session_key(session)];
+                    past_rooms.delete(&session.room_id, &key).await.expect("deleted");
+                }
+            }
         }
     });
     let app = database.app();
+    let all = [staying, moving].concat();
+    let mut pages = 0;
     while !writer.is_finished() {
-        let answer = ask(&app, r#"{"room_ids":["room01"],"from":60,"limit":100}"#).await;
-        if answer.status == 200 {
-            let expected = (answer.total() as usize - 60).min(100);
-            assert_eq!(answer.rooms().len(), expected);
-        } else {
-            assert_unavailable(&answer);
+        for (from, limit) in [(0, 20), (13, 20), (40, 30), (70, 20), (90, 40), (100, 7)] {
+            let body = json!({"room_ids": ["room01", "room02"], "from": from, "limit": limit});
+            let answer = ask(&app, &body.to_string()).await;
+            if answer.status == 200 {
+                assert_slice(&answer, &all, from, limit);
+                pages += 1;
+            } else {
+                assert_unavailable(&answer);
+            }
         }
     }
     writer.await.expect("the writer ended");
+    assert!(pages > 20, "{pages} pages");
 }

@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod answers;
 mod auth;
 mod connections;
 mod contract;

@@ -158,18 +158,66 @@ async fn late_out_of_order_and_concurrent_writers_come_out_right() {
     assert_eq!(assert_agreement(&database).await, 200);
 }
 
-#[tokio::test]
-async fn conflicts_and_throttles_are_tried_again_and_then_an_error() {
-    let database = Database::start().await;
-    let one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
-    let busy = |number: usize, operation: &str| match operation {
-        "TransactWriteItems" if number < 6 => Fault::Refuse(400, "TransactionConflictException"),
-        _ => Fault::Pass,
+/// Records a session through a proxy that does something else with the first transactions.
+async fn record_through(
+    database: &Database,
+    transactions: usize,
+    fault: Fault,
+) -> Result<Recorded, WriteError> {
+    let left = AtomicUsize::new(transactions);
+    let decide = move |_, operation: &str| {
+        let is_next = operation == "TransactWriteItems"
+            && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
+        if is_next { fault.clone() } else { Fault::Pass }
     };
-    let proxy = Proxy::start(&database.endpoint, busy).await;
-    let table = past_rooms_at(&proxy.endpoint);
-    table.record(std::slice::from_ref(&one)).await.expect("recorded at last");
-    assert_eq!(assert_agreement(&database).await, 1);
+    let proxy = Proxy::start(&database.endpoint, decide).await;
+    let one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
+    past_rooms_at(&proxy.endpoint).record(&[one]).await
+}
+
+#[tokio::test]
+async fn a_cancelled_or_throttled_transaction_is_tried_again() {
+    for fault in [
+        Fault::Cancel(&["TransactionConflict", "None", "None"]),
+        Fault::Cancel(&["None", "ThrottlingError", "None"]),
+        Fault::Cancel(&["None", "None", "ProvisionedThroughputExceeded"]),
+        Fault::Cancel(&["ConditionalCheckFailed", "None", "None"]),
+        Fault::Refuse(400, "ThrottlingException"),
+        Fault::Refuse(400, "TransactionInProgressException"),
+        Fault::Refuse(500, "InternalServerError"),
+        Fault::CutBefore,
+        Fault::CutAfter,
+    ] {
+        let database = Database::start().await;
+        let recorded = record_through(&database, 4, fault.clone()).await;
+        assert!(recorded.is_ok(), "{fault:?}: {recorded:?}");
+        assert_eq!(assert_agreement(&database).await, 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_stays_cancelled_is_an_error_and_nothing_is_written() {
+    let database = Database::start().await;
+    let fault = Fault::Cancel(&["TransactionConflict", "None", "None"]);
+    let error = record_through(&database, usize::MAX, fault).await.expect_err("an error");
+    assert_eq!(error, WriteError::Conflict);
+    assert!(error.is_transient());
+    assert!(database.all_items().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_transaction_cancelled_for_good_is_not_tried_again() {
+    let database = Database::start().await;
+    for fault in [
+        Fault::Cancel(&["ValidationError", "None", "None"]),
+        Fault::Cancel(&["None", "ItemCollectionSizeLimitExceeded", "None"]),
+        Fault::Refuse(400, "AccessDeniedException"),
+    ] {
+        // One try more would find DynamoDB well again.
+        let error = record_through(&database, 1, fault).await.expect_err("an error");
+        assert!(!error.is_transient(), "{error}");
+        assert!(database.all_items().await.is_empty());
+    }
 }
 
 /// Cuts the connection at the `cut`th request, before or after DynamoDB has it, and fails every request after it: the

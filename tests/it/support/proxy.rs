@@ -13,6 +13,7 @@ use hyper::{Request, Response, StatusCode, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
@@ -28,8 +29,17 @@ pub enum Fault {
     Stall,
     /// Answers with a DynamoDB error, without passing it on.
     Refuse(u16, &'static str),
+    /// Cancels a transaction for these reasons, one for each of its first actions, without passing it
+    /// on.
+    Cancel(&'static [&'static str]),
     /// Answers with something that is not DynamoDB's.
     Garbage,
+    /// Answers 200 without a body, without passing the request on.
+    Empty,
+    /// Passes the request on, and changes DynamoDB's answer.
+    Edit(fn(&mut Value)),
+    /// Leaves so many keys of a `BatchGetItem` unprocessed, the last ones, and passes the rest on.
+    LeaveUnprocessed(usize),
     /// Closes the connection before the request is passed on.
     CutBefore,
     /// Passes the request on, and closes the connection instead of answering.
@@ -131,18 +141,32 @@ async fn answer(
             let body = format!(
                 r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"refused"}}"#
             );
-            return Ok(response(*status, "application/x-amz-json-1.0", body.into()));
+            return Ok(response(*status, JSON, body.into()));
         }
+        Fault::Cancel(codes) => {
+            let reasons = codes.iter().map(|code| json!({"Code": code, "Message": "cancelled"}));
+            let body = json!({
+                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                "Message": format!("Transaction cancelled [{}]", codes.join(", ")),
+                "CancellationReasons": reasons.collect::<Vec<_>>(),
+            });
+            return Ok(response(400, JSON, body.to_string().into()));
+        }
+        Fault::Empty => return Ok(response(200, JSON, Bytes::new())),
         Fault::Garbage => return Ok(response(200, "text/html", "<html>it works!</html>".into())),
         Fault::CutBefore => return Err(cut()),
-        Fault::CutAfter | Fault::CutInside => {}
+        Fault::CutAfter | Fault::CutInside | Fault::Edit(_) | Fault::LeaveUnprocessed(_) => {}
     }
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let mut body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let mut unprocessed = json!({});
+    if let Fault::LeaveUnprocessed(keys) = fault {
+        (body, unprocessed) = take_keys(&body, keys);
+    }
     let path = parts.uri.path();
     let mut forwarded = Request::post(format!("{upstream}{path}"));
     for (name, value) in &parts.headers {
-        if name != header::HOST {
+        if ![header::HOST, header::CONTENT_LENGTH].contains(name) {
             forwarded = forwarded.header(name, value);
         }
     }
@@ -150,7 +174,16 @@ async fn answer(
     let answer = client.request(forwarded).await.map_err(std::io::Error::other)?;
     let (parts, body) = answer.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let edited = |edit: &dyn Fn(&mut Value)| {
+        let mut answer = serde_json::from_slice(&body).expect("JSON");
+        edit(&mut answer);
+        response(200, JSON, answer.to_string().into())
+    };
     match fault {
+        Fault::Edit(edit) => Ok(edited(&edit)),
+        Fault::LeaveUnprocessed(_) => {
+            Ok(edited(&|answer| answer["UnprocessedKeys"] = unprocessed.clone()))
+        }
         Fault::CutAfter => Err(cut()),
         Fault::CutInside => {
             let half = body.slice(..body.len() / 2);
@@ -162,6 +195,23 @@ async fn answer(
         }
         _ => Ok(Response::from_parts(parts, full(body))),
     }
+}
+
+const JSON: &str = "application/x-amz-json-1.0";
+
+/// A `BatchGetItem` without its last keys, and these as its answer names them. At least one key
+/// stays, because DynamoDB takes no request without.
+fn take_keys(body: &[u8], keys: usize) -> (Bytes, Value) {
+    let mut request: Value = serde_json::from_slice(body).expect("JSON");
+    let mut unprocessed = json!({});
+    for (table, wanted) in request["RequestItems"].as_object_mut().expect("tables") {
+        let all = wanted["Keys"].as_array_mut().expect("keys");
+        let left = all.split_off(all.len().saturating_sub(keys).max(1));
+        if !left.is_empty() {
+            unprocessed[table] = json!({"Keys": left});
+        }
+    }
+    (request.to_string().into(), unprocessed)
 }
 
 fn response(status: u16, content_type: &str, body: Bytes) -> Response<Body> {
