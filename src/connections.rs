@@ -9,9 +9,9 @@
 //! when no answer at all came for [`SILENCE`], and with them the whole pool: all that follow are
 //! sent on new connections. One request pays for it, less than a second.
 //!
-//! The limit is not for requests that follow an answer, nor for those after a pool was renewed, and
-//! it begins anew with every answer: what is slow then is DynamoDB or the processor, and new
-//! connections would make it worse.
+//! The limit is not for requests that follow an answer, nor for the SDK's second attempt at one, nor
+//! for those after a pool was renewed, and it begins anew with every answer: what is slow then is
+//! DynamoDB or the processor, and new connections would make it worse.
 //!
 //! Whether the client was idle is told by its requests, not by a clock, because a frozen function's
 //! clock may stand still, too.
@@ -49,7 +49,7 @@ struct State {
     answered: bool,
     /// When the last answer came, or the first request of those in flight was sent.
     last_sign: Instant,
-    /// Whether the pool was renewed and no request was answered since.
+    /// Whether the pool is new, and no request was answered on it within [`SILENCE`] yet.
     is_new: bool,
 }
 
@@ -63,7 +63,7 @@ impl RenewingClient {
             in_flight: 0,
             answered: false,
             last_sign: Instant::now(),
-            is_new: false,
+            is_new: true,
         };
         RenewingClient { state: Arc::new(Mutex::new(state)) }
     }
@@ -95,7 +95,7 @@ struct WatchedConnector {
 
 impl HttpConnector for WatchedConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let in_flight = InFlight::new(&self.state);
+        let in_flight = InFlight::new(&self.state, is_first_attempt(&request));
         let generation = self.generation;
         let answer = self.connector.call(request);
         HttpConnectorFuture::new(async move {
@@ -117,18 +117,19 @@ impl HttpConnector for WatchedConnector {
 struct InFlight {
     state: Arc<Mutex<State>>,
     may_be_dead: bool,
+    sent: Instant,
 }
 
 impl InFlight {
-    fn new(shared: &Arc<Mutex<State>>) -> Self {
+    fn new(shared: &Arc<Mutex<State>>, is_first_attempt: bool) -> Self {
         let mut state = lock(shared);
         if state.in_flight == 0 {
             state.answered = false;
             state.last_sign = Instant::now();
         }
         state.in_flight += 1;
-        let may_be_dead = !state.answered && !state.is_new;
-        InFlight { state: Arc::clone(shared), may_be_dead }
+        let may_be_dead = is_first_attempt && !state.answered && !state.is_new;
+        InFlight { state: Arc::clone(shared), may_be_dead, sent: Instant::now() }
     }
 
     /// Ends when no answer came for [`SILENCE`]; never, where connections cannot be dead.
@@ -150,7 +151,8 @@ impl InFlight {
             let mut state = lock(&self.state);
             state.answered = true;
             state.last_sign = Instant::now();
-            state.is_new = false;
+            // Where even new connections are slow, making them anew again would be slower still.
+            state.is_new &= self.sent.elapsed() >= SILENCE;
         }
     }
 
@@ -170,6 +172,14 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         lock(&self.state).in_flight -= 1;
     }
+}
+
+/// Whether the SDK sends a request for the first time.
+///
+/// Source: AWS SDKs and Tools Reference Guide, "Retry behavior", header `amz-sdk-request`.
+fn is_first_attempt(request: &HttpRequest) -> bool {
+    let attempt = request.headers().get("amz-sdk-request");
+    attempt.is_none_or(|attempt| attempt.starts_with("attempt=1;") || attempt == "attempt=1")
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

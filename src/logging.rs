@@ -25,8 +25,8 @@ pub fn start() {
 
 fn level(name: &str) -> LevelFilter {
     match name.to_ascii_uppercase().as_str() {
-        "TRACE" => LevelFilter::TRACE,
-        "DEBUG" => LevelFilter::DEBUG,
+        // At TRACE the runtime logs whole events, with clients' keys and signatures.
+        "TRACE" | "DEBUG" => LevelFilter::DEBUG,
         "WARN" => LevelFilter::WARN,
         "ERROR" | "FATAL" => LevelFilter::ERROR,
         _ => LevelFilter::INFO,

@@ -99,6 +99,9 @@ impl PastRooms {
     /// throttled or in conflict for longer than the bound on trying again. Then each transaction
     /// is written as a whole or not at all; recording the same sessions again is always safe.
     ///
+    /// Where DynamoDB's answer to a transaction was lost, its sessions may be returned as unchanged
+    /// although this call recorded them.
+    ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
     /// # #[tokio::main(flavor = "current_thread")]

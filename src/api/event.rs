@@ -87,12 +87,17 @@ fn check_query(query: &mut Option<String>) -> Option<MalformedEvent> {
     PathAndQuery::try_from(format!("/?{query}")).err().map(|_| MalformedEvent::QueryString)
 }
 
-/// Without a host, only a path that begins with a slash makes a URL.
+/// Without a host, only a path that begins with a slash makes a URL, and only one of bounded length.
 fn check_path(path: &mut Option<String>) {
-    if let Some(path) = path
-        && !path.starts_with('/')
-    {
-        path.insert(0, '/');
+    /// More than API Gateway takes, and far more than this endpoint's.
+    const MAX_PATH_BYTES: usize = 16 * 1024;
+    if let Some(path) = path {
+        if path.len() > MAX_PATH_BYTES {
+            path.clear();
+        }
+        if !path.starts_with('/') {
+            path.insert(0, '/');
+        }
     }
 }
 

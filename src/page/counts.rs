@@ -17,7 +17,7 @@ use super::reader::Reader;
 use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::tally::{self, RoomTally};
-use crate::table::{Item, MAX_IN_FLIGHT, RowQuery};
+use crate::table::{Consistency, Item, MAX_IN_FLIGHT, RowQuery};
 
 /// Sessions that may be skipped by reading them: they cost less than the tally of a month and a
 /// round trip more.
@@ -56,9 +56,14 @@ pub(super) async fn count_rooms(
         }
         // Oldest first, rows and tally are far apart and charged one by one: worth it for one room.
         (Order::Asc, [room_id]) if is_near_front => {
+            let tallies = Tallies::read(reader, room_ids, vec![]);
             let open = RoomCursor::open(reader, room_id, rows_to_open(query));
-            let (mut tallies, (head, _)) =
-                try_join(Tallies::read(reader, room_ids, vec![]), open).await?;
+            let (mut tallies, (head, _)) = match reader.consistency {
+                Consistency::Eventual => try_join(tallies, open).await?,
+                // One after the other, so that a tally that counts less than there is was not
+                // merely read too late.
+                Consistency::Strong => (tallies.await?, open.await?),
+            };
             Ok(vec![RoomCounts::new(reader, room_id, tallies.take(room_id), Some(head)).await?])
         }
         _ => {
@@ -78,7 +83,7 @@ fn rows_to_open(query: &PageQuery) -> usize {
     let window = query.limit.saturating_add(query.from as usize).max(1);
     match query.room_ids.len() {
         0 | 1 => window,
-        rooms => (2 * window / rooms).clamp(ROWS_WITH_TALLY.min(window), window),
+        rooms => (window.saturating_mul(2) / rooms).clamp(ROWS_WITH_TALLY.min(window), window),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One room's sessions from some point on, read forwards as they are needed.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use super::error::ReadError;
 use super::order::Order;
@@ -18,6 +19,25 @@ const ROWS_PER_UNIT: u64 = 10;
 /// Rows that one query asks for at the most, so that a long stretch to skip is not held in memory
 /// at once.
 const MAX_READ_AHEAD: u64 = 500;
+
+/// A bucket with other rows than its count says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contradiction {
+    pub bucket: Bucket,
+    pub counted: u64,
+    pub read: u64,
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Contradiction { bucket, counted, read } = self;
+        write!(
+            formatter,
+            "{} has {counted} sessions by the tally, {read} by its rows",
+            bucket.prefix()
+        )
+    }
+}
 
 /// A room's sessions in one order. Holds what is read and not taken yet.
 #[derive(Debug)]
@@ -71,7 +91,7 @@ impl RoomCursor {
         let mut limit = limit;
         if reader.order == Order::Desc {
             range.high = ROOM_TALLY.to_owned();
-            limit += 1;
+            limit = limit.saturating_add(1);
         }
         let page = cursor.query(reader, &range, limit).await?;
         let is_tally =
@@ -177,22 +197,16 @@ impl RoomCursor {
     }
 
     /// How the rows contradict the counts. `None`: they agree as far as the rows were read.
-    pub fn disagreement(&self) -> Option<String> {
-        let disagrees = |bucket: &Bucket, expected: u64| {
+    pub fn contradiction(&self) -> Option<Contradiction> {
+        let contradicts = |bucket: &Bucket, expected: u64| {
             let read = self.read.get(bucket).copied().unwrap_or_default();
             let is_wrong = read > expected || (read < expected && self.is_complete(bucket));
-            is_wrong.then(|| {
-                format!(
-                    "{} has {expected} sessions by the tally, {read} by its rows",
-                    bucket.prefix()
-                )
-            })
+            is_wrong.then(|| Contradiction { bucket: bucket.clone(), counted: expected, read })
         };
         let uncounted = self.read.keys().filter(|bucket| !self.expected.contains_key(*bucket));
-        let mut wrong = self.expected.iter().map(|(bucket, count)| (bucket, *count));
-        wrong
-            .find_map(|(bucket, count)| disagrees(bucket, count))
-            .or_else(|| uncounted.map(|bucket| (bucket, 0)).find_map(|(b, n)| disagrees(b, n)))
+        let counted = self.expected.iter().map(|(bucket, count)| (bucket, *count));
+        let mut all = counted.chain(uncounted.map(|bucket| (bucket, 0)));
+        all.find_map(|(bucket, count)| contradicts(bucket, count))
     }
 
     /// Whether all rows of a bucket are read.

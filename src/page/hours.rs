@@ -1,6 +1,6 @@
 //! Step 2, where months alone leave too much to skip: the hours of a month, held against the month.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures_util::future::try_join_all;
 
@@ -52,7 +52,7 @@ async fn read_month_tallies(
     rooms: &mut [RoomCounts],
     months: &[Bucket],
 ) -> Result<(), ReadError> {
-    let mut unread = Vec::new();
+    let mut unread = HashSet::new();
     for room in rooms.iter().filter(|room| room.is_tallied()) {
         let months = months.iter().filter(|month| room.counts.contains_key(*month));
         let months = months.filter(|month| !room.month_tallies.contains_key(month.prefix()));

@@ -105,11 +105,18 @@ pub(super) async fn merge(
                 }
                 heap.extend(HeapEntry::of(cursors, first.cursor, reader.order));
             }
-            Head::Unread(_) => {
+            Head::Unread(first_key) => {
                 let mut unread = vec![first.cursor];
+                // Behind the plan's end the counts no longer tell which rooms have a row: so many
+                // are read as may be needed, and all that may come as early, not one by one.
+                let is_wanted = |entry: &HeapEntry, read: usize| {
+                    !plan.is_beyond(entry.key())
+                        || entry.key() == first_key
+                        || (plan.is_beyond(&first_key) && (read as u64) < rows - consumed)
+                };
                 while let Some(entry) = heap.peek()
                     && entry.is_unread()
-                    && !plan.is_beyond(entry.key())
+                    && is_wanted(entry, unread.len())
                 {
                     unread.extend(heap.pop().map(|entry| entry.cursor));
                 }

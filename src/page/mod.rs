@@ -40,11 +40,12 @@
 //!
 //! The total is that of such a history, too. Where the tally of a room contradicts the
 //! rows that were read, the page is read again with strongly consistent reads. If a tally then
-//! still contradicts the rows and has not changed meanwhile, it is wrong; that room is counted, and
-//! all others keep their tallies.
+//! still contradicts the rows, and no write that changed it meanwhile explains that, it is wrong;
+//! that room is counted, and all others keep their tallies.
 
 mod counts;
 mod cursor;
+mod disagreement;
 mod error;
 mod hours;
 mod merge;

@@ -16,6 +16,9 @@ use crate::table::bucket::{Bucket, Counts};
 /// they fit into what each query is charged for anyway, or add no more than the month's tally.
 const ROWS_TO_SKIP_PER_ROOM: u64 = 5;
 const ROWS_TO_SKIP: u64 = 10;
+/// Rooms that count for this: with more of them, their rows may all be of a few, which then have to
+/// be read again and again.
+const ROOMS_TO_SKIP_IN: usize = 20;
 
 /// Where to begin reading, and how many rows to skip.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +110,8 @@ impl Plan {
         limit: usize,
     ) -> Vec<Bucket> {
         let rooms = rooms.into_iter().filter(|counts| self.sessions_in_window(counts) > 0).count();
-        let skippable = ROWS_TO_SKIP.max(ROWS_TO_SKIP_PER_ROOM * rooms.min(limit) as u64);
+        let skippable =
+            ROWS_TO_SKIP.max(ROWS_TO_SKIP_PER_ROOM * rooms.min(limit).min(ROOMS_TO_SKIP_IN) as u64);
         let too_many_rooms = rooms > MAX_IN_FLIGHT;
         let first = self.first.iter().filter(|_| too_many_rooms || self.skip > skippable);
         let last = self.last.iter().filter(|_| too_many_rooms);

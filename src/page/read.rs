@@ -2,16 +2,17 @@
 
 use super::counts::{self, RoomCounts};
 use super::cursor::RoomCursor;
+use super::disagreement::{Disagreement, Verdict, disagreements, judge};
 use super::error::ReadError;
 use super::plan::Plan;
 use super::prefetch::CountsCache;
 use super::query::{Page, PageQuery};
 use super::reader::{DistrustedRooms, Reader};
 use super::{hours, merge, total};
-use crate::table::keys::RowKey;
-use crate::table::{Consistency, Item, Table};
+use crate::table::{Consistency, Table};
 
-/// How often a page is read until the counts that it was planned with fit its rows.
+/// How often a page is read until the counts that it was planned with fit its rows. Attempts that
+/// found a wrong tally do not count: each of them leaves one room less to be wrong.
 const ATTEMPTS: usize = 4;
 
 /// Reads one page.
@@ -24,43 +25,43 @@ pub(crate) async fn read_page(
     query: &PageQuery,
 ) -> Result<Page, ReadError> {
     let distrusted = DistrustedRooms::default();
-    let mut reason = String::new();
-    for attempt in 0..ATTEMPTS {
-        let consistency = if attempt == 0 { Consistency::Eventual } else { Consistency::Strong };
+    let mut consistency = Consistency::Eventual;
+    let mut attempts = 0;
+    loop {
         let order = query.order;
         let reader = Reader { table, cache, order, consistency, distrusted: &distrusted };
         let Reading { page, disagreements } = read_once(&reader, query).await?;
         if disagreements.is_empty() {
             return Ok(page);
         }
+        let mut is_progress = false;
         if consistency == Consistency::Strong {
-            let wrong = still_disagreeing(table, &disagreements).await?;
-            if wrong.is_empty() {
-                // The tallies have changed since they were read: sessions were recorded meanwhile.
+            let verdicts = judge(table, &disagreements).await?;
+            if verdicts.iter().all(|verdict| *verdict == Verdict::Explained) {
                 return Ok(page);
             }
-            for disagreement in wrong {
-                distrusted.insert(&disagreement.room_id, &disagreement.reason);
+            for (room, verdict) in disagreements.iter().zip(verdicts) {
+                if verdict == Verdict::Wrong {
+                    distrusted.insert(room.room_id(), &room.reason());
+                    is_progress = true;
+                }
             }
         }
-        reason = format!("room {:?}: {}", disagreements[0].room_id, disagreements[0].reason);
+        attempts += usize::from(!is_progress);
+        let room = &disagreements[0];
+        let reason = format!("room {:?}: {}", room.room_id(), room.reason());
+        if attempts == ATTEMPTS {
+            return Err(ReadError::Changing { attempts, reason });
+        }
         tracing::debug!(reason, ?consistency, "reading the page again");
+        consistency = Consistency::Strong;
     }
-    Err(ReadError::Changing { attempts: ATTEMPTS, reason })
 }
 
 /// A page, and what speaks against it.
 struct Reading {
     page: Page,
     disagreements: Vec<Disagreement>,
-}
-
-/// A room whose tally contradicts its rows.
-struct Disagreement {
-    room_id: String,
-    reason: String,
-    /// The rows of the tally as they were read.
-    tally_rows: Vec<(RowKey, Option<Item>)>,
 }
 
 /// One attempt: count, plan, merge.
@@ -126,33 +127,4 @@ fn cursors(reader: &Reader<'_>, plan: &Plan, rooms: &mut [RoomCounts]) -> Vec<Ro
     }
     cursors.sort_by(|one, other| one.room_id.cmp(&other.room_id));
     cursors
-}
-
-/// The rooms whose tallies contradict each other or the rows.
-fn disagreements(rooms: Vec<RoomCounts>, cursors: &[RoomCursor]) -> Vec<Disagreement> {
-    let tallied = rooms.into_iter().filter(RoomCounts::is_tallied);
-    tallied
-        .filter_map(|room| {
-            let cursor = cursors.binary_search_by(|cursor| cursor.room_id.cmp(&room.room_id));
-            let in_rows = cursor.ok().and_then(|cursor| cursors[cursor].disagreement());
-            let reason = room.disagreement.clone().or(in_rows)?;
-            let room_id = room.room_id.clone();
-            Some(Disagreement { room_id, reason, tally_rows: room.into_tally_rows() })
-        })
-        .collect()
-}
-
-/// Those whose tally rows are still what they were, so that no write in between explains it.
-async fn still_disagreeing<'a>(
-    table: &Table,
-    disagreements: &'a [Disagreement],
-) -> Result<Vec<&'a Disagreement>, ReadError> {
-    let keys = disagreements.iter().flat_map(|room| &room.tally_rows);
-    let keys = keys.map(|(key, _)| key.clone());
-    let rows = table.get_rows(keys, Consistency::Strong).await?;
-    let is_unchanged = |(key, before): &(RowKey, Option<Item>)| {
-        let now = rows.iter().find(|item| RowKey::of_item(item).as_ref() == Some(key));
-        now == before.as_ref()
-    };
-    Ok(disagreements.iter().filter(|room| room.tally_rows.iter().all(is_unchanged)).collect())
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use crate::table::Item;
 use crate::table::bucket::{Bucket, Counts};
-use crate::table::tally;
+use crate::table::tally::{self, VERSION};
 
 /// A difference between a tally and the sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +50,7 @@ impl TallyReport {
 /// between.
 pub(super) struct MonthAudit {
     /// The version of the month's tally; `None`: there is none.
-    pub version: Option<String>,
+    pub version: Option<AttributeValue>,
     /// `None`: not readable.
     tallied_hours: Option<Counts>,
     /// `None`: not readable.
@@ -73,7 +75,7 @@ impl MonthAudit {
             Some(count) => count.as_n().ok().and_then(|count| count.parse().ok()),
             None => Some(0),
         };
-        let version = month_tally.and_then(tally::version).map(str::to_owned);
+        let version = month_tally.and_then(|row| row.get(VERSION)).cloned();
         MonthAudit { version, tallied_hours, tallied_month, hours }
     }
 

@@ -154,7 +154,7 @@ impl RoomTallies<'_> {
         // From the first session of a month to the first of a later one: a small request a month.
         let mut range = KeyRange::sessions();
         while let Some(key) = self.first_session(&range).await? {
-            let Some(month) = key.month() else {
+            let (Some(month), Some(_)) = (key.month(), key.hour()) else {
                 return Err(self.untimed(&key));
             };
             range.low = Bucket::new(month).last_key();
@@ -192,7 +192,7 @@ impl RoomTallies<'_> {
         }
         let audit = MonthAudit::new(month, month_tally.as_ref(), room_tally.as_ref(), hours);
         let now = self.row(month_key).await?;
-        if audit.version.as_deref() != now.as_ref().and_then(tally::version) {
+        if audit.version.as_ref() != now.as_ref().and_then(|row| row.get(VERSION)) {
             return Err(WriteError::Conflict);
         }
         Ok(audit)
@@ -230,9 +230,11 @@ impl RoomTallies<'_> {
         month: &str,
         audit: &MonthAudit,
     ) -> Result<TransactWriteItem, WriteError> {
-        let version = audit.version.as_deref().and_then(|version| version.parse::<u64>().ok());
+        // A version that is no number, of whatever hand, is replaced like any other.
+        let version = audit.version.as_ref().and_then(|version| version.as_n().ok());
+        let version = version.and_then(|version| version.parse::<u64>().ok()).unwrap_or_default();
         let mut item = RowKey::month_tally(self.room_id, month).into_item();
-        item.insert(VERSION.to_owned(), number(version.unwrap_or_default() + 1));
+        item.insert(VERSION.to_owned(), number(version.checked_add(1).unwrap_or_default()));
         for (hour, count) in &audit.hours {
             if let Some(attribute) = tally::hour_attribute(hour.prefix()) {
                 item.insert(attribute, number(count));
@@ -245,7 +247,7 @@ impl RoomTallies<'_> {
         put = match &audit.version {
             Some(version) => put
                 .condition_expression("#version = :version")
-                .expression_attribute_values(":version", AttributeValue::N(version.clone())),
+                .expression_attribute_values(":version", version.clone()),
             None => put.condition_expression("attribute_not_exists(#version)"),
         };
         let put = put.build().map_err(|error| TableError::unbuildable("Put", &error))?;

@@ -78,7 +78,8 @@ impl<'a> Transaction<'a> {
         self.push_update(on_condition(update.update_expression(expression), EXISTS))
     }
 
-    /// Deletes a session that is there, and counts it no longer.
+    /// Deletes a session that is there, and counts it no longer. One that no tally can count, because
+    /// its key has no time, is counted nowhere.
     pub fn delete(&mut self, key: &RowKey) -> Result<(), WriteError> {
         let delete = Delete::builder()
             .table_name(self.table.name())
@@ -87,7 +88,10 @@ impl<'a> Transaction<'a> {
             .expression_attribute_names("#room", PARTITION_KEY);
         let delete = delete.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
         self.push(TransactWriteItem::builder().delete(delete).build());
-        self.count(key, -1)
+        match self.count(key, -1) {
+            Err(WriteError::UntimedKey { .. }) => Ok(()),
+            counted => counted,
+        }
     }
 
     fn count(&mut self, key: &RowKey, by: i64) -> Result<(), WriteError> {

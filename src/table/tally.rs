@@ -116,11 +116,6 @@ fn read_counts(item: &Item, bucket_of: impl Fn(&str) -> Option<Bucket>) -> Resul
     Ok(counts)
 }
 
-/// The version of a month tally, as it is written in the row.
-pub fn version(item: &Item) -> Option<&str> {
-    item.get(VERSION).and_then(|version| version.as_n().ok()).map(String::as_str)
-}
-
 /// A count as DynamoDB takes it.
 pub(crate) fn number(count: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(count.to_string())

@@ -1,0 +1,184 @@
+//! Rooms whose tallies contradict the rows that were read, and what a second look says of them.
+//!
+//! A session that is recorded while a page is read may be in the tally and not in the rows, or the
+//! other way round. That is no error, and the page is right. A tally that is wrong may have counted
+//! the page's place wrongly, too, so the page is not to be trusted. The two are told apart by
+//! reading the tally once more.
+
+use std::collections::HashMap;
+
+use super::counts::RoomCounts;
+use super::cursor::{Contradiction, RoomCursor};
+use super::error::ReadError;
+use crate::table::bucket::Bucket;
+use crate::table::calendar::MONTH_BYTES;
+use crate::table::keys::RowKey;
+use crate::table::{Consistency, Item, Table, tally};
+
+/// A room whose tally contradicts its rows, or itself.
+pub(super) struct Disagreement {
+    room_id: String,
+    /// How its tally rows contradict each other.
+    in_tally: Option<String>,
+    /// How its rows contradict the tally.
+    in_rows: Option<Contradiction>,
+    /// The rows of the tally as they were read.
+    tally_rows: Vec<(RowKey, Option<Item>)>,
+}
+
+/// The rooms whose tallies contradict each other or the rows.
+pub(super) fn disagreements(rooms: Vec<RoomCounts>, cursors: &[RoomCursor]) -> Vec<Disagreement> {
+    let tallied = rooms.into_iter().filter(RoomCounts::is_tallied);
+    tallied
+        .filter_map(|mut room| {
+            let cursor = cursors.binary_search_by(|cursor| cursor.room_id.cmp(&room.room_id));
+            let in_rows = cursor.ok().and_then(|cursor| cursors[cursor].contradiction());
+            let in_tally = room.disagreement.take();
+            (in_tally.is_some() || in_rows.is_some()).then(|| Disagreement {
+                room_id: room.room_id.clone(),
+                in_tally,
+                in_rows,
+                tally_rows: room.into_tally_rows(),
+            })
+        })
+        .collect()
+}
+
+/// What a second look at a room's tally says of a disagreement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Sessions were recorded or deleted while the page was read, at least as many as disagree.
+    Explained,
+    /// The tally has changed, but that does not explain it.
+    Unclear,
+    /// The tally has not changed: it is wrong.
+    Wrong,
+}
+
+/// Looks at the tally rows of the rooms that disagree once more.
+pub(super) async fn judge(
+    table: &Table,
+    rooms: &[Disagreement],
+) -> Result<Vec<Verdict>, ReadError> {
+    let keys = rooms.iter().flat_map(|room| &room.tally_rows).map(|(key, _)| key.clone());
+    let rows = table.get_rows(keys, Consistency::Strong).await?;
+    let now: HashMap<RowKey, Item> =
+        rows.into_iter().filter_map(|item| Some((RowKey::of_item(&item)?, item))).collect();
+    Ok(rooms.iter().map(|room| room.verdict(&now)).collect())
+}
+
+impl Disagreement {
+    pub fn room_id(&self) -> &str {
+        &self.room_id
+    }
+
+    /// What contradicts what, for people.
+    pub fn reason(&self) -> String {
+        let in_rows = self.in_rows.as_ref().map(ToString::to_string);
+        self.in_tally.clone().or(in_rows).unwrap_or_default()
+    }
+
+    fn verdict(&self, now: &HashMap<RowKey, Item>) -> Verdict {
+        let is_unchanged =
+            self.tally_rows.iter().all(|(key, before)| now.get(key) == before.as_ref());
+        let is_explained = match (&self.in_tally, &self.in_rows) {
+            (None, Some(contradiction)) => {
+                let Contradiction { bucket, counted, read } = contradiction;
+                // From what was counted to what is counted now leads over what was read.
+                count_now(&self.room_id, bucket, now).is_some_and(|now| {
+                    (counted < read && *read <= now) || (now <= *read && read < counted)
+                })
+            }
+            // Which of its rows was read too early, the next attempt shows.
+            _ => false,
+        };
+        match (is_unchanged, is_explained) {
+            (true, _) => Verdict::Wrong,
+            (false, true) => Verdict::Explained,
+            // Another part of the tally has changed, not the one that disagrees.
+            (false, false) if self.is_bucket_unchanged(now) => Verdict::Wrong,
+            (false, false) => Verdict::Unclear,
+        }
+    }
+
+    fn is_bucket_unchanged(&self, now: &HashMap<RowKey, Item>) -> bool {
+        let in_rows = self.in_rows.as_ref().filter(|_| self.in_tally.is_none());
+        in_rows.is_some_and(|contradiction| {
+            count_now(&self.room_id, &contradiction.bucket, now) == Some(contradiction.counted)
+        })
+    }
+}
+
+/// How many sessions a bucket has by the room's tally rows. `None`: they cannot be read.
+fn count_now(room_id: &str, bucket: &Bucket, now: &HashMap<RowKey, Item>) -> Option<u64> {
+    let counts = if bucket.is_refinable() {
+        tally::read_room_tally(now.get(&RowKey::room_tally(room_id))?).ok()?.months
+    } else {
+        let month = bucket.prefix().get(..MONTH_BYTES)?;
+        match now.get(&RowKey::month_tally(room_id, month)) {
+            Some(row) => tally::read_month_tally(month, row).ok()?,
+            // Its hours were not asked for, because the tally had no session in that month.
+            None => return count_now(room_id, &Bucket::new(month), now),
+        }
+    };
+    Some(counts.get(bucket).copied().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::tally::number;
+
+    fn tally(counts: &[(&str, u64)]) -> Item {
+        let counts = counts.iter().map(|(month, count)| ((*month).to_owned(), number(count)));
+        RowKey::room_tally("r").into_item().into_iter().chain(counts).collect()
+    }
+
+    /// The verdict where November was counted as `counted`, and `read` rows were found.
+    fn verdict(before: &[(&str, u64)], read: u64, now: &[(&str, u64)]) -> Verdict {
+        let counted = before.iter().find(|(month, _)| *month == "2026-11").map_or(0, |(_, n)| *n);
+        let key = RowKey::room_tally("r");
+        let room = Disagreement {
+            room_id: "r".to_owned(),
+            in_tally: None,
+            in_rows: Some(Contradiction { bucket: Bucket::new("2026-11"), counted, read }),
+            tally_rows: vec![(key.clone(), Some(tally(before)))],
+        };
+        room.verdict(&HashMap::from([(key, tally(now))]))
+    }
+
+    #[test]
+    fn a_tally_that_has_not_changed_is_wrong() {
+        let before = [("2026-10", 100), ("2026-11", 100)];
+        assert_eq!(verdict(&before, 50, &before), Verdict::Wrong);
+        assert_eq!(verdict(&before, 101, &before), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_change_elsewhere_explains_nothing() {
+        let before = [("2026-10", 100), ("2026-11", 100)];
+        let now = [("2026-10", 100), ("2026-11", 100), ("2026-12", 1)];
+        assert_eq!(verdict(&before, 50, &now), Verdict::Wrong);
+    }
+
+    #[test]
+    fn as_many_writes_as_disagree_explain_it() {
+        let before = [("2026-11", 100)];
+        assert_eq!(verdict(&before, 101, &[("2026-11", 101)]), Verdict::Explained);
+        assert_eq!(verdict(&before, 101, &[("2026-11", 103)]), Verdict::Explained);
+        assert_eq!(verdict(&before, 98, &[("2026-11", 97)]), Verdict::Explained);
+        // A month that was begun meanwhile.
+        assert_eq!(
+            verdict(&[("2026-10", 5)], 1, &[("2026-10", 5), ("2026-11", 1)]),
+            Verdict::Explained
+        );
+    }
+
+    #[test]
+    fn fewer_writes_or_others_leave_it_unclear() {
+        let before = [("2026-11", 100)];
+        assert_eq!(verdict(&before, 105, &[("2026-11", 101)]), Verdict::Unclear);
+        assert_eq!(verdict(&before, 105, &[("2026-11", 99)]), Verdict::Unclear);
+        assert_eq!(verdict(&before, 50, &[("2026-11", 99)]), Verdict::Unclear);
+    }
+}
