@@ -52,6 +52,7 @@ impl Actor {
         let ended = world.now;
         let history = &world.cluster.history;
         let is_contended = history.is_contended(&query.room_ids, began, ended);
+        let is_changing = history.is_changing(&query.room_ids, began, ended);
         match outcome {
             Ok(page) => {
                 let violation = promise::violation(history, query, &page, began, ended);
@@ -59,8 +60,8 @@ impl Actor {
                 world.counters.pages += 1;
                 world.counters.contended_pages += u64::from(is_contended);
             }
-            Err(ReadError::Changing { .. }) if is_contended => world.counters.read_errors += 1,
-            Err(ReadError::Table(error)) if error.is_transient() && world.counters.faults > 0 => {
+            Err(ReadError::Changing { .. }) if is_changing => world.counters.read_errors += 1,
+            Err(ReadError::Table(error)) if world.may_fail(error.is_transient()) => {
                 world.counters.read_errors += 1;
             }
             Err(error) => panic!("{query:?}: no reason for an error: {error}"),
@@ -77,6 +78,7 @@ impl Actor {
                 () = restart.notified() => {}
             }
             self.note(|| "is stopped, and begins anew".to_owned());
+            self.scheduler.world().counters.restarts += 1;
             began = self.scheduler.turn(self.number).await;
         };
         self.note(|| format!("ends with {outcome:?}"));
@@ -95,7 +97,9 @@ impl Actor {
                 world.cluster.history.built(&room_id, began, ended);
             }
             Err(error) => {
-                assert!(error.is_transient(), "{task:?}: no reason for an error: {error}");
+                let is_conflict = error == WriteError::Conflict;
+                let may_fail = is_conflict || world.may_fail(error.is_transient());
+                assert!(may_fail, "{task:?}: no reason for an error: {error}");
                 world.counters.write_errors += 1;
             }
         }

@@ -14,6 +14,7 @@ pub struct Faults {
     refusal: f64,
     cancellation: f64,
     unprocessed: f64,
+    corruption: f64,
     /// A read that may see the replica does.
     pub stale: f64,
     /// The replica catches up.
@@ -37,6 +38,8 @@ pub enum Fate {
     Silence { has_effect: bool },
     /// It takes no effect; DynamoDB says why.
     Refused(Reply),
+    /// It is answered with what cannot be an answer.
+    Corrupted,
 }
 
 impl Faults {
@@ -52,6 +55,7 @@ impl Faults {
             refusal: often(),
             cancellation: often(),
             unprocessed: often() * 3.0,
+            corruption: often() / 5.0,
             restart: often() / 5.0,
             ..Faults::default()
         };
@@ -82,6 +86,8 @@ impl Faults {
             Fate::Refused(cancellation(random, body))
         } else if operation == "BatchGetItem" && drawn(self.unprocessed) {
             Fate::Unprocessed
+        } else if ["Query", "BatchGetItem"].contains(&operation) && drawn(self.corruption) {
+            Fate::Corrupted
         } else {
             Fate::Delivered
         }

@@ -200,6 +200,13 @@ impl History {
         })
     }
 
+    /// Whether one of these rooms was written to in the meantime, or some replica lagged behind.
+    pub fn is_changing(&self, room_ids: &[String], began: Step, ended: Step) -> bool {
+        let rooms = room_ids.iter().flat_map(|room_id| self.room(room_id));
+        let mut writes = rooms.flat_map(|(_, (_, writes))| writes);
+        writes.any(|write| write.at <= ended && (write.at > began || write.replicated > began))
+    }
+
     /// The sessions of a room as they are in the end.
     pub fn now(&self, room_id: &str) -> BTreeMap<RowKey, Version> {
         let sessions = self.room(room_id).filter_map(|(key, (first, writes))| {

@@ -8,6 +8,7 @@
 mod actors;
 mod cluster;
 mod content;
+mod corruption;
 mod database;
 mod faults;
 mod finish;

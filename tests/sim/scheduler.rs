@@ -7,6 +7,7 @@ use fastrand::Rng;
 use tokio::sync::{Notify, oneshot};
 
 use crate::cluster::Cluster;
+use crate::corruption;
 use crate::database::Reply;
 use crate::faults::{self, Fate, Faults};
 use crate::history::Step;
@@ -61,6 +62,8 @@ impl Trace {
 pub struct Counters {
     pub requests: u64,
     pub faults: u64,
+    /// Answers that cannot be one.
+    pub corruptions: u64,
     pub restarts: u64,
     pub pages: u64,
     /// Pages that overlapped a write.
@@ -75,6 +78,7 @@ impl std::ops::AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
         self.requests += other.requests;
         self.faults += other.faults;
+        self.corruptions += other.corruptions;
         self.restarts += other.restarts;
         self.pages += other.pages;
         self.contended_pages += other.contended_pages;
@@ -213,6 +217,11 @@ impl World {
                 let reply = execute(self);
                 Some(faults::leave_unprocessed(&mut self.random, body, reply))
             }
+            Fate::Corrupted => {
+                let reply = execute(self);
+                self.counters.corruptions += 1;
+                Some(corruption::corrupt(&mut self.random, reply))
+            }
             Fate::LostRequest => None,
             Fate::LostAnswer => {
                 execute(self);
@@ -228,6 +237,12 @@ impl World {
             Fate::Refused(reply) => Some(reply),
         };
         self.held.push(Held { actor, what: What::Answer { operation, reply }, then });
+    }
+
+    /// Whether somebody may be told of an error of DynamoDB: of a transient one if anything went
+    /// wrong, of a permanent one if there was an answer that cannot be one.
+    pub fn may_fail(&self, is_transient: bool) -> bool {
+        if is_transient { self.counters.faults > 0 } else { self.counters.corruptions > 0 }
     }
 
     /// From now on nothing goes wrong any more, and every replica has everything.
