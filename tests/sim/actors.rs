@@ -1,0 +1,194 @@
+//! Those who read and write, and what must be true of what they are told.
+
+use std::sync::Arc;
+
+use past_rooms::{PageQuery, PastRooms, ReadError, RowKey, Session, SessionKey, WriteError};
+use serde_json::{Value, json};
+
+use crate::content::{self, Version};
+use crate::database::TABLE;
+use crate::history::Step;
+use crate::network;
+use crate::plan::Task;
+use crate::promise;
+use crate::scheduler::Scheduler;
+
+/// One actor.
+pub struct Actor {
+    pub number: usize,
+    pub scheduler: Arc<Scheduler>,
+    /// Its process.
+    pub past_rooms: PastRooms,
+}
+
+impl Actor {
+    /// Does one thing after the other.
+    pub async fn act(self, tasks: Vec<Task>) {
+        for task in tasks {
+            let began = self.scheduler.turn(self.number).await;
+            self.note(|| format!("begins {}", name(&task)));
+            match &task {
+                Task::Page { query, cold } => self.read(query, *cold, began).await,
+                task => self.write(task, began).await,
+            }
+        }
+    }
+
+    fn note(&self, line: impl FnOnce() -> String) {
+        let mut world = self.scheduler.world();
+        let now = world.now;
+        world.trace.add(now, || format!("actor {}: {}", self.number, line()));
+    }
+
+    async fn read(&self, query: &PageQuery, cold: bool, began: Step) {
+        let fresh = || PastRooms::new(self.past_rooms.table().client().clone(), TABLE);
+        let past_rooms = if cold { fresh() } else { self.past_rooms.clone() };
+        let outcome = past_rooms.page(query).await;
+        self.note(|| match &outcome {
+            Ok(page) => format!("has {} rows of {}", page.sessions.len(), page.total),
+            Err(error) => format!("has an error: {error}"),
+        });
+        let mut world = self.scheduler.world();
+        let ended = world.now;
+        let history = &world.cluster.history;
+        let is_contended = history.is_contended(&query.room_ids, began, ended);
+        let is_changing = history.is_changing(&query.room_ids, began, ended);
+        match outcome {
+            Ok(page) => {
+                let violation = promise::violation(history, query, &page, began, ended);
+                assert!(violation.is_none(), "{query:?}: {}: {page:?}", violation.unwrap_or_default());
+                world.counters.pages += 1;
+                world.counters.contended_pages += u64::from(is_contended);
+            }
+            Err(ReadError::Changing { .. }) if is_changing => world.counters.read_errors += 1,
+            Err(ReadError::Table(error)) if world.may_fail(error.is_transient()) => {
+                world.counters.read_errors += 1;
+            }
+            Err(error) => panic!("{query:?}: no reason for an error: {error}"),
+        }
+    }
+
+    /// Writes, from the beginning whenever the writer is stopped and begins anew.
+    async fn write(&self, task: &Task, mut began: Step) {
+        let restart = self.scheduler.restart(self.number);
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                outcome = self.written(task) => break outcome,
+                () = restart.notified() => {}
+            }
+            self.note(|| "is stopped, and begins anew".to_owned());
+            self.scheduler.world().counters.restarts += 1;
+            began = self.scheduler.turn(self.number).await;
+        };
+        self.note(|| format!("ends with {outcome:?}"));
+        let mut world = self.scheduler.world();
+        let ended = world.now;
+        match outcome {
+            Ok(Written::Sessions(states)) => {
+                world.counters.writes += 1;
+                for (key, state) in states {
+                    let was = world.cluster.history.was(&key, state, began, ended);
+                    assert!(was, "{key} was said to be {state:?}, and never was");
+                }
+            }
+            Ok(Written::Tally(room_id)) => {
+                world.counters.writes += 1;
+                world.cluster.history.built(&room_id, began, ended);
+            }
+            Err(error) => {
+                let is_conflict = error == WriteError::Conflict;
+                let may_fail = is_conflict || world.may_fail(error.is_transient());
+                assert!(may_fail, "{task:?}: no reason for an error: {error}");
+                world.counters.write_errors += 1;
+            }
+        }
+    }
+
+    async fn written(&self, task: &Task) -> Result<Written, WriteError> {
+        match task {
+            Task::Page { .. } => unreachable!("a page is read"),
+            Task::Record(sessions) => self.record(sessions).await,
+            Task::Delete(room_id, keys) => self.delete(room_id, keys).await,
+            Task::Tally(room_id) => {
+                self.past_rooms.tally(room_id).await?;
+                Ok(Written::Tally(room_id.clone()))
+            }
+            Task::ForeignPut(key, version) => {
+                let row = json!({"TableName": TABLE, "Item": content::row(key, *version)});
+                Ok(self.send("PutItem", &row).await)
+            }
+            Task::ForeignDelete(key) => {
+                let key = json!({"room_id": {"S": key.room_id}, "created_sid": {"S": key.sort_key}});
+                Ok(self.send("DeleteItem", &json!({"TableName": TABLE, "Key": key})).await)
+            }
+        }
+    }
+
+    async fn record(&self, sessions: &[(RowKey, Version)]) -> Result<Written, WriteError> {
+        let rows: Vec<Session> =
+            sessions.iter().map(|(key, version)| content::session(key, *version)).collect();
+        let recorded = self.past_rooms.record(&rows).await?;
+        let told = recorded.new + recorded.changed + recorded.unchanged;
+        assert_eq!(told, sessions.len() as u64, "{recorded:?}");
+        let states = sessions.iter().map(|(key, version)| (key.clone(), Some(*version)));
+        Ok(Written::Sessions(states.collect()))
+    }
+
+    async fn delete(&self, room_id: &str, keys: &[RowKey]) -> Result<Written, WriteError> {
+        let sort_keys: Vec<SessionKey> = keys.iter().filter_map(RowKey::session_key).collect();
+        let deleted = self.past_rooms.delete(room_id, &sort_keys).await?;
+        assert!(deleted <= keys.len() as u64, "{deleted} of {} deleted", keys.len());
+        Ok(Written::Sessions(keys.iter().map(|key| (key.clone(), None)).collect()))
+    }
+
+    /// Sends a request without the library. Whoever does that knows nothing of retries.
+    async fn send(&self, operation: &str, request: &Value) -> Written {
+        let sent = self.scheduler.send(self.number, operation.to_owned(), request.to_string());
+        // What became of it tells nobody anything.
+        drop(tokio::time::timeout(std::time::Duration::from_secs(3), sent).await);
+        Written::Sessions(vec![])
+    }
+}
+
+/// What a writer was told.
+#[derive(Debug)]
+enum Written {
+    /// Each of these sessions was in this state at some moment.
+    Sessions(Vec<(RowKey, Option<Version>)>),
+    /// This room's tally was built.
+    Tally(String),
+}
+
+fn name(task: &Task) -> String {
+    match task {
+        Task::Page { query, cold } => format!(
+            "Page {:?} from {} limit {} {}{}",
+            query.room_ids,
+            query.from,
+            query.limit,
+            query.order,
+            if *cold { " cold" } else { "" }
+        ),
+        Task::Record(sessions) => {
+            let sessions: Vec<String> = sessions
+                .iter()
+                .map(|(key, version)| format!("{} {} v{version}", key.room_id, key.sort_key))
+                .collect();
+            format!("Record {}", sessions.join(", "))
+        }
+        task => format!("{task:?}"),
+    }
+}
+
+/// A process of its own for each actor, all on one client.
+pub fn spawn(scheduler: &Arc<Scheduler>, actors: Vec<Vec<Task>>) -> tokio::task::JoinSet<()> {
+    let client = network::client(scheduler);
+    let mut running = tokio::task::JoinSet::new();
+    for (number, tasks) in actors.into_iter().enumerate() {
+        let past_rooms = PastRooms::new(client.clone(), TABLE);
+        let actor = Actor { number, scheduler: Arc::clone(scheduler), past_rooms };
+        running.spawn(network::ACTOR.scope(number, actor.act(tasks)));
+    }
+    running
+}

@@ -1,0 +1,187 @@
+//! DynamoDB as its clients see it: a table, and a replica of it that lags behind. Keeps the model
+//! up to date with what took effect.
+
+use std::collections::{BTreeSet, HashSet};
+
+use fastrand::Rng;
+use past_rooms::RowKey;
+use serde_json::{Value, json};
+
+use crate::content;
+use crate::database::{Database, Reply, TABLE};
+use crate::history::{Effect, History, Step};
+
+/// The table, its replica and the model.
+pub struct Cluster {
+    pub primary: Database,
+    replica: Option<Replica>,
+    pub history: History,
+    /// Tokens of the transactions that took effect; DynamoDB does none twice.
+    tokens: HashSet<String>,
+}
+
+/// A state of the table that eventually consistent reads may see.
+struct Replica {
+    database: Database,
+    /// The requests that took effect, in order.
+    log: Vec<(String, String)>,
+    /// How many of them the replica shows.
+    shown: usize,
+    /// How many of them it has done: it does them when somebody reads.
+    done: usize,
+}
+
+impl Cluster {
+    /// A table with these rows; `lags`: with a replica.
+    pub fn new(rows: &[Value], lags: bool) -> Self {
+        let filled = || {
+            let database = Database::new();
+            database.import(rows);
+            database
+        };
+        let replica =
+            lags.then(|| Replica { database: filled(), log: vec![], shown: 0, done: 0 });
+        let mut history = History::default();
+        for row in rows {
+            let key = content::key(row);
+            if content::is_session(&key) {
+                let title = row["room_title"]["S"].as_str().expect("a title");
+                history.begin_with(key, content::version(title));
+            } else if key.sort_key == "~" && row.get("incomplete").is_none() {
+                history.is_tallied(0, &key.room_id);
+            }
+        }
+        Cluster { primary: filled(), replica, history, tokens: HashSet::new() }
+    }
+
+    /// Does what a request asks for. A read that may be stale sees the replica with this
+    /// probability.
+    pub fn execute(
+        &mut self,
+        now: Step,
+        operation: &str,
+        body: &str,
+        random: &mut Rng,
+        stale: f64,
+    ) -> Reply {
+        let request: Value = serde_json::from_str(body).expect("JSON");
+        match operation {
+            "Query" if may_be_stale(&request) && random.f64() < stale => self.old(operation, body),
+            "BatchGetItem" if may_be_stale(&request["RequestItems"][TABLE]) && stale > 0.0 => {
+                self.mixed(body, random, stale)
+            }
+            "Query" | "BatchGetItem" => self.primary.execute(operation, body),
+            _ => self.write(now, operation, body, &request),
+        }
+    }
+
+    /// What the replica answers.
+    fn old(&mut self, operation: &str, body: &str) -> Reply {
+        let Some(replica) = &mut self.replica else { return self.primary.execute(operation, body) };
+        for (operation, body) in &replica.log[replica.done..replica.shown] {
+            replica.database.execute(operation, body);
+        }
+        replica.done = replica.shown;
+        replica.database.execute(operation, body)
+    }
+
+    /// Each row as the table has it, or as the replica has it.
+    fn mixed(&mut self, body: &str, random: &mut Rng, stale: f64) -> Reply {
+        let (new, old) = (self.primary.execute("BatchGetItem", body), self.old("BatchGetItem", body));
+        let mut answer: Value = serde_json::from_str(&new.body).expect("JSON");
+        let old: Value = serde_json::from_str(&old.body).expect("JSON");
+        let rows = |answer: &Value| -> Vec<(RowKey, Value)> {
+            let rows = answer["Responses"][TABLE].as_array().expect("rows").iter();
+            rows.map(|row| (content::key(row), row.clone())).collect()
+        };
+        let (new_rows, old_rows) = (rows(&answer), rows(&old));
+        let keys = new_rows.iter().chain(&old_rows).map(|(key, _)| key);
+        let stale: BTreeSet<&RowKey> = keys.filter(|_| random.f64() < stale).collect();
+        let new_rows = new_rows.iter().filter(|(key, _)| !stale.contains(key));
+        let old_rows = old_rows.iter().filter(|(key, _)| stale.contains(key));
+        answer["Responses"][TABLE] = new_rows.chain(old_rows).map(|(_, row)| row.clone()).collect();
+        Reply { body: answer.to_string(), ..new }
+    }
+
+    fn write(&mut self, now: Step, operation: &str, body: &str, request: &Value) -> Reply {
+        let reply = self.primary.execute(operation, body);
+        let token = request["ClientRequestToken"].as_str().map(str::to_owned);
+        let is_again = token.is_some_and(|token| !self.tokens.insert(token));
+        if reply.status != 200 {
+            if let Some(token) = request["ClientRequestToken"].as_str().filter(|_| !is_again) {
+                self.tokens.remove(token);
+            }
+        } else if !is_again {
+            let rows = written(operation, request);
+            let (sessions, others): (Vec<_>, Vec<_>) =
+                rows.into_iter().partition(|(key, _)| content::is_session(key));
+            self.history.commit(now, Effect { sessions, is_foreign: operation != "TransactWriteItems" });
+            for (key, _) in others.iter().filter(|(key, _)| key.sort_key == "~") {
+                self.look_at_tally(now, &key.room_id);
+            }
+            match &mut self.replica {
+                Some(replica) => replica.log.push((operation.to_owned(), body.to_owned())),
+                None => self.history.replicate(now, self.history.effects()),
+            }
+        }
+        reply
+    }
+
+    fn look_at_tally(&mut self, now: Step, room_id: &str) {
+        if !self.history.has_tally(room_id)
+            && let Some(tally) = self.primary.row(room_id, "~")
+            && tally.get("incomplete").is_none()
+        {
+            self.history.is_tallied(now, room_id);
+        }
+    }
+
+    /// The replica shows some of what it lacks, or all of it.
+    pub fn replicate(&mut self, now: Step, random: &mut Rng, all: bool) {
+        let Some(replica) = &mut self.replica else { return };
+        let lag = replica.log.len() - replica.shown;
+        if lag > 0 {
+            replica.shown += if all { lag } else { random.usize(1..=lag) };
+            self.history.replicate(now, replica.shown);
+        }
+    }
+}
+
+fn may_be_stale(request: &Value) -> bool {
+    request["ConsistentRead"] != json!(true)
+}
+
+/// The rows that a request writes; the sessions among them with their versions.
+fn written(operation: &str, request: &Value) -> Vec<(RowKey, Option<content::Version>)> {
+    match operation {
+        "PutItem" => vec![put(request)],
+        "DeleteItem" => vec![(content::key(&request["Key"]), None)],
+        _ => {
+            let actions = request["TransactItems"].as_array().expect("actions");
+            let written = actions.iter().filter_map(|action| {
+                let action = action.as_object()?;
+                let (kind, action) = action.iter().next()?;
+                match &**kind {
+                    "Put" => Some(put(action)),
+                    "Update" => Some((content::key(&action["Key"]), updated_version(action))),
+                    "Delete" => Some((content::key(&action["Key"]), None)),
+                    _ => None,
+                }
+            });
+            written.collect()
+        }
+    }
+}
+
+fn put(action: &Value) -> (RowKey, Option<content::Version>) {
+    let item = &action["Item"];
+    (content::key(item), item["room_title"]["S"].as_str().map(content::version))
+}
+
+/// The version that an update gives a session.
+fn updated_version(action: &Value) -> Option<content::Version> {
+    let names = action["ExpressionAttributeNames"].as_object()?;
+    let (name, _) = names.iter().find(|(_, attribute)| *attribute == "room_title")?;
+    let value = name.replace('#', ":");
+    action["ExpressionAttributeValues"][value]["S"].as_str().map(content::version)
+}

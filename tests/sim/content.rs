@@ -1,0 +1,65 @@
+//! What a session consists of, made from its key and a number: the version. Whoever reads a row can
+//! tell which write it comes from, and whether it is whole.
+
+use past_rooms::{PastRoom, RowKey, Session};
+use serde_json::{Value, json};
+
+/// A value of a session's mutable fields.
+pub type Version = u64;
+
+/// A session as it is recorded.
+pub fn session(key: &RowKey, version: Version) -> Session {
+    let (created, room_sid) = key.sort_key.split_once('#').expect("a session's key");
+    let created = created.parse().expect("a time");
+    let mut session = Session::new(&*key.room_id, room_sid, created);
+    session.room_title = title(version);
+    session.joined_participants = version as u32;
+    session.webhook_url = format!("https://example.org/{version}");
+    session.ended = (version % 3 > 0).then_some(created);
+    session.analytics_file_id = (version % 2 > 0).then(|| format!("file-{version}"));
+    session
+}
+
+/// The same as a page has it.
+pub fn past_room(key: &RowKey, version: Version) -> PastRoom {
+    session(key, version).to_past_room()
+}
+
+/// The same as a row, in DynamoDB's JSON.
+pub fn row(key: &RowKey, version: Version) -> Value {
+    let past_room = past_room(key, version);
+    let mut row = json!({
+        "room_id": {"S": key.room_id},
+        "created_sid": {"S": key.sort_key},
+        "room_sid": {"S": past_room.room_sid},
+        "room_title": {"S": past_room.room_title},
+        "joined_participants": {"N": past_room.joined_participants.to_string()},
+        "webhook_url": {"S": past_room.webhook_url},
+        "created": {"S": past_room.created},
+        "ended": {"S": past_room.ended},
+    });
+    if let Some(id) = past_room.analytics_file_id {
+        row["analytics_file_id"] = json!({"S": id});
+    }
+    row
+}
+
+fn title(version: Version) -> String {
+    format!("v{version}")
+}
+
+/// The version that a title tells.
+pub fn version(title: &str) -> Version {
+    title.strip_prefix('v').and_then(|number| number.parse().ok()).expect("a title of ours")
+}
+
+/// The key of a row in DynamoDB's JSON.
+pub fn key(row: &Value) -> RowKey {
+    let text = |attribute: &str| row[attribute]["S"].as_str().expect("a key");
+    RowKey::new(text("room_id"), text("created_sid"))
+}
+
+/// Whether a row is a session, and not a tally.
+pub fn is_session(key: &RowKey) -> bool {
+    key.session_key().is_some()
+}

@@ -1,0 +1,53 @@
+//! Answers that cannot be one: cut, empty, of another room, out of order. Whoever gets one must
+//! say so; a page that is made of it is wrong.
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+
+use crate::database::{Reply, TABLE};
+
+/// Makes an answer to a `Query` or a `BatchGetItem` one that cannot be.
+pub fn corrupt(random: &mut Rng, reply: Reply) -> Reply {
+    if reply.status != 200 {
+        return reply;
+    }
+    let whole: Value = serde_json::from_str(&reply.body).expect("JSON");
+    let body = match random.u8(0..9) {
+        0 => String::new(),
+        1 => "{}".to_owned(),
+        2 => reply.body[..reply.body.len() / 2].to_owned(),
+        3 => without(whole, "ConsumedCapacity"),
+        4 if whole.get("Items").is_some() => without(whole, "Items"),
+        4 => without(whole, "Responses"),
+        5 => with_rows(whole, |rows| drop(rows.pop())),
+        6 => with_rows(whole, |rows| rows.reverse()),
+        7 => with_rows(whole, |rows| {
+            if let Some(row) = rows.first_mut() {
+                row["room_id"] = json!({"S": "another room"});
+            }
+        }),
+        _ => with_rows(whole, |rows| rows.extend(rows.last().cloned())),
+    };
+    Reply { body, ..reply }
+}
+
+fn without(mut answer: Value, field: &str) -> String {
+    if let Some(fields) = answer.as_object_mut() {
+        fields.remove(field);
+    }
+    answer.to_string()
+}
+
+/// Changes the rows of a query, and not its `Count`; a row too few in a `BatchGetItem` is one that
+/// is not there, so there it is none of another key.
+fn with_rows(mut answer: Value, change: impl FnOnce(&mut Vec<Value>)) -> String {
+    let is_query = answer.get("Items").is_some();
+    let rows = if is_query { &mut answer["Items"] } else { &mut answer["Responses"][TABLE] };
+    let Some(rows) = rows.as_array_mut() else { return String::new() };
+    let before = rows.len();
+    change(rows);
+    if !is_query && rows.len() < before {
+        return without(answer, "UnprocessedKeys");
+    }
+    answer.to_string()
+}

@@ -1,0 +1,103 @@
+//! The embedded DynamoDB, asked in this process without a socket: an operation's name and a JSON
+//! body in, a status and a JSON body out.
+
+use dynoxide::ImportOptions;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+pub const TABLE: &str = "past-rooms";
+
+/// What DynamoDB answers over HTTP.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub body: String,
+}
+
+/// One database with the project's table.
+pub struct Database(dynoxide::Database);
+
+impl Database {
+    /// An empty table.
+    pub fn new() -> Self {
+        let database = Database(dynoxide::Database::memory().expect("a database"));
+        let table = json!({
+            "TableName": TABLE,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                {"AttributeName": "room_id", "AttributeType": "S"},
+                {"AttributeName": "created_sid", "AttributeType": "S"},
+            ],
+            "KeySchema": [
+                {"AttributeName": "room_id", "KeyType": "HASH"},
+                {"AttributeName": "created_sid", "KeyType": "RANGE"},
+            ],
+        });
+        let reply = database.execute("CreateTable", &table.to_string());
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        database
+    }
+
+    /// Puts rows as they are.
+    pub fn import(&self, rows: &[Value]) {
+        let rows = rows.iter().map(|row| serde_json::from_value(row.clone()).expect("an item"));
+        let imported = self.0.import_items(TABLE, rows.collect(), ImportOptions::default());
+        imported.expect("imported");
+    }
+
+    /// Does what a request asks for.
+    pub fn execute(&self, operation: &str, body: &str) -> Reply {
+        let database = &self.0;
+        match operation {
+            "BatchGetItem" => reply(body, |request| database.batch_get_item(request)),
+            "CreateTable" => reply(body, |request| database.create_table(request)),
+            "DeleteItem" => reply(body, |request| database.delete_item(request)),
+            "GetItem" => reply(body, |request| database.get_item(request)),
+            "PutItem" => reply(body, |request| database.put_item(request)),
+            "Query" => reply(body, |request| database.query(request)),
+            "TransactWriteItems" => reply(body, |request| database.transact_write_items(request)),
+            _ => panic!("the simulation does not know {operation}"),
+        }
+    }
+
+    /// Every row of the table.
+    pub fn rows(&self) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut request = json!({"TableName": TABLE});
+        loop {
+            let reply = reply(&request.to_string(), |request| self.0.scan(request));
+            let mut answer: Value = serde_json::from_str(&reply.body).expect("JSON");
+            rows.extend(answer["Items"].as_array().expect("items").iter().cloned());
+            match answer["LastEvaluatedKey"].take() {
+                Value::Null => return rows,
+                key => request["ExclusiveStartKey"] = key,
+            }
+        }
+    }
+
+    /// One row.
+    pub fn row(&self, room_id: &str, sort_key: &str) -> Option<Value> {
+        let request = json!({
+            "TableName": TABLE,
+            "Key": {"room_id": {"S": room_id}, "created_sid": {"S": sort_key}},
+            "ConsistentRead": true,
+        });
+        let reply = self.execute("GetItem", &request.to_string());
+        let mut answer: Value = serde_json::from_str(&reply.body).expect("JSON");
+        Some(answer["Item"].take()).filter(|item| !item.is_null())
+    }
+}
+
+fn reply<Request: DeserializeOwned, Answer: Serialize>(
+    body: &str,
+    execute: impl FnOnce(Request) -> dynoxide::Result<Answer>,
+) -> Reply {
+    let request = serde_json::from_str(body).expect("a request as DynamoDB takes it");
+    match execute(request) {
+        Ok(answer) => {
+            Reply { status: 200, body: serde_json::to_string(&answer).expect("an answer") }
+        }
+        Err(error) => Reply { status: error.status_code(), body: error.to_json() },
+    }
+}

@@ -1,0 +1,228 @@
+//! The model: a plain list of the writes, in the order in which they took effect.
+//!
+//! From it follows what a reader may see. A write is *settled* for a reader if it took effect and
+//! had reached every replica before the reader began; the reader must see it. Any other write that
+//! took effect before the reader ended is *open*: it is either seen or not. A write of somebody who
+//! does not count, into a room that has a complete tally, stays open until that room's tally has
+//! been built anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use past_rooms::RowKey;
+
+use crate::content::Version;
+
+/// The number of an event of the simulation.
+pub type Step = u64;
+
+/// Not yet.
+pub const NEVER: Step = Step::MAX;
+
+/// One session recorded, changed or deleted.
+#[derive(Debug, Clone)]
+struct Write {
+    /// When it took effect.
+    at: Step,
+    /// When it had reached every replica.
+    replicated: Step,
+    /// The session from then on; `None`: it is gone.
+    after: Option<Version>,
+    /// Whether whoever wrote it counts.
+    is_foreign: bool,
+}
+
+/// What one request changed.
+pub struct Effect {
+    pub sessions: Vec<(RowKey, Option<Version>)>,
+    pub is_foreign: bool,
+}
+
+/// A successful build of a room's tally.
+#[derive(Debug)]
+struct Build {
+    began: Step,
+    ended: Step,
+    /// When all it wrote had reached every replica.
+    replicated: Step,
+    /// Requests with effect until its end.
+    effects: usize,
+}
+
+/// Everything that happened to the sessions.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Every session that ever was, with its first state and the writes to it.
+    sessions: BTreeMap<RowKey, (Option<Version>, Vec<Write>)>,
+    /// The sessions that each request with effect wrote.
+    effects: Vec<Vec<(RowKey, usize)>>,
+    replicated: usize,
+    /// Since when a room's tally is complete.
+    tallied: BTreeMap<String, Step>,
+    builds: BTreeMap<String, Vec<Build>>,
+}
+
+/// The states in which a reader may see one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visible {
+    pub may_be_absent: bool,
+    pub versions: BTreeSet<Version>,
+}
+
+impl Visible {
+    pub fn is_certain(&self) -> bool {
+        !self.may_be_absent
+    }
+
+    pub fn is_possible(&self) -> bool {
+        !self.versions.is_empty()
+    }
+
+    fn of(state: Option<Version>) -> Self {
+        Visible { may_be_absent: state.is_none(), versions: state.into_iter().collect() }
+    }
+
+    fn or(&mut self, state: Option<Version>) {
+        match state {
+            Some(version) => drop(self.versions.insert(version)),
+            None => self.may_be_absent = true,
+        }
+    }
+}
+
+impl History {
+    /// A session that was there before everything else.
+    pub fn begin_with(&mut self, key: RowKey, version: Version) {
+        self.sessions.insert(key, (Some(version), vec![]));
+    }
+
+    /// A request took effect.
+    pub fn commit(&mut self, at: Step, effect: Effect) {
+        let mut written = Vec::new();
+        for (key, after) in effect.sessions {
+            let (_, writes) = self.sessions.entry(key.clone()).or_default();
+            written.push((key, writes.len()));
+            writes.push(Write { at, replicated: NEVER, after, is_foreign: effect.is_foreign });
+        }
+        self.effects.push(written);
+    }
+
+    /// Requests that took effect.
+    pub fn effects(&self) -> usize {
+        self.effects.len()
+    }
+
+    /// The first `effects` requests have reached every replica.
+    pub fn replicate(&mut self, at: Step, effects: usize) {
+        for (key, write) in self.effects[self.replicated..effects].iter().flatten() {
+            if let Some((_, writes)) = self.sessions.get_mut(key) {
+                writes[*write].replicated = at;
+            }
+        }
+        self.replicated = effects;
+        for build in self.builds.values_mut().flatten() {
+            if build.replicated == NEVER && build.effects <= effects {
+                build.replicated = at;
+            }
+        }
+    }
+
+    /// From now on the room has a complete tally.
+    pub fn is_tallied(&mut self, at: Step, room_id: &str) {
+        self.tallied.entry(room_id.to_owned()).or_insert(at);
+    }
+
+    /// Whether the room has a complete tally.
+    pub fn has_tally(&self, room_id: &str) -> bool {
+        self.tallied.contains_key(room_id)
+    }
+
+    /// The room's tally was built.
+    pub fn built(&mut self, room_id: &str, began: Step, ended: Step) {
+        let effects = self.effects.len();
+        let replicated = if self.replicated == effects { ended } else { NEVER };
+        let builds = self.builds.entry(room_id.to_owned()).or_default();
+        builds.push(Build { began, ended, replicated, effects });
+    }
+
+    /// Whether the room was never written to by somebody who does not count, or built since.
+    pub fn is_counted(&self, room_id: &str) -> bool {
+        let writes = self.room(room_id).flat_map(|(_, (_, writes))| writes);
+        writes.filter(|write| write.is_foreign).all(|write| {
+            let mut builds = self.builds.get(room_id).into_iter().flatten();
+            builds.any(|build| build.began >= write.at)
+        })
+    }
+
+    fn room<'a>(
+        &'a self,
+        room_id: &str,
+    ) -> impl Iterator<Item = (&'a RowKey, &'a (Option<Version>, Vec<Write>))> {
+        let first = RowKey::new(room_id, "");
+        let room_id = room_id.to_owned();
+        self.sessions.range(first..).take_while(move |(key, _)| key.room_id == room_id)
+    }
+
+    /// How a reader who read from `began` to `ended` may see the sessions of a room.
+    pub fn visible(&self, room_id: &str, began: Step, ended: Step) -> Vec<(RowKey, Visible)> {
+        let sessions = self.room(room_id).map(|(key, (first, writes))| {
+            let mut visible = Visible::of(*first);
+            for write in writes.iter().filter(|write| write.at <= ended) {
+                if self.is_settled(room_id, write, began, ended) {
+                    visible = Visible::of(write.after);
+                } else {
+                    visible.or(write.after);
+                }
+            }
+            (key.clone(), visible)
+        });
+        sessions.collect()
+    }
+
+    fn is_settled(&self, room_id: &str, write: &Write, began: Step, ended: Step) -> bool {
+        let is_everywhere = write.at <= began && write.replicated <= began;
+        let is_counted = || {
+            let mut builds = self.builds.get(room_id).into_iter().flatten();
+            let tallied = self.tallied.get(room_id).copied().unwrap_or(NEVER);
+            tallied > ended
+                || builds.any(|build| {
+                    build.began >= write.at && build.ended <= began && build.replicated <= began
+                })
+        };
+        is_everywhere && (!write.is_foreign || is_counted())
+    }
+
+    /// Whether a reader of these rooms has open writes: it may see sessions in more than one state.
+    pub fn is_contended(&self, room_ids: &[String], began: Step, ended: Step) -> bool {
+        let mut sessions =
+            room_ids.iter().flat_map(|room_id| self.visible(room_id, began, ended));
+        sessions.any(|(_, visible)| {
+            visible.versions.len() + usize::from(visible.may_be_absent) > 1
+        })
+    }
+
+    /// Whether one of these rooms was written to in the meantime, or some replica lagged behind.
+    pub fn is_changing(&self, room_ids: &[String], began: Step, ended: Step) -> bool {
+        let rooms = room_ids.iter().flat_map(|room_id| self.room(room_id));
+        let mut writes = rooms.flat_map(|(_, (_, writes))| writes);
+        writes.any(|write| write.at <= ended && (write.at > began || write.replicated > began))
+    }
+
+    /// The sessions of a room as they are in the end.
+    pub fn now(&self, room_id: &str) -> BTreeMap<RowKey, Version> {
+        let sessions = self.room(room_id).filter_map(|(key, (first, writes))| {
+            let state = writes.last().map_or(*first, |write| write.after);
+            Some((key.clone(), state?))
+        });
+        sessions.collect()
+    }
+
+    /// Whether a session was in this state at some moment between two events.
+    pub fn was(&self, key: &RowKey, state: Option<Version>, began: Step, ended: Step) -> bool {
+        let Some((first, writes)) = self.sessions.get(key) else { return state.is_none() };
+        let before = writes.iter().rev().find(|write| write.at <= began);
+        before.map_or(*first, |write| write.after) == state
+            || writes
+                .iter()
+                .any(|write| write.at > began && write.at <= ended && write.after == state)
+    }
+}

@@ -1,0 +1,42 @@
+//! A deterministic simulation: readers and writers of every kind, the real code, the real embedded
+//! database, and an HTTP client that is a scheduler. What a seed does is decided by the seed alone.
+//!
+//! `cargo test --test sim` runs some seeds; `SIM_SEEDS=1000000 cargo test --release --test sim --
+//! --nocapture` as many as you like, with progress. `SIM_SEED=…` runs one and prints its events.
+//! `docs/simulation.md` says what is simulated and what is checked.
+
+mod actors;
+mod cluster;
+mod content;
+mod corruption;
+mod database;
+mod faults;
+mod finish;
+mod history;
+mod network;
+mod plan;
+mod promise;
+mod run;
+mod scheduler;
+mod seeds;
+mod tallies;
+
+/// Seeds of a plain `cargo test`.
+const SEEDS: u64 = 1000;
+
+#[test]
+fn every_page_is_true_while_others_write() {
+    match (seeds::number("SIM_SEED"), seeds::number("SIM_FIRST"), seeds::number("SIM_SEEDS")) {
+        (Some(seed), _, _) => seeds::replay(seed),
+        (None, first, count) => seeds::run_all(first.unwrap_or(0), count.unwrap_or(SEEDS)),
+    }
+}
+
+#[test]
+fn a_seed_does_the_same_again() {
+    for seed in 0..20 {
+        let (first, again) = (run::run(seed, true), run::run(seed, true));
+        assert!(!first.trace.is_empty());
+        assert_eq!(first.trace, again.trace, "seed {seed}");
+    }
+}

@@ -1,0 +1,219 @@
+//! What a seed stands for: the rooms as they are at first, and who does what.
+
+use fastrand::Rng;
+use past_rooms::{Order, PageQuery, RowKey};
+use serde_json::Value;
+
+use crate::content::{self, Version};
+use crate::tallies;
+
+/// Something that an actor does.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Reads a page; `cold`: as a process that has just started.
+    Page { query: PageQuery, cold: bool },
+    Record(Vec<(RowKey, Version)>),
+    Delete(String, Vec<RowKey>),
+    Tally(String),
+    /// As a writer does that knows nothing of tallies.
+    ForeignPut(RowKey, Version),
+    ForeignDelete(RowKey),
+}
+
+/// The beginning of a run, and its actors.
+pub struct Plan {
+    pub room_ids: Vec<String>,
+    pub rows: Vec<Value>,
+    pub actors: Vec<Vec<Task>>,
+}
+
+/// What times and ids sessions have.
+struct Calendar {
+    months: usize,
+    days: u8,
+    hours: u8,
+    minutes: u8,
+    ids: u16,
+}
+
+const MONTHS: [&str; 3] = ["2025-12", "2026-01", "2026-02"];
+
+impl Calendar {
+    fn new(random: &mut Rng) -> Self {
+        Calendar {
+            months: random.usize(1..=MONTHS.len()),
+            days: [1, 2, 28][random.usize(0..3)],
+            hours: [1, 3, 24][random.usize(0..3)],
+            minutes: [1, 5, 60][random.usize(0..3)],
+            ids: [3, 1000][random.usize(0..2)],
+        }
+    }
+
+    /// A session's sort key. `writer` begins its id: nobody else writes those sessions.
+    fn sort_key(&self, random: &mut Rng, writer: char) -> String {
+        format!(
+            "{}-{:02}T{:02}:{:02}:00.000Z#{writer}{}",
+            MONTHS[random.usize(0..self.months)],
+            random.u8(1..=self.days),
+            random.u8(0..self.hours),
+            random.u8(0..self.minutes),
+            random.u16(0..self.ids),
+        )
+    }
+}
+
+struct Planner {
+    random: Rng,
+    calendar: Calendar,
+    room_ids: Vec<String>,
+    /// Sessions that are there at first, or that somebody may record.
+    known: Vec<RowKey>,
+    /// The same, of writers who know nothing of tallies.
+    foreign: Vec<RowKey>,
+    version: Version,
+}
+
+impl Plan {
+    pub fn new(mut random: Rng) -> Self {
+        let calendar = Calendar::new(&mut random);
+        let rooms = [1, 1, 2, 3, 3, 4, 6, 10][random.usize(0..8)];
+        let room_ids = (0..rooms).map(|room| format!("room{room}")).collect();
+        let mut planner =
+            Planner { random, calendar, room_ids, known: vec![], foreign: vec![], version: 0 };
+        let rows = planner.rows();
+        let actors = planner.actors();
+        Plan { room_ids: planner.room_ids, rows, actors }
+    }
+}
+
+impl Planner {
+    fn version(&mut self) -> Version {
+        self.version += 1;
+        self.version
+    }
+
+    /// Most rooms have tallies; some have sessions and none; some have nothing.
+    fn rows(&mut self) -> Vec<Value> {
+        let most = [3, 12, 45, 45, 110][self.random.usize(0..5)];
+        let untallied = [0.0, 0.0, 0.3, 1.0][self.random.usize(0..4)];
+        let mut rows = Vec::new();
+        for room_id in self.room_ids.clone() {
+            let sessions = self.random.usize(0..=most / self.room_ids.len().min(3));
+            let keys = (0..sessions).map(|_| self.calendar.sort_key(&mut self.random, 'p'));
+            let mut keys: Vec<RowKey> = keys.map(|key| RowKey::new(&*room_id, key)).collect();
+            keys.sort();
+            keys.dedup();
+            if self.random.f64() >= untallied {
+                rows.extend(tallies::rows(&room_id, &tallies::expected(&keys)));
+            }
+            for key in keys {
+                rows.push(content::row(&key, self.version()));
+                self.known.push(key);
+            }
+        }
+        rows
+    }
+
+    fn actors(&mut self) -> Vec<Vec<Task>> {
+        let mut actors = Vec::new();
+        let readers = self.random.usize(1..=3);
+        let writers = self.random.usize(1..=5);
+        for _ in 0..writers {
+            let tasks = self.random.usize(1..=3);
+            let kind = self.random.u8(0..12);
+            actors.push((0..tasks).map(|_| self.write(kind)).collect());
+        }
+        for _ in 0..readers {
+            let pages = self.random.usize(1..=4);
+            let mut tasks = vec![self.page()];
+            for _ in 1..pages {
+                let again = tasks[tasks.len() - 1].clone();
+                tasks.push(if self.random.u8(0..4) == 0 { again } else { self.page() });
+            }
+            actors.push(tasks);
+        }
+        actors
+    }
+
+    fn write(&mut self, kind: u8) -> Task {
+        match kind {
+            0..=4 => {
+                let sessions = [1, 1, 1, 2, 4][self.random.usize(0..5)];
+                self.record(sessions)
+            }
+            5 => {
+                let sessions = [8, 25, 25, 110][self.random.usize(0..4)];
+                self.record(sessions)
+            }
+            6 | 7 => self.delete(),
+            8 | 9 => Task::Tally(self.room_id()),
+            _ => self.write_foreign(),
+        }
+    }
+
+    /// Sessions that are new, or may be there already.
+    fn record(&mut self, sessions: usize) -> Task {
+        let mut keys: Vec<RowKey> = (0..sessions).map(|_| self.key()).collect();
+        keys.sort();
+        keys.dedup();
+        Task::Record(keys.into_iter().map(|key| (key, self.version())).collect())
+    }
+
+    fn key(&mut self) -> RowKey {
+        if self.random.u8(0..3) == 0 && !self.known.is_empty() {
+            return self.known[self.random.usize(0..self.known.len())].clone();
+        }
+        let sort_key = self.calendar.sort_key(&mut self.random, 'p');
+        let key = RowKey::new(self.room_id(), sort_key);
+        self.known.push(key.clone());
+        key
+    }
+
+    /// Sessions of one room, few of which are not there.
+    fn delete(&mut self) -> Task {
+        let room_id = self.room_id();
+        let known = self.known.iter().filter(|key| key.room_id == room_id);
+        let mut keys: Vec<RowKey> = known.cloned().collect();
+        self.random.shuffle(&mut keys);
+        keys.truncate(self.random.usize(1..=5));
+        Task::Delete(room_id, keys)
+    }
+
+    fn write_foreign(&mut self) -> Task {
+        if self.random.u8(0..3) == 0 && !self.foreign.is_empty() {
+            let key = &self.foreign[self.random.usize(0..self.foreign.len())];
+            return Task::ForeignDelete(key.clone());
+        }
+        let sort_key = self.calendar.sort_key(&mut self.random, 'f');
+        let key = RowKey::new(self.room_id(), sort_key);
+        self.foreign.push(key.clone());
+        Task::ForeignPut(key, self.version())
+    }
+
+    fn room_id(&mut self) -> String {
+        self.room_ids[self.random.usize(0..self.room_ids.len())].clone()
+    }
+
+    fn page(&mut self) -> Task {
+        let mut room_ids = self.room_ids.clone();
+        if self.random.u8(0..5) == 0 {
+            room_ids.push("nobody".to_owned());
+        }
+        self.random.shuffle(&mut room_ids);
+        if self.random.bool() {
+            room_ids.truncate(self.random.usize(1..=room_ids.len()));
+        }
+        let sessions = self.known.iter().filter(|key| room_ids.contains(&key.room_id)).count() as u64;
+        let from = match self.random.u8(0..8) {
+            0 | 1 => 0,
+            2 => self.random.u64(0..=22),
+            3 => sessions.saturating_sub(self.random.u64(0..4)),
+            4 => sessions + self.random.u64(0..4),
+            _ => self.random.u64(0..=sessions),
+        };
+        let limit = [0, 1, 2, 3, 5, 8, 8, 20, 20, 100][self.random.usize(0..10)];
+        let order = if self.random.bool() { Order::Asc } else { Order::Desc };
+        let query = PageQuery::new(room_ids).from(from).limit(limit).order(order);
+        Task::Page { query, cold: self.random.u8(0..3) == 0 }
+    }
+}

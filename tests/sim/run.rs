@@ -1,0 +1,80 @@
+//! One run: a seed from its beginning to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::task::JoinSet;
+
+use crate::actors;
+use crate::cluster::Cluster;
+use crate::faults::Faults;
+use crate::finish;
+use crate::plan::Plan;
+use crate::scheduler::{Counters, Scheduler};
+
+/// What happened in a run.
+pub struct Outcome {
+    /// What was wrong; `Ok`: nothing.
+    pub result: Result<Counters, String>,
+    /// What happened, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+/// Runs a seed. The same seed does the same, event by event.
+pub fn run(seed: u64, traced: bool) -> Outcome {
+    // The waits of the library and of the SDK, and the SDK's tokens, are drawn from this thread's
+    // generator.
+    fastrand::seed(seed);
+    let mut random = Rng::with_seed(seed);
+    let plan = Plan::new(random.fork());
+    let faults = Faults::new(&mut random);
+    let cluster = Cluster::new(&plan.rows, faults.lag());
+    let scheduler = Scheduler::new(cluster, faults, random, plan.actors.len());
+    scheduler.world().trace.0 = traced.then(Vec::new);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let work = std::panic::AssertUnwindSafe(|| {
+        runtime.block_on(simulate(&scheduler, plan));
+    });
+    let result = std::panic::catch_unwind(work).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
+    });
+    let mut world = scheduler.world();
+    Outcome {
+        trace: world.trace.0.take().unwrap_or_default(),
+        result: result.map(|()| world.counters.clone()),
+    }
+}
+
+async fn simulate(scheduler: &Arc<Scheduler>, plan: Plan) {
+    let actors = actors::spawn(scheduler, plan.actors);
+    drive(scheduler, actors).await;
+    finish::check(scheduler, &plan.room_ids).await;
+}
+
+/// Lets one event happen after the other, each when nobody can go on without it, until all actors
+/// are done.
+pub async fn drive(scheduler: &Scheduler, mut actors: JoinSet<()>) {
+    loop {
+        // The clock stands still as long as anybody can go on, so this waits for all of them.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if scheduler.step() {
+            continue;
+        }
+        // Whoever is left waits for a time, or is done.
+        tokio::select! {
+            biased;
+            done = actors.join_next() => match done {
+                None => return,
+                Some(Ok(())) => {}
+                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            },
+            () = scheduler.held_more() => {}
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Which event comes next. All that actors wait for is held here; when nobody can go on, one of the
+//! held is drawn and let go on. A request has two events: it takes effect, and its answer arrives.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fastrand::Rng;
+use tokio::sync::{Notify, oneshot};
+
+use crate::cluster::Cluster;
+use crate::corruption;
+use crate::database::Reply;
+use crate::faults::{self, Fate, Faults};
+use crate::history::Step;
+
+/// What a client gets: an answer, or a broken connection.
+type Answer = oneshot::Sender<Option<Reply>>;
+
+/// Something that waits to go on.
+struct Held {
+    actor: usize,
+    what: What,
+    then: Answer,
+}
+
+enum What {
+    /// An actor wants to begin something.
+    Turn,
+    Request { operation: String, body: String },
+    Answer { operation: String, reply: Option<Reply> },
+}
+
+/// The state of the simulated world.
+pub struct World {
+    pub cluster: Cluster,
+    pub random: Rng,
+    pub now: Step,
+    pub trace: Trace,
+    pub counters: Counters,
+    faults: Faults,
+    held: Vec<Held>,
+    /// Requests that are never answered.
+    silent: Vec<Answer>,
+    /// How often an actor is drawn, beside the others.
+    speeds: Vec<f64>,
+    restarts: Vec<Arc<Notify>>,
+}
+
+/// What happened, if somebody wants to read it.
+#[derive(Debug, Default)]
+pub struct Trace(pub Option<Vec<String>>);
+
+impl Trace {
+    pub fn add(&mut self, now: Step, line: impl FnOnce() -> String) {
+        if let Some(lines) = &mut self.0 {
+            lines.push(format!("{now:5} {}", line()));
+        }
+    }
+}
+
+/// What a run consisted of.
+#[derive(Debug, Default, Clone)]
+pub struct Counters {
+    pub requests: u64,
+    pub faults: u64,
+    /// Answers that cannot be one.
+    pub corruptions: u64,
+    pub restarts: u64,
+    pub pages: u64,
+    /// Pages that overlapped a write.
+    pub contended_pages: u64,
+    pub read_errors: u64,
+    pub writes: u64,
+    pub write_errors: u64,
+    pub final_pages: u64,
+}
+
+impl std::ops::AddAssign for Counters {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.faults += other.faults;
+        self.corruptions += other.corruptions;
+        self.restarts += other.restarts;
+        self.pages += other.pages;
+        self.contended_pages += other.contended_pages;
+        self.read_errors += other.read_errors;
+        self.writes += other.writes;
+        self.write_errors += other.write_errors;
+        self.final_pages += other.final_pages;
+    }
+}
+
+/// Holds requests, and lets them go on one by one.
+pub struct Scheduler {
+    world: Mutex<World>,
+    held_more: Notify,
+}
+
+impl Scheduler {
+    pub fn new(cluster: Cluster, faults: Faults, mut random: Rng, actors: usize) -> Arc<Self> {
+        let speeds = (0..actors).map(|_| [1.0, 1.0, 1.0, 0.1, 0.02][random.usize(0..5)]);
+        let world = World {
+            cluster,
+            now: 0,
+            trace: Trace::default(),
+            counters: Counters::default(),
+            faults,
+            held: vec![],
+            silent: vec![],
+            speeds: speeds.collect(),
+            restarts: (0..actors).map(|_| Arc::default()).collect(),
+            random,
+        };
+        Arc::new(Scheduler { world: Mutex::new(world), held_more: Notify::new() })
+    }
+
+    /// The world, as long as nobody else needs it.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds a request.
+    pub fn send(
+        &self,
+        actor: usize,
+        operation: String,
+        body: String,
+    ) -> oneshot::Receiver<Option<Reply>> {
+        self.world().counters.requests += 1;
+        self.hold(actor, What::Request { operation, body })
+    }
+
+    /// Waits for the actor's turn to begin something, and tells when it began.
+    pub async fn turn(&self, actor: usize) -> Step {
+        // The scheduler lets go of everything that it holds.
+        drop(self.hold(actor, What::Turn).await);
+        self.world().now
+    }
+
+    fn hold(&self, actor: usize, what: What) -> oneshot::Receiver<Option<Reply>> {
+        let (then, answer) = oneshot::channel();
+        self.world().held.push(Held { actor, what, then });
+        self.held_more.notify_one();
+        answer
+    }
+
+    /// Waits until something is held.
+    pub async fn held_more(&self) {
+        self.held_more.notified().await;
+    }
+
+    /// Tells when an actor is to stop where it is.
+    pub fn restart(&self, actor: usize) -> Arc<Notify> {
+        Arc::clone(&self.world().restarts[actor])
+    }
+
+    /// Lets one thing happen. False: nobody waits for anything.
+    pub fn step(&self) -> bool {
+        self.world().step()
+    }
+}
+
+impl World {
+    fn step(&mut self) -> bool {
+        let Some(held) = self.draw() else { return false };
+        self.now += 1;
+        if self.random.f64() < self.faults.replication {
+            self.cluster.replicate(self.now, &mut self.random, false);
+        }
+        if self.random.f64() < self.faults.restart {
+            let actor = self.random.usize(0..self.restarts.len());
+            // Nobody is told unless it is a writer in the middle of its work.
+            self.restarts[actor].notify_waiters();
+        }
+        let Held { actor, what, then } = held;
+        match what {
+            What::Turn => drop(then.send(None)),
+            What::Request { operation, body } => self.request(actor, operation, &body, then),
+            What::Answer { operation, reply } => {
+                let status = reply.as_ref().map_or(0, |reply| reply.status);
+                self.trace.add(self.now, || format!("actor {actor}: {operation} answered {status}"));
+                drop(then.send(reply));
+            }
+        }
+        true
+    }
+
+    /// One of those that are held, quick actors more often than slow ones.
+    fn draw(&mut self) -> Option<Held> {
+        let sum: f64 = self.held.iter().map(|held| self.speeds[held.actor]).sum();
+        let mut drawn = self.random.f64() * sum;
+        let chosen = self.held.iter().position(|held| {
+            drawn -= self.speeds[held.actor];
+            drawn <= 0.0
+        });
+        let last = self.held.len().checked_sub(1)?;
+        Some(self.held.remove(chosen.unwrap_or(last)))
+    }
+
+    fn request(&mut self, actor: usize, operation: String, body: &str, then: Answer) {
+        // Its sender may be gone: it timed out, or was restarted. The request is on its way.
+        let fate = self.faults.fate(&mut self.random, &operation, body);
+        self.counters.faults += u64::from(!matches!(fate, Fate::Delivered));
+        self.trace.add(self.now, || {
+            let fate = match &fate {
+                Fate::Refused(reply) => format!("Refused {} {}", reply.status, reply.body),
+                fate => format!("{fate:?}"),
+            };
+            format!("actor {actor}: {operation} {} {fate}", summary(body))
+        });
+        let execute = |world: &mut World| {
+            let stale = world.faults.stale;
+            world.cluster.execute(world.now, &operation, body, &mut world.random, stale)
+        };
+        let reply = match fate {
+            Fate::Delivered => Some(execute(self)),
+            Fate::Unprocessed => {
+                let reply = execute(self);
+                Some(faults::leave_unprocessed(&mut self.random, body, reply))
+            }
+            Fate::Corrupted => {
+                let reply = execute(self);
+                self.counters.corruptions += 1;
+                Some(corruption::corrupt(&mut self.random, reply))
+            }
+            Fate::LostRequest => None,
+            Fate::LostAnswer => {
+                execute(self);
+                None
+            }
+            Fate::Silence { has_effect } => {
+                if has_effect {
+                    execute(self);
+                }
+                self.silent.push(then);
+                return;
+            }
+            Fate::Refused(reply) => Some(reply),
+        };
+        self.held.push(Held { actor, what: What::Answer { operation, reply }, then });
+    }
+
+    /// Whether somebody may be told of an error of DynamoDB: of a transient one if anything went
+    /// wrong, of a permanent one if there was an answer that cannot be one.
+    pub fn may_fail(&self, is_transient: bool) -> bool {
+        if is_transient { self.counters.faults > 0 } else { self.counters.corruptions > 0 }
+    }
+
+    /// From now on nothing goes wrong any more, and every replica has everything.
+    pub fn calm_down(&mut self) {
+        self.faults = Faults::default();
+        self.now += 1;
+        self.cluster.replicate(self.now, &mut self.random, true);
+    }
+}
+
+/// What of a request tells it from others, in an order that does not change.
+fn summary(body: &str) -> String {
+    let mut keys = Vec::new();
+    let request = serde_json::from_str(body).expect("JSON");
+    collect_texts(&request, &mut keys);
+    keys.sort();
+    keys.dedup();
+    keys.join(" ")
+}
+
+/// Every DynamoDB string in a request.
+fn collect_texts(value: &serde_json::Value, texts: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                match value.as_str() {
+                    Some(text) if name == "S" => texts.push(text.to_owned()),
+                    _ => collect_texts(value, texts),
+                }
+            }
+        }
+        serde_json::Value::Array(values) => {
+            values.iter().for_each(|value| collect_texts(value, texts));
+        }
+        _ => {}
+    }
+}

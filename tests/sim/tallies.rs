@@ -1,0 +1,55 @@
+//! What the tallies of a room must say, counted from its sessions.
+
+use std::collections::BTreeMap;
+
+use past_rooms::RowKey;
+use serde_json::{Value, json};
+
+/// Tally rows by sort key: counts above 0 by attribute.
+pub type Tallies = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// The tallies that count these sessions of a room.
+pub fn expected<'a>(sessions: impl IntoIterator<Item = &'a RowKey>) -> Tallies {
+    let mut tallies = Tallies::new();
+    for key in sessions {
+        // 2026-11-22T10: months are written as they are, hours by their number in the month.
+        let number = |digits: std::ops::Range<usize>| key.sort_key[digits].parse().ok();
+        let (month, day, hour): (_, Option<u64>, Option<u64>) =
+            (&key.sort_key[..7], number(8..10), number(11..13));
+        let hour = (day.expect("a day") - 1) * 24 + hour.expect("an hour");
+        let mut count = |row: String, attribute: String| {
+            *tallies.entry(row).or_default().entry(attribute).or_default() += 1;
+        };
+        count("~".to_owned(), month.to_owned());
+        count(format!("#{month}"), hour.to_string());
+    }
+    tallies
+}
+
+/// What a tally row counts.
+pub fn read(row: &Value) -> BTreeMap<String, u64> {
+    let attributes = row.as_object().expect("a row").iter();
+    let counts = attributes.filter(|(name, _)| {
+        !["room_id", "created_sid", "version", "incomplete"].contains(&name.as_str())
+    });
+    let counts = counts.map(|(name, count)| {
+        let count = count["N"].as_str().and_then(|count| count.parse().ok());
+        (name.clone(), count.unwrap_or_else(|| panic!("no count: {row}")))
+    });
+    counts.filter(|(_, count)| *count > 0).collect()
+}
+
+/// The rows of these tallies.
+pub fn rows(room_id: &str, tallies: &Tallies) -> Vec<Value> {
+    let rows = tallies.iter().map(|(sort_key, counts)| {
+        let mut row = json!({"room_id": {"S": room_id}, "created_sid": {"S": sort_key}});
+        if sort_key != "~" {
+            row["version"] = json!({"N": "1"});
+        }
+        for (attribute, count) in counts {
+            row[attribute] = json!({"N": count.to_string()});
+        }
+        row
+    });
+    rows.collect()
+}
