@@ -1,4 +1,5 @@
-//! The endpoint, the reader and the writer, against an embedded DynamoDB over HTTP. Every test has its own database.
+//! The endpoint, the reader and the writer, against an embedded DynamoDB over HTTP, or
+//! [another](support::engine). Every test has a table of its own.
 
 #![allow(
     clippy::expect_used,
@@ -9,7 +10,9 @@
 
 mod admin;
 mod auth;
+mod checks;
 mod contract;
+mod corpora;
 mod events;
 mod faults;
 mod layout;
