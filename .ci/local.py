@@ -2,12 +2,10 @@
 
 import contextlib
 import json
-import pathlib
 import subprocess
 
 from emulator import free_port
-
-EVENTS = pathlib.Path(__file__).parent.parent / "events"
+from events import EVENTS
 
 
 def environment(endpoint, **more):
@@ -24,16 +22,18 @@ def environment(endpoint, **more):
 
 
 @contextlib.contextmanager
-def local_dynamodb(local_run):
-    """The DynamoDB of `cargo run --example local`, with the sample history."""
-    port = free_port()
-    command = [local_run, "--listen", "127.0.0.1:0", "--dynamodb", f"127.0.0.1:{port}"]
+def local_dynamodb(local_run, address=None):
+    """The DynamoDB of `cargo run --example local`, with the sample history, at an address or on a free port."""
+    address = address or f"127.0.0.1:{free_port()}"
+    command = [local_run, "--listen", "127.0.0.1:0", "--dynamodb", address]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         for line in process.stdout:
             if line.startswith("Try it"):
                 break
-        yield f"http://127.0.0.1:{port}"
+        else:
+            raise SystemExit(f"{local_run} did not start")
+        yield f"http://{address}"
     finally:
         process.kill()
         process.wait()

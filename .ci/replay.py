@@ -14,7 +14,9 @@ import sys
 import time
 
 from emulator import Function
-from local import EVENTS, environment, local_dynamodb
+from events import EVENTS, check, events
+from local import environment, local_dynamodb
+
 
 @contextlib.contextmanager
 def hanging_dynamodb():
@@ -25,21 +27,10 @@ def hanging_dynamodb():
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def events():
-    return sorted(file for file in EVENTS.glob("*.json") if file.name != "env.json" and ".answer." not in file.name)
-
-
 def replay(bootstrap, endpoint, log):
-    """The files with a different answer than the stored one, and what is wrong with the log."""
-    wrong = []
+    """The files whose answer is not the one stored."""
     with Function(bootstrap, environment(endpoint)) as function:
-        for file in events():
-            answer = json.loads(function.invoke(file.read_bytes()))
-            stored = json.loads(file.with_name(f"{file.stem}.answer.json").read_text())
-            right = answer["statusCode"] == stored["statusCode"] and json.loads(answer["body"]) == stored["body"]
-            print(f"{'ok   ' if right else 'WRONG'} {file.name}: {answer['statusCode']}")
-            if not right:
-                wrong.append(file.name)
+        wrong = [file.name for file in events() if not check(file, function.invoke(file.read_bytes()))]
         wrong += check_log(function.lines)
         log += function.lines
     return wrong

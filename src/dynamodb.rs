@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::config::{Builder, SharedCredentialsProvider, SharedHttpCli
 use aws_smithy_http_client::tls;
 
 use crate::config::{MissingVariable, REGION, variable};
+use crate::connections::RenewingClient;
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
 
@@ -71,13 +72,10 @@ fn http_client() -> SharedHttpClient {
 /// A client with these settings.
 pub fn client(settings: &SdkConfig) -> Client {
     let endpoint = settings.endpoint_url();
-    let http_client = if endpoint.is_some_and(|url| url.starts_with("http://")) {
-        http_client()
-    } else {
-        https_client()
-    };
+    let is_plain = endpoint.is_some_and(|url| url.starts_with("http://"));
+    let new_pool = if is_plain { http_client } else { https_client };
     let config = Builder::from(settings)
-        .http_client(http_client)
+        .http_client(RenewingClient::new(new_pool))
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)

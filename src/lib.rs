@@ -30,7 +30,7 @@
 //! | module | what it is for |
 //! | --- | --- |
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
-//! | `config`, `dynamodb`, `logging` | made once at the start (features `api` and `client`) |
+//! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api` and `client`) |
 //! | [`PastRooms`] | the handle |
 //! | [`page`] | reading a page |
 //! | [`record`] | writing sessions with their counts; building and repairing tallies |
@@ -51,6 +51,8 @@
 pub mod api;
 #[cfg(feature = "client")]
 pub mod config;
+#[cfg(feature = "client")]
+pub mod connections;
 #[cfg(feature = "client")]
 pub mod dynamodb;
 #[cfg(feature = "api")]

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lambda_http::{Request, service_fn};
+use lambda_http::{Adapter, Request, service_fn};
 use lambda_runtime::Error;
+use past_rooms::api::event::CheckedEvents;
 use past_rooms::api::handler::{App, handle};
 use past_rooms::config::Config;
 use past_rooms::{PastRooms, dynamodb, logging};
@@ -32,6 +33,5 @@ async fn serve() -> Result<(), Error> {
         async move { Ok::<_, Error>(handle(&app, request).await) }
     });
     // As many invocations at once as Lambda offers; one after the other where it offers one.
-    let runtime = lambda_http::runtime_concurrent(service);
-    runtime.run_concurrent().await
+    lambda_runtime::run_concurrent(CheckedEvents(Adapter::from(service))).await
 }

@@ -3,6 +3,7 @@
 use lambda_http::http::StatusCode;
 
 use super::auth::AuthError;
+use super::event::MalformedEvent;
 use super::request::{InvalidRequest, MAX_BODY_BYTES};
 use super::route::RouteError;
 use crate::page::ReadError;
@@ -14,12 +15,26 @@ pub const RETRY_AFTER_SECONDS: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {
+    /// 400.
+    #[error(transparent)]
+    Malformed(#[from] MalformedEvent),
     /// 404, or 405 with `Allow`.
     #[error(transparent)]
     Route(#[from] RouteError),
     /// 401.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// 413: Lambda cannot send an answer this long.
+    #[error(
+        "the page has {bytes} bytes, more than can be sent at once: ask for a limit of at most \
+         {limit}"
+    )]
+    PageTooLarge {
+        /// Bytes of the answer.
+        bytes: usize,
+        /// A limit that fits, if the other sessions are like these.
+        limit: usize,
+    },
     /// 413; with the body's bytes.
     #[error(
         "the body has {0} bytes; at most {MAX_BODY_BYTES} are allowed: ask for fewer rooms at a \
@@ -54,8 +69,8 @@ impl ApiError {
             ApiError::Route(RouteError::NotFound) => StatusCode::NOT_FOUND,
             ApiError::Route(RouteError::MethodNotAllowed) => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::Auth(_) => StatusCode::UNAUTHORIZED,
-            ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            ApiError::Invalid(_) => StatusCode::BAD_REQUEST,
+            ApiError::TooLarge(_) | ApiError::PageTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::Malformed(_) | ApiError::Invalid(_) => StatusCode::BAD_REQUEST,
             ApiError::Unavailable(_) | ApiError::DeadlineExceeded => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -11,6 +11,7 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use tracing::Instrument;
 
 use super::error::ApiError;
+use super::event::MalformedEvent;
 use super::request::MAX_BODY_BYTES;
 use super::{answer, auth, request, route};
 use crate::config::ApiCredentials;
@@ -99,6 +100,9 @@ async fn answer_request(
     log: &mut RequestLog,
 ) -> Result<Response<Body>, ApiError> {
     log.route = Some(route::route(request)?);
+    if let Some(malformed) = MalformedEvent::of(request) {
+        return Err(malformed.into());
+    }
     let body = request.body().as_ref();
     auth::authenticate(&app.credentials, request.headers(), body)?;
     if body.len() > MAX_BODY_BYTES {
@@ -109,7 +113,7 @@ async fn answer_request(
     let page = read_in_time(&past_rooms, query, time_to_read(request)).await?;
     log.total = Some(page.total);
     log.rows = Some(page.sessions.len());
-    Ok(answer::page(query, &page))
+    answer::page(query, &page)
 }
 
 async fn read_in_time(

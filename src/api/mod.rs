@@ -1,9 +1,10 @@
-//! What HTTP says. How a request flows: [`handler`] → [`route`] → [`auth`] → [`request`] →
+//! What HTTP says. How a request flows: [`event`] → [`handler`] → [`route`] → [`auth`] → [`request`] →
 //! [`page`](crate::page) → [`answer`]; whatever goes wrong is an [`error`].
 
 pub mod answer;
 pub mod auth;
 pub mod error;
+pub mod event;
 pub mod handler;
 pub mod request;
 pub mod route;

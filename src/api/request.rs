@@ -217,9 +217,18 @@ mod tests {
         ] {
             assert_eq!(query(&format!(r#"{{"room_ids":["a"],"from":{from}}}"#)).0, expected);
         }
-        for wrong in
-            ["-1", "-1.0", "1.5", "4294967296", "4294967296.0", "1e300", "\"\"", "\"x\"", "[]", "true"]
-        {
+        for wrong in [
+            "-1",
+            "-1.0",
+            "1.5",
+            "4294967296",
+            "4294967296.0",
+            "1e300",
+            "\"\"",
+            "\"x\"",
+            "[]",
+            "true",
+        ] {
             let from = error(&format!(r#"{{"room_ids":["a"],"from":{wrong}}}"#));
             assert_eq!(from, "from must be a whole number from 0 to 4294967295", "{wrong}");
             let limit = error(&format!(r#"{{"room_ids":["a"],"limit":{wrong}}}"#));
@@ -229,7 +238,8 @@ mod tests {
 
     #[test]
     fn a_limit_is_20_if_it_is_not_given_and_100_at_most() {
-        for (limit, expected) in [("0", 20), ("1", 1), ("100", 100), ("101", 100), ("4294967295", 100)]
+        for (limit, expected) in
+            [("0", 20), ("1", 1), ("100", 100), ("101", 100), ("4294967295", 100)]
         {
             assert_eq!(query(&format!(r#"{{"room_ids":["a"],"limit":{limit}}}"#)).1, expected);
         }
@@ -251,7 +261,9 @@ mod tests {
             }
         }
         for order in ["\"up\"", "1", "[\"ASC\"]"] {
-            assert!(error(&format!(r#"{{"room_ids":["a"],"order_by":{order}}}"#)).contains("order_by"));
+            assert!(
+                error(&format!(r#"{{"room_ids":["a"],"order_by":{order}}}"#)).contains("order_by")
+            );
         }
     }
 
@@ -286,7 +298,9 @@ mod tests {
         ] {
             assert_eq!(parse(body.as_bytes()), Err(InvalidRequest::Duplicate(name.to_owned())));
         }
-        for body in ["", "null", "[]", " [[\"a\"],1,1,\"ASC\"]", "\"a\"", "{", r#"{"room_ids":["a"]} x"#] {
+        for body in
+            ["", "null", "[]", " [[\"a\"],1,1,\"ASC\"]", "\"a\"", "{", r#"{"room_ids":["a"]} x"#]
+        {
             assert!(error(body).contains("must be a JSON object"), "{body}");
         }
     }

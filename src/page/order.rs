@@ -95,7 +95,10 @@ mod tests {
         assert_eq!(Order::Desc.compare("a", "b"), Ordering::Greater);
         assert_eq!(Order::Asc.iterate([1, 2, 3].into_iter()).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(Order::Desc.iterate([1, 2, 3].into_iter()).collect::<Vec<_>>(), [3, 2, 1]);
-        assert_eq!((Order::Asc.to_string(), Order::Desc.to_string()), ("ASC".into(), "DESC".into()));
+        assert_eq!(
+            (Order::Asc.to_string(), Order::Desc.to_string()),
+            ("ASC".into(), "DESC".into())
+        );
     }
 
     #[test]

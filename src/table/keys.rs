@@ -228,7 +228,8 @@ mod tests {
     #[test]
     fn a_range_has_its_ends_and_what_lies_between() {
         let range = KeyRange::with_prefix("2026");
-        for (other, is_in) in [("2025-12", false), ("2026", true), ("2026-11", true), ("2027", false)]
+        for (other, is_in) in
+            [("2025-12", false), ("2026", true), ("2026-11", true), ("2027", false)]
         {
             assert_eq!(range.contains(other), is_in, "{other}");
         }

@@ -12,30 +12,30 @@ use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, ask, history, sample};
 
 /// The tool against a database at `endpoint`, in an environment of its own.
-async fn admin(database: &Database, endpoint: &str, arguments: &[&str]) -> Command {
+pub fn admin(database: &Database, endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_past-rooms-admin"));
     command
         .args(arguments)
         .env_clear()
-        .envs(database.variables(endpoint).await)
+        .envs(database.variables(endpoint))
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
 }
 
-async fn run(database: &Database, arguments: &[&str]) -> Output {
-    admin(database, &database.endpoint, arguments).await.output().await.expect("it runs")
+pub async fn run(database: &Database, arguments: &[&str]) -> Output {
+    admin(database, &database.endpoint, arguments).output().await.expect("it runs")
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
 /// A file in a folder of its own that goes away with it.
-struct File(PathBuf);
+pub struct File(PathBuf);
 
 impl File {
-    fn new(name: &str, content: &str) -> Self {
+    pub fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
         let number = fastrand::u64(..);
         let folder =
             std::env::temp_dir().join(format!("past-rooms-{}-{number:x}", std::process::id()));
@@ -45,11 +45,11 @@ impl File {
         File(path)
     }
 
-    fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.0.to_str().expect("a path")
     }
 
-    fn beside(&self, name: &str) -> String {
+    pub fn beside(&self, name: &str) -> String {
         self.0.with_file_name(name).to_str().expect("a path").to_owned()
     }
 }
@@ -89,7 +89,7 @@ fn exported() -> String {
 async fn an_import_gives_what_recording_gives_and_changes_nothing_the_second_time() {
     let (imported, recorded) = (Database::start().await, Database::start().await);
     recorded.record(&sample::sessions()).await;
-    let file = File::new("history.tsv", &exported());
+    let file = File::new("history.tsv", exported());
     let output = run(&imported, &["import", file.path()]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(
@@ -141,7 +141,7 @@ async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
 #[tokio::test]
 async fn a_dry_run_writes_nothing() {
     let database = Database::start().await;
-    let file = File::new("history.tsv", &exported());
+    let file = File::new("history.tsv", exported());
     let output = run(&database, &["import", "--dry-run", file.path()]).await;
     assert!(output.status.success());
     assert!(database.all_items().await.is_empty());
@@ -173,7 +173,7 @@ async fn what_cannot_be_done_says_so() {
 async fn an_import_killed_at_any_request_ends_right_when_started_again() {
     let file = File::new(
         "history.tsv",
-        &exported().lines().take(400).map(|line| format!("{line}\n")).collect::<String>(),
+        exported().lines().take(400).map(|line| format!("{line}\n")).collect::<String>(),
     );
     for killed_at in [0, 1, 2, 3, 5, 8] {
         let database = Database::start().await;

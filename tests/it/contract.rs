@@ -462,3 +462,28 @@ async fn the_secret_is_in_no_answer() {
         assert!(!ask(&database.app(), body).await.body.to_string().contains(SECRET));
     }
 }
+
+#[tokio::test]
+async fn a_page_that_lambda_cannot_send_asks_for_a_smaller_limit() {
+    let database = Database::start().await;
+    let mut sessions = history("room01", 100, 60);
+    for session in &mut sessions {
+        // A quote takes two bytes in the answer, and four in what Lambda sends.
+        session.room_title = "\"".repeat(20_000);
+    }
+    database.record(&sessions).await;
+    let ask_for = async |limit: usize| {
+        let body = json!({"room_ids": ["room01"], "limit": limit}).to_string();
+        ask(&database.app(), &body).await
+    };
+    let answer = ask_for(100).await;
+    assert_error(&answer, 413, "limit of at most ");
+    let limit: usize = answer.msg().rsplit(' ').next().expect("a word").parse().expect("a number");
+    let answer = ask_for(limit).await;
+    assert_eq!(answer.status, 200);
+    let sent = json!({"statusCode": 200, "headers": {}, "body": answer.body.to_string()});
+    let bytes_of_a_session = 4 * 20_000;
+    assert!(sent.to_string().len() < 6_291_556);
+    assert!(sent.to_string().len() + 2 * bytes_of_a_session > 6_291_556, "no smaller than need be");
+    assert_error(&ask_for(limit + 2).await, 413, "limit of at most ");
+}

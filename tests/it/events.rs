@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{Database, sample, send};
+use crate::support::{Database, request_of, sample, send};
 
 /// The events' files; the answers' are beside them, as `NAME.answer.json`.
 fn events() -> Vec<PathBuf> {
@@ -29,7 +29,7 @@ async fn every_event_gives_the_answer_stored_beside_it() {
         let event = fs::read_to_string(&file).expect("an event");
         let stored = fs::read(file.with_extension("answer.json")).expect("an answer beside it");
         let stored: Value = serde_json::from_slice(&stored).expect("JSON");
-        let request = lambda_http::request::from_str(&event).expect("an event of API Gateway");
+        let request = request_of(&event);
         let answer = send(&database.app(), request).await;
         assert_eq!(answer.body, stored["body"], "{}", file.display());
         assert_eq!(Value::from(answer.status), stored["statusCode"], "{}", file.display());

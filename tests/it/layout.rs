@@ -6,8 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 9] =
-    ["table", "page", "record", "past_rooms", "config", "dynamodb", "logging", "api", "main"];
+const LAYERS: [&str; 10] = [
+    "table",
+    "page",
+    "record",
+    "past_rooms",
+    "config",
+    "connections",
+    "dynamodb",
+    "logging",
+    "api",
+    "main",
+];
 
 /// Lines of a file at the most.
 const MAX_LINES: usize = 300;

@@ -11,10 +11,12 @@
 mod admin;
 mod auth;
 mod checks;
+mod connections;
 mod contract;
 mod corpora;
 mod events;
 mod faults;
+mod import_files;
 mod layout;
 mod pages;
 mod record;

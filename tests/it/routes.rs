@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Database, KEY, SECRET, history, send};
+use crate::support::{Answer, Database, KEY, SECRET, history, request_of, send};
 
 const BODY: &str = r#"{"room_ids":["room01"],"limit":1}"#;
 
@@ -40,7 +40,7 @@ fn version_1(path: &str, stage: &str, resource_path: &str) -> Value {
 async fn answer(event: &Value) -> Answer {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
-    let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
+    let request = request_of(&event.to_string());
     send(&database.app(), request).await
 }
 
@@ -73,5 +73,60 @@ async fn a_stage_is_taken_off_once_and_only_if_it_is_one() {
         version_1("/other", "prod", "/{proxy+}"),
     ] {
         assert_eq!(answer(&event).await.status, 404, "{event}");
+    }
+}
+
+/// Asserts that an event is answered with 400 and a message that names the part.
+async fn assert_malformed(event: &Value, named: &str) {
+    let answer = answer(event).await;
+    assert_eq!(answer.status, 400, "{event}: {:?}", answer.body);
+    assert_eq!(answer.body["status"], false);
+    assert!(answer.msg().contains(named), "{}", answer.msg());
+}
+
+#[tokio::test]
+async fn what_cannot_be_in_a_url_is_answered_in_the_envelope() {
+    let event = || version_2("/room/fetchPastRooms", "$default", "$default");
+    for query in ["a\"b", "a b", "\u{7f}", "<>"] {
+        let mut event = event();
+        event["rawQueryString"] = query.into();
+        assert_malformed(&event, "query string").await;
+    }
+    for host in ["a b", "[::1", "a/b", "h@", "%"] {
+        let mut event = event();
+        event["headers"]["Host"] = host.into();
+        assert_malformed(&event, "Host").await;
+        let mut event = version_1("/room/fetchPastRooms", "prod", "/{proxy+}");
+        event["headers"]["Host"] = host.into();
+        assert_malformed(&event, "Host").await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_base64_is_answered_in_the_envelope() {
+    for body in ["%%%", "YQ", "YQ==YQ==", "ü", "e30=\n"] {
+        for mut event in [
+            version_2("/room/fetchPastRooms", "$default", "$default"),
+            version_1("/room/fetchPastRooms", "prod", "/{proxy+}"),
+        ] {
+            event["body"] = body.into();
+            event["isBase64Encoded"] = true.into();
+            assert_malformed(&event, "base64").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn odd_addresses_of_a_good_request_make_no_difference() {
+    let mut event = version_2("/room/fetchPastRooms", "$default", "$default");
+    event["rawQueryString"] = "a=%20b&a=c".into();
+    event["headers"]["X-Forwarded-Proto"] = "ht tp".into();
+    event["requestContext"]["domainName"] = "not a name".into();
+    assert_eq!(answer(&event).await.status, 200);
+    for path in ["", ":99999/x", "room/fetchPastRooms x", "/a b", "/\"", "//", "/%", "/ü#?"] {
+        for event in [version_2(path, "$default", "$default"), version_1(path, "prod", "/{proxy+}")]
+        {
+            assert_eq!(answer(&event).await.status, 404, "{event}");
+        }
     }
 }

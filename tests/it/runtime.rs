@@ -67,7 +67,7 @@ async fn start(
     let at_once = at_once.to_string();
     let function = Command::new(env!("CARGO_BIN_EXE_past-rooms"))
         .env_clear()
-        .envs(database.variables(dynamodb).await)
+        .envs(database.variables(dynamodb))
         .envs([
             ("API_KEY", KEY),
             ("API_SECRET", SECRET),

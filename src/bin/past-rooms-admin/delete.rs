@@ -11,7 +11,7 @@ use past_rooms::table::{Consistency, RowQuery};
 use past_rooms::{PastRooms, SessionKey};
 use serde_json::json;
 
-use crate::{Outcome, times};
+use crate::{Outcome, output, times};
 
 /// Delete sessions of a room, together with their counts.
 #[derive(clap::Args)]
@@ -60,9 +60,9 @@ pub async fn run(
         _ => 0,
     };
     if json {
-        println!("{}", json!({"room_id": arguments.room, "deleted": deleted}));
+        output::line(json!({"room_id": arguments.room, "deleted": deleted}));
     } else {
-        println!("{}: {deleted} sessions deleted", arguments.room);
+        output::line(format_args!("{}: {deleted} sessions deleted", arguments.room));
     }
     Ok(Outcome::Success)
 }

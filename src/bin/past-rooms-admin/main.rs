@@ -1,10 +1,17 @@
 //! The operator's tool: import a history, check and repair its tallies, delete sessions.
 
+mod advice;
+mod columns;
 mod delete;
+mod duplicates;
+mod files;
 mod import;
-mod rows;
+mod output;
+mod rejects;
+mod row;
 mod tally;
 mod times;
+mod totals;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -18,7 +25,8 @@ use past_rooms::{PastRooms, dynamodb};
 /// Region, credentials and endpoint come from the AWS SDK's usual places: AWS_REGION, AWS_PROFILE,
 /// AWS_ENDPOINT_URL_DYNAMODB and so on.
 ///
-/// Exit status: 0 for success, 1 if rows were rejected or tallies differ, 2 if the command failed.
+/// Exit status: 0 if all is well, 1 if rows were rejected or tallies differ, 2 if it, or a part of
+/// it, could not be done.
 #[derive(Parser)]
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {
@@ -47,20 +55,29 @@ enum Command {
     Delete(delete::Arguments),
 }
 
-/// How a command ended that could be carried out.
+/// How a command ended.
 enum Outcome {
     Success,
     /// Rows were rejected, or tallies differ.
     Differences,
+    /// A part could not be done, and the user has been told which.
+    Incomplete,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    let arguments = Arguments::parse();
+    let table = arguments.table.clone();
+    match run(arguments).await {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Differences) => ExitCode::from(1),
+        Ok(Outcome::Incomplete) => ExitCode::from(2),
         Err(error) => {
-            eprintln!("error: {error}");
+            let error = error.to_string();
+            output::note(format_args!("error: {error}"));
+            if let Some(advice) = advice::on(&error, &table) {
+                output::note(advice);
+            }
             ExitCode::from(2)
         }
     }
@@ -71,6 +88,13 @@ async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
         .http_client(dynamodb::https_client())
         .load()
         .await;
+    let needs_table = match &arguments.command {
+        Command::Import(command) => command.needs_table(),
+        Command::Tally(_) | Command::Delete(_) => true,
+    };
+    if needs_table {
+        advice::check_settings(&settings).await?;
+    }
     let past_rooms = PastRooms::new(dynamodb::client(&settings), arguments.table);
     match arguments.command {
         Command::Import(command) => import::run(&past_rooms, &command, arguments.json).await,

@@ -5,7 +5,7 @@ use std::error::Error;
 use past_rooms::{Difference, PastRooms, TallyReport};
 use serde_json::json;
 
-use crate::Outcome;
+use crate::{Outcome, output};
 
 /// Build, repair or verify the tallies of rooms.
 ///
@@ -55,7 +55,7 @@ pub async fn run(
     let Totals { rooms, sessions, differing } = totals;
     if !json {
         let verb = if arguments.check { "differ" } else { "were mended" };
-        println!("{rooms} rooms with {sessions} sessions; {differing} {verb}");
+        output::line(format_args!("{rooms} rooms with {sessions} sessions; {differing} {verb}"));
     }
     Ok(if arguments.check && differing > 0 { Outcome::Differences } else { Outcome::Success })
 }
@@ -76,7 +76,7 @@ async fn room(
     totals.sessions += report.sessions;
     totals.differing += u64::from(!report.is_consistent());
     if json {
-        println!("{}", as_json(room_id, &report));
+        output::line(as_json(room_id, &report));
     } else {
         print(room_id, &report, arguments.check);
     }
@@ -92,13 +92,13 @@ fn print(room_id: &str, report: &TallyReport, check: bool) {
         (false, false, true) => "the tallies differ",
         (false, false, false) => "the tallies are mended",
     };
-    println!("{room_id}: {sessions} sessions, {found}");
+    output::line(format_args!("{room_id}: {sessions} sessions, {found}"));
     if *untallied {
         return;
     }
     for Difference { bucket, tallied, sessions, .. } in differences {
         let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
-        println!("  {bucket}: tallied {tallied}, there are {sessions}");
+        output::line(format_args!("  {bucket}: tallied {tallied}, there are {sessions}"));
     }
 }
 

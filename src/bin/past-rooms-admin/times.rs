@@ -5,8 +5,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// What a time must look like, for messages.
-pub const EXPECTED: &str =
-    "RFC 3339 (2026-11-22T10:00:00Z), a MySQL datetime (2026-11-22 10:00:00) or UNIX seconds";
+pub const EXPECTED: &str = "RFC 3339 (2026-11-22T10:00:00Z), a MySQL datetime \
+    (2026-11-22 10:00:00) or UNIX seconds (1795341600)";
 
 /// MySQL's way to write that there is no time.
 const MYSQL_ZERO: &str = "0000-00-00";
@@ -19,7 +19,7 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     }
     let wrong = || format!("{text:?} is no time: expected {EXPECTED}");
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return unix_seconds(text).map(Some).ok_or_else(wrong);
+        return unix_seconds(text);
     }
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(Some(time));
@@ -29,10 +29,27 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     time.map(Some).map_err(|_| wrong())
 }
 
-fn unix_seconds(text: &str) -> Option<Timestamp> {
+/// Reads a number, of which the digits tell what it is: UNIX seconds have 9 or 10 from 1973 until
+/// 2286.
+fn unix_seconds(text: &str) -> Result<Option<Timestamp>, String> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let nanoseconds = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-    Timestamp::new(seconds.parse().ok()?, nanoseconds).ok()
+    let what = match seconds.len() {
+        // What MySQL's UNIX_TIMESTAMP makes of a zero date.
+        1 if text.bytes().all(|byte| matches!(byte, b'0' | b'.')) => return Ok(None),
+        8 => " seems to be a date without separators",
+        13 => " seems to be UNIX milliseconds: divide them by 1000",
+        14 => " seems to be a datetime without separators",
+        _ => " is no time",
+    };
+    let time = match seconds.len() {
+        9 | 10 => format!("{fraction:0<9}")
+            .get(..9)
+            .and_then(|nanoseconds| nanoseconds.parse().ok())
+            .zip(seconds.parse().ok())
+            .and_then(|(nanoseconds, seconds)| Timestamp::new(seconds, nanoseconds).ok()),
+        _ => None,
+    };
+    time.map(Some).ok_or_else(|| format!("{text:?}{what}: expected {EXPECTED}"))
 }
 
 #[cfg(test)]
@@ -77,13 +94,30 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_not_taken_for_seconds_when_it_is_something_else() {
+        for (text, named) in [
+            ("20240101", "a date without separators"),
+            ("20240101120000", "a datetime without separators"),
+            ("1795341600000", "divide them by 1000"),
+            ("2026", "is no time"),
+            ("00", "is no time"),
+            ("12345678901", "is no time"),
+            ("1.2.3", "is no time"),
+            ("99999999999999999999", "is no time"),
+        ] {
+            let error = parse(text, &TimeZone::UTC).expect_err("no seconds");
+            assert!(error.contains(named) && error.contains(EXPECTED), "{error}");
+        }
+        assert_eq!(parsed("100000000", "UTC").as_deref(), Some("1973-03-03T09:46:40Z"));
+        assert_eq!(parsed("9999999999", "UTC").as_deref(), Some("2286-11-20T17:46:39Z"));
+    }
+
+    #[test]
     fn no_time_is_none_and_nonsense_an_error() {
-        for text in ["", " ", "0000-00-00 00:00:00", "0000-00-00"] {
+        for text in ["", " ", "0000-00-00 00:00:00", "0000-00-00", "0", "0.000000"] {
             assert_eq!(parsed(text, "UTC"), None);
         }
-        for text in
-            ["yesterday", "2026-13-01 00:00:00", "2026-11-22 25:00:00", "1.2.3", "99999999999999"]
-        {
+        for text in ["yesterday", "2026-13-01 00:00:00", "2026-11-22 25:00:00", "-1795341600"] {
             assert!(parse(text, &TimeZone::UTC).is_err(), "{text}");
         }
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
-use aws_sdk_dynamodb::config::ProvideCredentials;
+use aws_sdk_dynamodb::config::{Credentials, ProvideCredentials};
 use past_rooms::dynamodb;
 use past_rooms::table::schema;
 use tokio::net::TcpListener;
@@ -33,6 +33,7 @@ pub struct Engine {
     pub settings: SdkConfig,
     pub endpoint: String,
     pub table_name: String,
+    credentials: Credentials,
     /// Whether the table outlives the test, so that it has to be deleted.
     outlives: bool,
 }
@@ -59,7 +60,9 @@ impl Engine {
         let table = schema::create_table(&client, &table_name).expect("a definition");
         table.send().await.expect("a table");
         let endpoint = settings.endpoint_url().expect("an endpoint").to_owned();
-        let engine = Engine { settings, endpoint, table_name, outlives };
+        let provider = settings.credentials_provider().expect("credentials");
+        let credentials = provider.provide_credentials().await.expect("credentials");
+        let engine = Engine { settings, endpoint, table_name, credentials, outlives };
         if outlives {
             let created = client.wait_until_table_exists().table_name(&engine.table_name);
             created.wait(TIME_TO_CREATE).await.expect("a table that is ready");
@@ -74,18 +77,16 @@ impl Engine {
     }
 
     /// The variables with which a program reaches the table at `endpoint`.
-    pub async fn variables(&self, endpoint: &str) -> Vec<(&'static str, String)> {
-        let credentials = self.settings.credentials_provider().expect("credentials");
-        let credentials = credentials.provide_credentials().await.expect("credentials");
+    pub fn variables(&self, endpoint: &str) -> Vec<(&'static str, String)> {
         let region = self.settings.region().expect("a region").to_string();
         let mut variables = vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.to_owned()),
             ("AWS_REGION", region),
-            ("AWS_ACCESS_KEY_ID", credentials.access_key_id().to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key().to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.credentials.access_key_id().to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.credentials.secret_access_key().to_owned()),
             ("TABLE_NAME", self.table_name.clone()),
         ];
-        let token = credentials.session_token().map(str::to_owned);
+        let token = self.credentials.session_token().map(str::to_owned);
         variables.extend(token.map(|token| ("AWS_SESSION_TOKEN", token)));
         variables
     }

@@ -6,10 +6,13 @@ mod engine;
 pub mod proxy;
 #[path = "../../../examples/local/sample.rs"]
 pub mod sample;
+pub mod silent;
 
 use jiff::Timestamp;
 use lambda_http::http::HeaderMap;
+use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request, RequestExt, http};
+use past_rooms::api::event::check;
 use past_rooms::api::handler::{App, handle};
 use past_rooms::api::{auth, route};
 use past_rooms::config::ApiCredentials;
@@ -43,8 +46,8 @@ impl Database {
     }
 
     /// The variables with which a program reaches the history at `endpoint`.
-    pub async fn variables(&self, endpoint: &str) -> Vec<(&'static str, String)> {
-        self.engine.variables(endpoint).await
+    pub fn variables(&self, endpoint: &str) -> Vec<(&'static str, String)> {
+        self.engine.variables(endpoint)
     }
 
     /// The endpoint on this database.
@@ -155,6 +158,13 @@ impl Answer {
     pub fn sids(&self) -> Vec<String> {
         self.rooms().into_iter().map(|room| room.room_sid).collect()
     }
+}
+
+/// The request that the function makes of an event.
+pub fn request_of(event: &str) -> Request {
+    let mut event: LambdaRequest = serde_json::from_str(event).expect("an event of API Gateway");
+    check(&mut event);
+    event.into()
 }
 
 /// Sends a request as it is.

@@ -1,0 +1,76 @@
+"""Replays every event of events/ through `sam local invoke`, each in a container of its own, and runs the signed request
+of docs/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB by its address on this machine.
+
+usage: containers.py LOCAL_RUN ADDRESS
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import subprocess
+import sys
+import time
+
+from events import EVENTS, check, events, stored
+from local import local_dynamodb
+from snippets import snippets
+
+
+def invoke(event):
+    command = ["sam", "local", "invoke", "-e", str(event.relative_to(EVENTS.parent))]
+    return subprocess.run(command, cwd=EVENTS.parent, capture_output=True, text=True)
+
+
+def replay():
+    """The events that were not answered as stored."""
+    first, *others = events()
+    wrong = []
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        # The first one makes the image that all run in.
+        for event, done in [(first, invoke(first)), *zip(others, pool.map(invoke, others))]:
+            if not check(event, done.stdout):
+                print(done.stderr)
+                wrong.append(event.name)
+    return wrong
+
+
+@contextlib.contextmanager
+def start_api():
+    process = subprocess.Popen(["sam", "local", "start-api"], cwd=EVENTS.parent, stderr=subprocess.PIPE, text=True)
+    log = []
+    try:
+        for line in process.stderr:
+            log.append(line)
+            if "Running on" in line:
+                break
+        else:
+            raise SystemExit("".join(log))
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def signed_request():
+    """The documented request to the API, and what is wrong with its answer."""
+    (script,) = [block for block in snippets("in-a-container.md", "sh") if "curl" in block]
+    with start_api():
+        answer = subprocess.run(["bash", "-euo", "pipefail", "-c", script], stdout=subprocess.PIPE, check=True).stdout
+    expected = stored(EVENTS / "http-api.json")["body"]
+    right = json.loads(answer) == expected
+    print(f"{'ok   ' if right else 'WRONG'} sam local start-api: a signed request")
+    return [] if right else [f"sam local start-api: {answer}"]
+
+
+def main():
+    local_run, address = sys.argv[1:]
+    start = time.monotonic()
+    with local_dynamodb(local_run, f"{address}:8000"):
+        wrong = replay() + signed_request()
+    print(f"{time.monotonic() - start:.0f} s")
+    for complaint in wrong:
+        print(complaint)
+    sys.exit(1 if wrong else 0)
+
+
+main()

@@ -1,0 +1,101 @@
+//! JSON Lines: one JSON object a line.
+
+use std::fmt;
+use std::io::{self, BufRead};
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::lines::NumberedLines;
+use super::{Line, Lines, Row, Unreadable, wrong};
+
+pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
+    let mut lines = NumberedLines::new(input)
+        .filter(|line| !matches!(line, Ok((_, line)) if line.trim_ascii().is_empty()))
+        .peekable();
+    if let Some(Ok((_, first))) = lines.peek()
+        && first.trim_ascii_start().starts_with(b"[")
+    {
+        return Err(wrong(
+            "it is a JSON array; expected one object a line, as `jq -c '.[]' FILE` makes of it",
+        ));
+    }
+    Ok(Box::new(lines.map(|line| {
+        let (number, mut line) = line?;
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        let row = match serde_json::from_slice::<UniqueKeys>(&line) {
+            Ok(UniqueKeys(row)) => Ok(row),
+            Err(error) => {
+                Err(Unreadable { reason: reason(&error), columns: Row::new(), raw: line })
+            }
+        };
+        Ok(Line { number, row })
+    })))
+}
+
+fn reason(error: &serde_json::Error) -> String {
+    // Its line is that within the text which it was given.
+    let error = error.to_string().replace(" at line 1 column ", " at column ");
+    format!("it is no JSON object: {error}")
+}
+
+/// An object of which no key is there twice. JSON leaves open which of two would count.
+struct UniqueKeys(Row);
+
+impl<'de> Deserialize<'de> for UniqueKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = UniqueKeys;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueKeys, A::Error> {
+                let mut row = Row::new();
+                while let Some((key, value)) = map.next_entry::<String, Value>()? {
+                    if row.contains_key(&key) {
+                        return Err(A::Error::custom(format!("it has the key {key:?} twice")));
+                    }
+                    row.insert(key, value);
+                }
+                Ok(UniqueKeys(row))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::super::tests::{refusal, rows};
+
+    #[test]
+    fn what_is_no_object_says_why() {
+        for (line, named) in [
+            (&b"{\"room_id\":1,\"room_id\":2}"[..], "the key \"room_id\" twice"),
+            (b"7", "expected an object"),
+            (b"{\"room_id\":1}{}", "trailing characters at column 14"),
+            (b"{\"room_id\":", "EOF"),
+            (b"{\"room_id\":\"\xfc\"}", "unicode"),
+        ] {
+            let file = [b"{\"a\":1}\n", line, b"\r\n{\"b\":2}\n"].concat();
+            let rows = rows(&file, Format::Jsonl);
+            let reason = rows[1].1.as_ref().expect_err("unreadable");
+            assert!(reason.contains(named), "{reason}");
+            assert!(!reason.contains("line 1"), "{reason}");
+            assert_eq!((rows[2].0, rows[2].1.is_ok()), (3, true));
+        }
+    }
+
+    #[test]
+    fn an_array_is_refused_with_the_way_out() {
+        assert!(refusal(b"\n [\n{\"room_id\":1}\n]\n", Format::Jsonl).contains("jq -c '.[]'"));
+    }
+}

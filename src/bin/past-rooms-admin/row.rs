@@ -1,0 +1,255 @@
+//! A row of a file, made a session.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use past_rooms::Session;
+use serde_json::{Number, Value};
+
+use crate::columns::Column;
+use crate::files::Row;
+use crate::times;
+
+/// Keys that rejects have while they are not mended: the row as it was, of which the columns could
+/// not be read.
+pub const NOT_MENDED: [&str; 2] = ["rejected_text", "rejected_escaped"];
+
+/// Bytes of an item at the most, with its attributes' names.
+///
+/// Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas", item size.
+const MAX_ITEM_BYTES: usize = 400 * 1024;
+
+/// Bytes of an item that are no text of the session: names, times, the number, and attributes that
+/// are not imported.
+const OTHER_BYTES: usize = 1024;
+
+/// A session to be imported, and the columns that its file has. A column that is not among them
+/// says nothing of the session; one that is and is empty says that the session has no such value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedRow {
+    pub session: Session,
+    pub columns: BTreeSet<Column>,
+}
+
+impl ImportedRow {
+    /// Reads a row; datetimes without a zone are of `zone`.
+    ///
+    /// # Errors
+    /// A text that says which column is wrong and what was expected.
+    pub fn read(row: &Row, zone: &TimeZone) -> Result<Self, String> {
+        if let Some(key) = NOT_MENDED.iter().find(|key| row.contains_key(**key)) {
+            return Err(format!(
+                "it is not mended yet: write its columns as keys, and take out {key}"
+            ));
+        }
+        let mut columns = BTreeSet::new();
+        for column in Column::ALL {
+            match values(row, column).count() {
+                0 => {}
+                1 => drop(columns.insert(column)),
+                _ => {
+                    let names = column.names().join(" and ");
+                    return Err(format!("it has both {names}, which are the same column"));
+                }
+            }
+        }
+        let created = time(row, Column::Created, zone)?.ok_or("created is missing")?;
+        let (room_id, room_sid) = (text(row, Column::RoomId)?, text(row, Column::RoomSid)?);
+        let mut session = Session::new(room_id, room_sid, created);
+        session.room_title = text(row, Column::RoomTitle)?;
+        session.joined_participants = participants(row)?;
+        session.webhook_url = text(row, Column::WebhookUrl)?;
+        session.ended = time(row, Column::Ended, zone)?;
+        session.analytics_file_id =
+            Some(text(row, Column::AnalyticsFileId)?).filter(|id| !id.is_empty());
+        session.key().map_err(|error| error.to_string())?;
+        check_size(&session)?;
+        Ok(ImportedRow { session, columns })
+    }
+}
+
+/// A column's value under each of its names.
+fn values(row: &Row, column: Column) -> impl Iterator<Item = &Value> {
+    column.names().iter().filter_map(|name| row.get(*name))
+}
+
+/// A column's value as text; empty where it is absent or NULL.
+fn text(row: &Row, column: Column) -> Result<String, String> {
+    match values(row, column).next() {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Number(number)) => Ok(number.to_string()),
+        Some(other) => Err(format!("{}: {other} is no text", column.name())),
+    }
+}
+
+fn time(row: &Row, column: Column, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
+    times::parse(&text(row, column)?, zone).map_err(|error| format!("{}: {error}", column.name()))
+}
+
+/// A whole number in any spelling that JSON has for it.
+fn participants(row: &Row) -> Result<u32, String> {
+    let text = text(row, Column::JoinedParticipants)?;
+    let number = match text.trim() {
+        "" => return Ok(0),
+        number => number.parse::<Number>().ok(),
+    };
+    let whole = number.and_then(|number| {
+        let float = number.as_f64().filter(|float| float.fract() == 0.0);
+        number
+            .as_u64()
+            .or(float.filter(|float| (0.0..1e15).contains(float)).map(|float| float as u64))
+    });
+    whole.and_then(|whole| u32::try_from(whole).ok()).ok_or_else(|| {
+        format!("joined_participants: {text:?} is no whole number from 0 to {}", u32::MAX)
+    })
+}
+
+/// The texts of a session, and how many bytes each takes in the table.
+fn texts(session: &Session) -> [(Column, usize); 5] {
+    let analytics_file_id = session.analytics_file_id.as_ref();
+    [
+        (Column::RoomId, session.room_id.len()),
+        // It is in the sort key, too.
+        (Column::RoomSid, 2 * session.room_sid.len()),
+        (Column::RoomTitle, session.room_title.len()),
+        (Column::WebhookUrl, session.webhook_url.len()),
+        (Column::AnalyticsFileId, analytics_file_id.map_or(0, String::len)),
+    ]
+}
+
+/// How many bytes a session takes in the table, at the most.
+pub fn item_bytes(session: &Session) -> usize {
+    OTHER_BYTES + texts(session).iter().map(|(_, bytes)| bytes).sum::<usize>()
+}
+
+fn check_size(session: &Session) -> Result<(), String> {
+    let bytes = item_bytes(session);
+    if bytes <= MAX_ITEM_BYTES {
+        return Ok(());
+    }
+    let longest = texts(session).into_iter().max_by_key(|(_, bytes)| *bytes);
+    let longest = longest
+        .map_or(String::new(), |(column, bytes)| format!("; {} alone has {bytes}", column.name()));
+    Err(format!("it takes {bytes} bytes in the table, {MAX_ITEM_BYTES} are possible{longest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{self, Format};
+    use serde_json::json;
+
+    fn read(row: Value) -> Result<ImportedRow, String> {
+        let Value::Object(row) = row else {
+            panic!("an object");
+        };
+        ImportedRow::read(&row, &TimeZone::UTC)
+    }
+
+    /// A row with its required columns, and these.
+    fn with(more: Value) -> Result<ImportedRow, String> {
+        let mut row = json!({"room_id": "room01", "room_sid": "SID_a", "created": 1795341600});
+        let (Value::Object(row_map), Value::Object(more)) = (&mut row, more) else {
+            panic!("objects");
+        };
+        row_map.extend(more);
+        read(row)
+    }
+
+    fn of_file(text: &str, format: Format) -> ImportedRow {
+        let mut lines = files::read(text.as_bytes(), format).expect("a header");
+        let line = lines.next().expect("a row").expect("read");
+        ImportedRow::read(&line.row.expect("readable"), &TimeZone::UTC).expect("a session")
+    }
+
+    #[test]
+    fn the_three_formats_and_both_sets_of_names_say_the_same() {
+        let csv = "room_id,room_sid,room_title,joined_participants,webhook_url,created,ended,analytics_file_id\n\
+                   room01,SID_a,\"A, \"\"b\"\"\nc\",5,https://x,2026-11-22T10:00:00Z,,f1\n";
+        let tsv = "roomId\tsid\troom_title\tjoined_participants\twebhook_url\tcreated\tended\tfile_id\n\
+                   room01\tSID_a\tA, \"b\"\\nc\t5\thttps://x\t2026-11-22 10:00:00\tNULL\tf1\n";
+        let jsonl = "\n{\"roomId\":\"room01\",\"room_sid\":\"SID_a\",\"room_title\":\"A, \\\"b\\\"\\nc\",\
+                     \"joined_participants\":5,\"webhook_url\":\"https://x\",\"created\":1795341600,\"ended\":null,\
+                     \"file_id\":\"f1\",\"other\":[1]}\n";
+        let expected = of_file(csv, Format::Csv);
+        assert_eq!(expected.session.room_title, "A, \"b\"\nc");
+        assert_eq!(expected.columns, BTreeSet::from(Column::ALL));
+        assert_eq!(of_file(tsv, Format::Tsv), expected);
+        assert_eq!(of_file(jsonl, Format::Jsonl), expected);
+    }
+
+    #[test]
+    fn a_column_that_is_absent_is_not_one_that_is_empty() {
+        let required = BTreeSet::from(Column::REQUIRED);
+        let absent = with(json!({"other": 1})).expect("a session");
+        assert_eq!(absent.columns, required);
+        for (empty, column) in [
+            (json!({"room_title": ""}), Column::RoomTitle),
+            (json!({"ended": null}), Column::Ended),
+            (json!({"file_id": null}), Column::AnalyticsFileId),
+        ] {
+            let empty = with(empty).expect("a session");
+            assert_eq!(empty.session, absent.session);
+            assert_eq!(&empty.columns - &required, BTreeSet::from([column]));
+        }
+        let csv = of_file("sid,created,room_id,ended\na,2026-11-22T10:00:00Z,r,\n", Format::Csv);
+        assert_eq!(&csv.columns - &required, BTreeSet::from([Column::Ended]));
+    }
+
+    #[test]
+    fn participants_are_whole_in_every_spelling() {
+        for (spelling, number) in [
+            (json!(7), 7),
+            (json!(7.0), 7),
+            (json!(0.7e1), 7),
+            (json!("7"), 7),
+            (json!(" 7.0 "), 7),
+            (json!("7e0"), 7),
+            (json!(4294967295u32), u32::MAX),
+            (json!(null), 0),
+            (json!(""), 0),
+        ] {
+            let row = with(json!({"joined_participants": spelling})).expect("a session");
+            assert_eq!(row.session.joined_participants, number, "{spelling}");
+        }
+        for spelling in [
+            json!(-1),
+            json!(7.5),
+            json!(4294967296u64),
+            json!("seven"),
+            json!("1e30"),
+            json!("0x7"),
+            json!(true),
+        ] {
+            let reason = with(json!({"joined_participants": spelling})).expect_err("wrong");
+            assert!(reason.starts_with("joined_participants: "), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_column_is_named() {
+        for (wrong, named) in [
+            (json!({"room_id": ""}), "room_id must not be empty"),
+            (json!({"room_id": null}), "room_id must not be empty"),
+            (json!({"created": null}), "created is missing"),
+            (json!({"created": "never"}), "created: \"never\" is no time"),
+            (json!({"ended": "20240101"}), "ended: "),
+            (json!({"room_title": ["a"]}), "room_title: [\"a\"] is no text"),
+            (json!({"sid": "b"}), "both room_sid and sid"),
+            (json!({"rejected_text": "a,b"}), "not mended yet"),
+        ] {
+            let reason = with(wrong).expect_err("wrong");
+            assert!(reason.contains(named), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_row_beyond_an_item_is_wrong() {
+        let longest = MAX_ITEM_BYTES - OTHER_BYTES - "room01".len() - 2 * "SID_a".len();
+        assert!(with(json!({"room_title": "x".repeat(longest)})).is_ok());
+        let reason = with(json!({"room_title": "x".repeat(longest + 1)})).expect_err("too large");
+        assert!(reason.contains("room_title alone has 408561"), "{reason}");
+    }
+}

@@ -1,0 +1,55 @@
+//! What became of the rows of an import.
+
+use std::time::Duration;
+
+use past_rooms::{Meter, Recorded};
+use serde_json::json;
+
+use crate::{Outcome, output};
+
+#[derive(Default)]
+pub struct Totals {
+    pub rows: u64,
+    pub recorded: Recorded,
+    /// Rows that were in the input before, with the same values.
+    pub repeated: u64,
+    pub rejected: u64,
+    /// A part of the input has not been imported.
+    pub incomplete: bool,
+}
+
+impl Totals {
+    pub fn outcome(&self) -> Outcome {
+        match (self.incomplete, self.rejected) {
+            (true, _) => Outcome::Incomplete,
+            (false, 0) => Outcome::Success,
+            (false, _) => Outcome::Differences,
+        }
+    }
+
+    pub fn print(&self, time: Duration, meter: &Meter, dry_run: bool, as_json: bool) {
+        let Recorded { new, changed, unchanged, .. } = self.recorded;
+        let unchanged = unchanged + self.repeated;
+        let seconds = time.as_secs_f64();
+        let rate = self.rows as f64 / seconds.max(0.001);
+        if as_json {
+            output::line(json!({
+                "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
+                "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
+                "rows_per_second": rate, "dynamodb_requests": meter.requests(),
+                "dynamodb_units": meter.units(), "dry_run": dry_run,
+            }));
+            return;
+        }
+        let written = if dry_run {
+            "nothing written (dry run)".to_owned()
+        } else {
+            format!("{new} new, {changed} changed, {unchanged} unchanged")
+        };
+        let incomplete = if self.incomplete { "; incomplete, see the errors" } else { "" };
+        output::line(format_args!(
+            "{} rows in {seconds:.1} s ({rate:.0}/s): {written}, {} rejected{incomplete}",
+            self.rows, self.rejected
+        ));
+    }
+}

@@ -1,0 +1,375 @@
+//! Files that an import reads, as the tool's users have them: what is rejected, what comes of it,
+//! what is told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use past_rooms::PastRoom;
+use past_rooms::table::past_room::SessionRow;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+
+use crate::admin::{File, admin, run, text};
+use crate::record::assert_agreement;
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::{Database, history};
+
+/// The sessions of the table by room_sid.
+async fn stored(database: &Database) -> BTreeMap<String, PastRoom> {
+    let items = database.all_items().await;
+    let rooms = items
+        .into_iter()
+        .filter_map(SessionRow::from_item)
+        .map(|row| row.into_past_room().expect("a session"));
+    rooms.map(|room| (room.room_sid.clone(), room)).collect()
+}
+
+/// Imports, and returns the exit status, the summary and what was said.
+async fn import(database: &Database, arguments: &[&str]) -> (i32, Value, String) {
+    let arguments = [&["import", "--json"], arguments].concat();
+    let output = run(&database, &arguments).await;
+    let said = text(&output.stderr).to_owned();
+    let summary = serde_json::from_slice(&output.stdout);
+    let summary = summary.unwrap_or_else(|error| panic!("{error}: {said}"));
+    (output.status.code().expect("a status"), summary, said)
+}
+
+fn counts(summary: &Value) -> [u64; 4] {
+    ["new", "changed", "unchanged", "rejected"].map(|name| summary[name].as_u64().expect(name))
+}
+
+fn lines(path: &str) -> Vec<Value> {
+    let text = fs::read_to_string(path).expect("a file");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn assert_refused(output: &Output, named: &str) {
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains(named), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn an_empty_export_is_an_import_of_no_rows() {
+    let database = Database::start().await;
+    for (name, content) in [
+        ("history.tsv", ""),
+        ("history.csv", "\u{feff}"),
+        ("history.jsonl", "\n"),
+        ("history.tsv", "roomId\tsid\tcreated\n"),
+    ] {
+        let file = File::new(name, content);
+        let (status, summary, said) = import(&database, &[file.path()]).await;
+        assert_eq!((status, counts(&summary)), (0, [0; 4]));
+        assert!(said.contains(&format!("{name} has no rows")), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn titles_arrive_as_they_were_written() {
+    let database = Database::start().await;
+    let tsv = b"roomId\tsid\tcreated\troom_title\n\
+        room01\ta\t1795341600\tone\rtwo\\nthree\\tfour \\\\N\r\n\
+        room01\tb\t1795341600\t\\N\n\
+        room01\tc\t1795341600\t\xf0\x9f\x98\x80 \"\n";
+    let json = json!({"room_id": "room01", "room_sid": "d", "created": 1795341600, "room_title": "NULL\r\n\t\\N",
+        "joined_participants": 7.0});
+    let (tsv, json) =
+        (File::new("history.tsv", tsv), File::new("history.jsonl", format!("\u{feff}{json}\r\n")));
+    let (status, summary, said) = import(&database, &[tsv.path(), json.path()]).await;
+    assert_eq!((status, counts(&summary)), (0, [4, 0, 0, 0]), "{said}");
+    let stored = stored(&database).await;
+    let titles: Vec<_> = stored.values().map(|room| room.room_title.as_str()).collect();
+    assert_eq!(titles, ["one\rtwo\nthree\tfour \\N\r", "", "😀 \"", "NULL\r\n\t\\N"]);
+    assert_eq!(stored["d"].joined_participants, 7);
+}
+
+/// Every way in which a row can be wrong, and the line that it is on.
+const WRONG: &[u8] = b"room_id,room_sid,created,room_title\r\n\
+    \r\n\
+    room01,good,1795341600,good\r\n\
+    room01,date,20240101,\"a \"\"date\"\"\"\r\n\
+    room01,few,1795341600\r\n\
+    room01,latin,1795341600,M\xfcller \\\r\n\
+    room01,good,1795341600,another title\r\n\
+    room01,good,1795341600,good\r\n";
+
+#[tokio::test]
+async fn rejects_hold_all_of_each_row_and_can_be_imported_when_mended() {
+    let database = Database::start().await;
+    let file = File::new("history.csv", WRONG);
+    let rejects = file.beside("rejects.jsonl");
+    let (status, summary, said) = import(&database, &[file.path(), "--rejects", &rejects]).await;
+    assert_eq!((status, counts(&summary)), (1, [1, 0, 1, 4]), "{said}");
+    for reported in [
+        "history.csv:4: created: \"20240101\" seems to be a date",
+        "history.csv:5: it has 3 columns, the first line has 4: room_id, room_sid, created, room_title",
+        "history.csv:6: room_title is not UTF-8",
+        "history.csv:3 has the same session with other values",
+    ] {
+        assert!(said.contains(reported), "{said}");
+    }
+    let mut rows = lines(&rejects);
+    let numbers: Vec<_> = rows.iter().map(|row| row["rejected_line"].clone()).collect();
+    assert_eq!(numbers, [4, 5, 6, 7]);
+    assert_eq!(
+        (&rows[0]["created"], &rows[0]["room_title"]),
+        (&json!("20240101"), &json!("a \"date\""))
+    );
+    assert_eq!(rows[1]["rejected_text"], "room01,few,1795341600");
+    assert_eq!(rows[2]["rejected_escaped"], "room01,latin,1795341600,M\\xfcller \\\\");
+    assert_eq!(rows[2]["room_title"], "M\u{fffd}ller \\");
+    assert_eq!(rows[3]["room_title"], "another title");
+
+    // As they are, they are rejected again, and nothing of them is lost on the way.
+    let again = file.beside("again.jsonl");
+    let (status, summary, said) = import(&database, &[&rejects, "--rejects", &again]).await;
+    assert_eq!((status, counts(&summary)), (1, [0, 1, 0, 3]), "{said}");
+    assert!(said.contains("not mended yet"), "{said}");
+    let kept = lines(&again);
+    for (kept, row) in kept.iter().zip(&rows) {
+        for (key, value) in row.as_object().expect("an object") {
+            assert!(key == "rejected_reason" || &kept[key] == value, "{key} of {kept}");
+        }
+    }
+
+    rows.truncate(3);
+    rows[0]["created"] = json!("2024-01-01");
+    rows[1] = json!({"room_id": "room01", "room_sid": "few", "created": 1795341600});
+    rows[2]["room_title"] = json!("Müller \\");
+    rows[2].as_object_mut().expect("an object").remove("rejected_escaped");
+    let mended: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    fs::write(&rejects, mended).expect("mended");
+    let (status, summary, said) = import(&database, &[&rejects]).await;
+    assert_eq!((status, counts(&summary)), (0, [3, 0, 0, 0]), "{said}");
+    let stored = stored(&database).await;
+    assert_eq!(stored["latin"].room_title, "Müller \\");
+    assert_eq!(stored["good"].room_title, "another title");
+    assert_eq!(assert_agreement(&database).await, 4);
+}
+
+#[tokio::test]
+async fn wrong_json_is_kept_as_it_is() {
+    let database = Database::start().await;
+    let bad = r#"{"room_id":"room01","room_id":"room02"}"#;
+    let good = json!({"room_id": "room01", "room_sid": "a", "created": 1795341600});
+    let file = File::new("history.jsonl", format!("{good}\n\n{bad}\n{{\"room_id\n"));
+    let rejects = file.beside("rejects.jsonl");
+    let (status, summary, said) = import(&database, &[file.path(), "--rejects", &rejects]).await;
+    assert_eq!((status, counts(&summary)), (1, [1, 0, 0, 2]), "{said}");
+    assert!(
+        said.contains("history.jsonl:3: it is no JSON object: it has the key \"room_id\" twice"),
+        "{said}"
+    );
+    let rows = lines(&rejects);
+    assert_eq!(rows[0]["rejected_text"], bad);
+    assert_eq!(
+        (&rows[1]["rejected_text"], &rows[1]["rejected_line"]),
+        (&json!("{\"room_id"), &json!(4))
+    );
+}
+
+#[tokio::test]
+async fn an_input_is_never_overwritten_by_its_rejects() {
+    let database = Database::start().await;
+    let good = "room_id,room_sid,created\nroom01,a,1795341600\n";
+    let file = File::new("history.csv", good);
+    let (soft, hard) = (file.beside("soft.csv"), file.beside("hard.csv"));
+    std::os::unix::fs::symlink(file.path(), &soft).expect("a link");
+    fs::hard_link(file.path(), &hard).expect("a link");
+    let dotted = file.beside("./history.csv");
+    let part = file.beside("rejects.part");
+    fs::copy(file.path(), &part).expect("copied");
+    let without_part = file.beside("rejects");
+    for (input, rejects) in [
+        (file.path(), file.path()),
+        (file.path(), soft.as_str()),
+        (soft.as_str(), file.path()),
+        (file.path(), hard.as_str()),
+        (file.path(), dotted.as_str()),
+        (part.as_str(), without_part.as_str()),
+    ] {
+        let arguments = ["import", "--format", "csv", input, "--rejects", rejects];
+        assert_refused(&run(&database, &arguments).await, "to be imported");
+        assert_eq!(fs::read_to_string(input).expect("there"), good);
+    }
+    let stdin = fs::File::open(file.path()).expect("opened");
+    let arguments = ["import", "-", "--format", "csv", "--rejects", file.path()];
+    let output =
+        admin(&database, &database.endpoint, &arguments).stdin(Stdio::from(stdin)).output().await;
+    assert_refused(&output.expect("it runs"), "to be imported");
+    assert_eq!(fs::read_to_string(file.path()).expect("there"), good);
+    assert!(database.all_items().await.is_empty(), "nothing was touched");
+}
+
+#[tokio::test]
+async fn rejects_replace_those_of_the_last_import_only_at_the_end() {
+    let database = Database::start().await;
+    let file =
+        File::new("history.csv", "room_id,room_sid,created\nroom01,a,never\nroom01,b,1795341600\n");
+    let (place, link) = (file.beside("place"), file.beside("rejects.jsonl"));
+    fs::write(&place, "of the last import\n").expect("written");
+    std::os::unix::fs::symlink(&place, &link).expect("a link");
+
+    // DynamoDB refuses to write.
+    let refuse = |_, _: &str| Fault::Refuse(400, "AccessDeniedException");
+    let proxy = Proxy::start(&database.endpoint, refuse).await;
+    let arguments = ["import", file.path(), "--rejects", &link];
+    let output = admin(&database, &proxy.endpoint, &arguments).output().await.expect("it runs");
+    assert_refused(&output, "The file of rejects is as it was before");
+    assert_eq!(fs::read_to_string(&place).expect("there"), "of the last import\n");
+    assert!(fs::metadata(format!("{place}.part")).is_err(), "the part is gone");
+
+    let (status, _, said) = import(&database, &[file.path(), "--rejects", &link]).await;
+    assert_eq!(status, 1, "{said}");
+    assert_eq!(lines(&place).len(), 1);
+    assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
+
+    let special = ["import", file.path(), "--rejects", "/dev/null"];
+    assert_eq!(run(&database, &special).await.status.code(), Some(1));
+    assert!(!fs::metadata("/dev/null").expect("there").is_file());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_does_not_hide_what_was_done() {
+    let database = Database::start().await;
+    let row = |sid: &str| format!("room_id,room_sid,created\nroom01,{sid},1795341600\n");
+    let (first, last) = (File::new("first.csv", row("a")), File::new("last.csv", row("b")));
+    let headless = File::new("headless.csv", "room_id,room_sid\nroom01,c\n");
+    // One that breaks off in a row has those before it.
+    let broken = format!("{}room01,d,\"1795341600\n{}", row("c"), "x".repeat(5_000_000));
+    let broken = File::new("broken.csv", broken);
+    let files = [first.path(), "/nowhere.csv", headless.path(), broken.path(), last.path()];
+    let (status, summary, said) = import(&database, &files).await;
+    assert_eq!((status, counts(&summary)), (2, [3, 0, 0, 0]), "{said}");
+    assert_eq!(summary["complete"], false);
+    for named in [
+        "error: /nowhere.csv: No such file",
+        "headless.csv: the first line has no column created",
+        "broken.csv: the row that begins on line 3 is longer than 4 MB",
+    ] {
+        assert!(said.contains(named), "{said}");
+    }
+    assert_eq!(assert_agreement(&database).await, 3);
+}
+
+#[tokio::test]
+async fn an_import_that_has_to_stop_says_how_far_it_came() {
+    let database = Database::start().await;
+    let rows = |from: usize, to: usize| -> String {
+        let row = |number| format!("room{number},s,1795341600\n");
+        "room_id,room_sid,created\n".to_owned() + &(from..to).map(row).collect::<String>()
+    };
+    let (first, second) =
+        (File::new("first.csv", rows(0, 10)), File::new("second.csv", rows(10, 20)));
+    let written = AtomicBool::new(false);
+    let proxy = Proxy::start(&database.endpoint, move |_, operation| match operation {
+        "TransactWriteItems" if written.swap(true, Ordering::SeqCst) => {
+            Fault::Refuse(400, "AccessDeniedException")
+        }
+        _ => Fault::Pass,
+    })
+    .await;
+    let output = admin(&database, &proxy.endpoint, &["import", first.path(), second.path()])
+        .output()
+        .await
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("All rows up to {}:11 are done", first.path())), "{said}");
+    assert!(said.contains("start the same command again"), "{said}");
+    assert!(said.contains("may not do that to the table"), "{said}");
+    assert!(
+        text(&output.stdout).contains("10 new, 0 changed, 0 unchanged, 0 rejected; incomplete")
+    );
+    let (_, summary, _) = import(&database, &[first.path(), second.path()]).await;
+    assert_eq!(counts(&summary), [10, 0, 10, 0]);
+}
+
+#[tokio::test]
+async fn duplicates_far_apart_are_found_and_a_second_import_changes_nothing() {
+    let database = Database::start().await;
+    let row = |number: usize, title: &str| {
+        json!({"room_id": "room01", "room_sid": format!("{number:05}"), "room_title": title,
+            "created": 1795341600 + number})
+    };
+    let mut rows: Vec<String> = (0..5100).map(|number| row(number, "first").to_string()).collect();
+    rows.push(row(3, "second").to_string());
+    rows.push(row(4, "first").to_string());
+    let file = File::new("history.jsonl", rows.join("\n"));
+    let (status, summary, said) = import(&database, &[file.path()]).await;
+    assert_eq!((status, counts(&summary)), (1, [5100, 0, 1, 1]), "{said}");
+    let named = format!("history.jsonl:5101: {}:4 has the same session", file.path());
+    assert!(said.contains(&named), "{said}");
+    let (_, summary, _) = import(&database, &[file.path()]).await;
+    assert_eq!(counts(&summary), [0, 0, 5101, 1]);
+    assert_eq!(stored(&database).await["00003"].room_title, "first");
+}
+
+#[tokio::test]
+async fn a_row_beyond_an_item_is_rejected_before_it_is_sent() {
+    let database = Database::start().await;
+    let row = |sid: &str, bytes: usize| json!({"room_id": "room01", "room_sid": sid, "created": 1795341600, "room_title": "x".repeat(bytes)});
+    // The largest that is let through must fit, and so must twenty of them together.
+    let largest = 400 * 1024 - 1024 - "room01".len() - 2 * "00".len();
+    let mut rows: Vec<String> =
+        (0..20).map(|sid| row(&format!("{sid:02}"), largest).to_string()).collect();
+    rows.insert(1, row("too large", largest).to_string());
+    let file = File::new("history.jsonl", rows.join("\n"));
+    let (status, summary, said) = import(&database, &[file.path()]).await;
+    assert_eq!((status, counts(&summary)), (1, [20, 0, 0, 1]), "{said}");
+    assert!(said.contains("history.jsonl:2: it takes "), "{said}");
+}
+
+#[tokio::test]
+async fn nobody_reading_on_is_no_reason_to_panic() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    let arguments = ["tally", "--all", "--check"];
+    let mut tally = admin(&database, &database.endpoint, &arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    drop(tally.stdout.take());
+    let mut said = String::new();
+    let mut stderr = tally.stderr.take().expect("piped");
+    stderr.read_to_string(&mut said).await.expect("read");
+    assert_eq!(tally.wait().await.expect("ended").code(), Some(141));
+    assert_eq!(said, "");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named_with_what_to_do() {
+    let database = Database::start().await;
+    let file = File::new("history.csv", "room_id,room_sid,created\nroom01,a,1795341600\n");
+    let arguments = ["--table", "nowhere", "import", file.path()];
+    assert_refused(&run(&database, &arguments).await, "--table or TABLE_NAME");
+
+    let import = ["import", file.path()];
+    let mut without_region = admin(&database, &database.endpoint, &import);
+    without_region.env("AWS_EC2_METADATA_DISABLED", "true");
+    for region in [None, Some("")] {
+        match region {
+            None => without_region.env_remove("AWS_REGION"),
+            Some(empty) => without_region.env("AWS_REGION", empty),
+        };
+        assert_refused(&without_region.output().await.expect("it runs"), "set AWS_REGION");
+    }
+
+    let mut without_credentials = admin(&database, &database.endpoint, &import);
+    let without_credentials = without_credentials
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    assert_refused(
+        &without_credentials.output().await.expect("it runs"),
+        "there are no AWS credentials",
+    );
+
+    // A dry run needs nothing of AWS.
+    let mut dry_run = admin(&database, &database.endpoint, &["import", "--dry-run", file.path()]);
+    let dry_run = dry_run.env_remove("AWS_REGION").env_remove("AWS_ACCESS_KEY_ID");
+    let dry_run = dry_run.env("AWS_EC2_METADATA_DISABLED", "true").output().await.expect("it runs");
+    assert!(dry_run.status.success(), "{}", text(&dry_run.stderr));
+}
