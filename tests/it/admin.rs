@@ -164,7 +164,8 @@ async fn what_cannot_be_done_says_so() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).contains(named), "{}", text(&output.stderr));
     }
-    let output = run("http://127.0.0.1:9", &["tally", "--room", "room01"]).await;
+    let mut tally = admin(&database, "http://127.0.0.1:9", &["tally", "--room", "room01"]);
+    let output = tally.output().await.expect("it runs");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("DynamoDB"), "{}", text(&output.stderr));
 }
@@ -186,10 +187,8 @@ async fn an_import_killed_at_any_request_ends_right_when_started_again() {
             Fault::Stall
         })
         .await;
-        let mut import = admin(&database, &proxy.endpoint, &["import", file.path()])
-            .await
-            .spawn()
-            .expect("it runs");
+        let mut import =
+            admin(&database, &proxy.endpoint, &["import", file.path()]).spawn().expect("it runs");
         at_it.recv().await.expect("it comes to that request");
         import.kill().await.expect("killed");
         let output = run(&database, &["import", file.path()]).await;

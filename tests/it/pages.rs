@@ -151,7 +151,7 @@ fn queries() -> impl Strategy<Value = Vec<PageQuery>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_page_is_what_sorting_and_cutting_gives(sessions in histories(), filled in filled(), queries in queries()) {
@@ -190,6 +190,11 @@ proptest! {
             assert_eq!(ascending, descending);
         });
     }
+}
+
+/// Histories that a property is tried on: `PAGE_CASES`, or 48.
+fn cases() -> u32 {
+    std::env::var("PAGE_CASES").map_or(48, |cases| cases.parse().expect("a number"))
 }
 
 fn run(test: impl Future<Output = ()>) {

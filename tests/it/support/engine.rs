@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `TEST_DYNAMODB_ENDPOINT` | the URL of a DynamoDB that takes any credentials |
 //! | `TEST_DYNAMODB=aws` | the AWS account and region of the SDK's own variables and profile |
+//! | `TEST_DYNAMODB_SECONDS` | how long a request may take, where the project's own time-outs are too short |
 //! | `TEST_TABLE_PREFIX` | what the tables' names begin with; `past-rooms-test-` if not set |
 //!
 //! Every test has a table of its own there, which is deleted when the test ends, whether it passed
@@ -15,9 +16,9 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{Credentials, ProvideCredentials};
 use past_rooms::dynamodb;
-use past_rooms::table::schema;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
@@ -57,8 +58,7 @@ impl Engine {
         };
         let table_name = if outlives { own_name() } else { embedded::TABLE_NAME.to_owned() };
         let client = dynamodb::client(&settings);
-        let table = schema::create_table(&client, &table_name).expect("a definition");
-        table.send().await.expect("a table");
+        embedded::create_table(client.clone(), &table_name).await.expect("a table");
         let endpoint = settings.endpoint_url().expect("an endpoint").to_owned();
         let provider = settings.credentials_provider().expect("credentials");
         let credentials = provider.provide_credentials().await.expect("credentials");
@@ -73,7 +73,11 @@ impl Engine {
     /// A client for this DynamoDB at another URL, as through a proxy.
     pub fn client_at(&self, endpoint: &str) -> Client {
         let settings = self.settings.to_builder().endpoint_url(endpoint).build();
-        dynamodb::client(&settings)
+        let client = dynamodb::client(&settings);
+        match env::var("TEST_DYNAMODB_SECONDS") {
+            Ok(seconds) => patient(&client, seconds.parse().expect("a number of seconds")),
+            Err(_) => client,
+        }
     }
 
     /// The variables with which a program reaches the table at `endpoint`.
@@ -110,6 +114,15 @@ impl Drop for Engine {
         });
         drop(deletion.join());
     }
+}
+
+/// The same client; each attempt may take so many seconds.
+fn patient(client: &Client, seconds: u64) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(seconds))
+        .operation_timeout(Duration::from_secs(3 * seconds))
+        .build();
+    Client::from_conf(client.config().to_builder().timeout_config(timeouts).build())
 }
 
 /// The AWS account and region that the SDK finds.
