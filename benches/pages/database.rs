@@ -78,7 +78,8 @@ pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
         return Ok(false);
     };
     let endpoint = embedded::start(TcpListener::bind("127.0.0.1:0").await?)?;
-    let past_rooms = embedded::create_table(&endpoint).await?;
+    let client = dynamodb::client(&embedded::settings(&endpoint));
+    let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     fill(&past_rooms, Scenario::ALL[number.parse::<usize>()?]).await?;
     let proxy = Proxy::start(&endpoint, |_, _| Fault::Delay(DELAY)).await;
     let slower_proxy = Proxy::start(&endpoint, |_, _| Fault::Delay(LONG_DELAY)).await;

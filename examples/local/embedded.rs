@@ -3,10 +3,11 @@
 //! It is reached over HTTP with the AWS SDK, as DynamoDB itself is.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use dynoxide::Database;
+use past_rooms::PastRooms;
 use past_rooms::table::schema;
-use past_rooms::{PastRooms, dynamodb};
 use tokio::net::TcpListener;
 
 /// The table's name in every local run.
@@ -31,9 +32,11 @@ pub fn settings(endpoint: &str) -> SdkConfig {
         .build()
 }
 
-/// Creates the table from the project's one definition of it.
-pub async fn create_table(endpoint: &str) -> Result<PastRooms, Box<dyn std::error::Error>> {
-    let client = dynamodb::client(&settings(endpoint));
-    schema::create_table(&client, TABLE_NAME)?.send().await?;
-    Ok(PastRooms::new(client, TABLE_NAME))
+/// Creates a table from the project's one definition of it.
+pub async fn create_table(
+    client: Client,
+    name: &str,
+) -> Result<PastRooms, Box<dyn std::error::Error>> {
+    schema::create_table(&client, name)?.send().await?;
+    Ok(PastRooms::new(client, name))
 }

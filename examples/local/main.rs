@@ -53,7 +53,8 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let endpoint_listener = bind(arguments.listen, "--listen").await?;
     let dynamodb_listener = bind(arguments.dynamodb, "--dynamodb").await?;
     let dynamodb = embedded::start(dynamodb_listener)?;
-    let past_rooms = embedded::create_table(&dynamodb).await?;
+    let client = past_rooms::dynamodb::client(&embedded::settings(&dynamodb));
+    let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     fill(&past_rooms).await?;
 
     let credentials = ApiCredentials { key: arguments.api_key, secret: arguments.api_secret };

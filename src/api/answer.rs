@@ -106,3 +106,108 @@ fn respond(status: StatusCode, envelope: &Envelope<'_>) -> Response<Body> {
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::auth::AuthError;
+    use crate::api::request::InvalidRequest;
+    use crate::api::route::RouteError;
+    use serde_json::{Value, json};
+
+    fn body(response: &Response<Body>) -> Value {
+        assert_eq!(response.headers()["content-type"], "application/json");
+        serde_json::from_slice(response.body().as_ref()).expect("JSON")
+    }
+
+    fn room(analytics: Option<&str>) -> PastRoom {
+        PastRoom {
+            room_title: "T".to_owned(),
+            room_id: "room01".to_owned(),
+            room_sid: "SID_x".to_owned(),
+            joined_participants: 3,
+            webhook_url: String::new(),
+            created: "2026-11-22T10:00:00.000Z".to_owned(),
+            ended: String::new(),
+            analytics_file_id: analytics.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_page_has_the_documented_fields_and_no_other() {
+        let query = PageQuery::new(["room01"]).from(5).limit(2).order(Order::Asc);
+        let sessions = vec![room(None), room(Some("file")), room(Some(""))];
+        let response = page(&query, &Page { total: 8, sessions }).expect("a page");
+        assert_eq!(response.status(), 200);
+        let without = json!({
+            "room_title": "T", "room_id": "room01", "room_sid": "SID_x", "joined_participants": 3,
+            "webhook_url": "", "created": "2026-11-22T10:00:00.000Z", "ended": "",
+        });
+        let mut with = without.clone();
+        with["analytics_file_id"] = "file".into();
+        assert_eq!(
+            body(&response),
+            json!({"status": true, "msg": "success", "result": {
+                "total_rooms": 8, "from": 5, "limit": 2, "order_by": "ASC",
+                "rooms_list": [without, with, without],
+            }})
+        );
+    }
+
+    #[test]
+    fn a_page_beyond_the_end_is_a_success_and_no_rooms_at_all_are_none() {
+        let query = PageQuery::new(["room01"]).from(9);
+        let response = page(&query, &Page { total: 8, sessions: vec![] }).expect("a page");
+        let result = &body(&response)["result"];
+        assert_eq!((&result["total_rooms"], &result["rooms_list"]), (&json!(8), &json!([])));
+        let response = page(&query, &Page { total: 0, sessions: vec![] }).expect("a page");
+        assert_eq!(response.status(), 200);
+        assert_eq!(body(&response), json!({"status": false, "msg": "no info found"}));
+    }
+
+    #[test]
+    fn a_page_that_lambda_cannot_send_is_an_error_that_names_a_limit_that_fits() {
+        let query = PageQuery::new(["room01"]);
+        let with_titles = |rooms: usize, title: &str| {
+            let room = PastRoom { room_title: title.to_owned(), ..room(None) };
+            page(&query, &Page { total: 100, sessions: vec![room; rooms] })
+        };
+        // As a string in JSON a quote takes two bytes, and escaped in the body four.
+        for title in ["x".repeat(400_000), "\"".repeat(100_000)] {
+            assert!(with_titles(15, &title).is_ok());
+            let error = with_titles(20, &title).expect_err("8 MB");
+            assert_eq!(error.status(), 413);
+            assert!(error.to_string().contains("a limit of at most 15"), "{error}");
+        }
+        let error = with_titles(1, &"x".repeat(7_000_000)).expect_err("7 MB");
+        assert!(error.to_string().contains("a limit of at most 1"), "{error}");
+        // The last byte that fits, and the next.
+        let envelope = with_titles(1, "").expect("a page").body().as_ref().to_vec();
+        let room_left = MAX_ANSWER_BYTES - sent_bytes(&envelope);
+        assert!(with_titles(1, &"x".repeat(room_left)).is_ok());
+        assert!(with_titles(1, &"x".repeat(room_left + 1)).is_err());
+    }
+
+    #[test]
+    fn an_error_has_its_status_its_message_and_the_headers_that_go_with_it() {
+        for (api_error, status, header, msg) in [
+            (ApiError::from(RouteError::NotFound), 404, None, "fetchPastRooms"),
+            (RouteError::MethodNotAllowed.into(), 405, Some(("allow", "POST")), "use POST"),
+            (AuthError::MissingKey.into(), 401, None, "API-KEY"),
+            (ApiError::TooLarge(300_000), 413, None, "300000 bytes"),
+            (InvalidRequest::MissingRooms.into(), 400, None, "room_ids"),
+            (ApiError::DeadlineExceeded, 503, Some(("retry-after", "1")), "try again"),
+        ] {
+            let response = error(&api_error);
+            assert_eq!(response.status(), status);
+            let body = body(&response);
+            assert_eq!((&body["status"], body.get("result")), (&json!(false), None));
+            let text = body["msg"].as_str().expect("a message");
+            assert!(text.contains(msg), "{text}");
+            assert_eq!(response.headers().len(), 1 + usize::from(header.is_some()));
+            if let Some((name, value)) = header {
+                assert_eq!(response.headers()[name], value);
+            }
+        }
+    }
+}

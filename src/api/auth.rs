@@ -85,3 +85,54 @@ fn keyed_hash(secret: &str, message: &[u8]) -> Hmac<Sha256> {
     hash.update(message);
     hash
 }
+
+/// The signatures were made with `printf '%s' BODY | openssl dgst -sha256 -hmac SECRET`.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = br#"{"room_ids":["room01"]}"#;
+    const SIGNATURE: &str = "cded3ab9c8b70e4f9bef25fa3d3095e4ac40715ace7301afc3a8e36a9617f02b";
+    /// With the secret `another-secret`.
+    const ANOTHER: &str = "f6ee1550e214fba06b85f176059576a53a31cf5bd3e921c0ade53ec81ede1919";
+
+    fn check(headers: &[(&'static str, &str)], body: &[u8]) -> Result<(), AuthError> {
+        let credentials =
+            ApiCredentials { key: "plugnmeet".to_owned(), secret: "local-demo-secret".to_owned() };
+        let headers = headers.iter().map(|(name, value)| {
+            let name = name.parse::<lambda_http::http::HeaderName>().expect("a name");
+            (name, value.parse().expect("a value"))
+        });
+        authenticate(&credentials, &headers.collect(), body)
+    }
+
+    #[test]
+    fn a_signature_is_that_of_openssl() {
+        assert_eq!(sign("local-demo-secret", BODY), SIGNATURE);
+        let upper_case = SIGNATURE.to_uppercase();
+        for signature in [SIGNATURE, &*upper_case] {
+            let headers = [("API-KEY", "plugnmeet"), ("HASH-SIGNATURE", signature)];
+            assert_eq!(check(&headers, BODY), Ok(()));
+            assert_eq!(check(&headers, b"{}"), Err(AuthError::WrongSignature));
+        }
+    }
+
+    #[test]
+    fn the_first_thing_that_is_wrong_is_named() {
+        let key = ("api-key", "plugnmeet");
+        for (headers, error) in [
+            (&[("hash-signature", SIGNATURE)][..], AuthError::MissingKey),
+            (&[("api-key", ""), ("hash-signature", SIGNATURE)], AuthError::WrongKey),
+            (&[("api-key", "plugnmee"), ("hash-signature", SIGNATURE)], AuthError::WrongKey),
+            (&[("api-key", "other")], AuthError::WrongKey),
+            (&[key], AuthError::MissingSignature),
+            (&[key, ("hash-signature", "")], AuthError::NotHex),
+            (&[key, ("hash-signature", "cded")], AuthError::NotHex),
+            (&[key, ("hash-signature", &"g".repeat(64))], AuthError::NotHex),
+            (&[key, ("hash-signature", &"0".repeat(64))], AuthError::WrongSignature),
+            (&[key, ("hash-signature", ANOTHER)], AuthError::WrongSignature),
+        ] {
+            assert_eq!(check(headers, BODY), Err(error), "{headers:?}");
+        }
+    }
+}

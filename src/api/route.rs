@@ -62,3 +62,87 @@ fn matched_route(context: &RequestContext) -> Option<&str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::http;
+    use lambda_http::{Body, request};
+    use serde_json::json;
+
+    fn http_api(path: &str, stage: &str, route_key: &str) -> Result<&'static str, RouteError> {
+        let event = json!({
+            "version": "2.0",
+            "rawPath": path,
+            "headers": {},
+            "requestContext": {
+                "http": {"method": "POST", "path": path},
+                "stage": stage,
+                "routeKey": route_key,
+            },
+            "isBase64Encoded": false,
+        });
+        route(&request::from_str(&event.to_string()).expect("an event"))
+    }
+
+    fn rest_api(path: &str, stage: &str, resource: &str) -> Result<&'static str, RouteError> {
+        let event = json!({
+            "path": path,
+            "resource": resource,
+            "httpMethod": "POST",
+            "headers": {},
+            "multiValueHeaders": {},
+            "requestContext": {"stage": stage, "httpMethod": "POST", "resourcePath": resource},
+            "isBase64Encoded": false,
+        });
+        route(&request::from_str(&event.to_string()).expect("an event"))
+    }
+
+    #[test]
+    fn the_path_counts_wherever_the_function_is_behind() {
+        for path in PATHS {
+            let staged = format!("/prod{path}");
+            assert_eq!(http_api(path, "$default", "$default"), Ok(path));
+            assert_eq!(http_api(&staged, "prod", "$default"), Ok(path));
+            assert_eq!(rest_api(path, "prod", "/{proxy+}"), Ok(path));
+            assert_eq!(rest_api(&staged, "prod", "/{proxy+}"), Ok(path));
+            // Behind a custom domain's base path the matched route tells.
+            let route_key = format!("POST {path}");
+            assert_eq!(http_api(&format!("/v1{path}"), "$default", &route_key), Ok(path));
+            assert_eq!(rest_api(&format!("/v1{path}"), "prod", path), Ok(path));
+        }
+    }
+
+    #[test]
+    fn other_paths_are_not_found() {
+        let path = PATHS[1];
+        for (other, stage) in [
+            ("/", "$default"),
+            ("/room/fetchPastRoomsX", "$default"),
+            ("/test/room/fetchPastRooms", "prod"),
+            ("prod/room/fetchPastRooms", "prod"),
+            ("/$default/room/fetchPastRooms", "$default"),
+        ] {
+            assert_eq!(http_api(other, stage, "$default"), Err(RouteError::NotFound), "{other}");
+            assert_eq!(rest_api(other, stage, "/{proxy+}"), Err(RouteError::NotFound), "{other}");
+        }
+        // A route key is a method and a path.
+        assert_eq!(http_api("/", "$default", path), Err(RouteError::NotFound));
+    }
+
+    #[test]
+    fn only_post_is_allowed_and_only_on_a_path_that_is_there() {
+        let at = |method: Method, path: &str| {
+            let request = http::Request::builder().method(method).body(Body::Empty);
+            route(&request.expect("a request").with_raw_http_path(path))
+        };
+        assert_eq!(at(Method::POST, PATHS[0]), Ok(PATHS[0]));
+        for method in [Method::GET, Method::PUT, Method::OPTIONS] {
+            assert_eq!(at(method.clone(), PATHS[0]), Err(RouteError::MethodNotAllowed));
+            assert_eq!(at(method, "/"), Err(RouteError::NotFound));
+        }
+        let message = RouteError::NotFound.to_string();
+        assert!(PATHS.iter().all(|path| message.contains(path)), "{message}");
+        assert!(RouteError::MethodNotAllowed.to_string().contains("POST"));
+    }
+}

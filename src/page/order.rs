@@ -83,3 +83,46 @@ impl Serialize for Order {
         serializer.collect_str(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_order_is_the_other_reversed() {
+        assert!(Order::Asc.is_ascending() && !Order::Desc.is_ascending());
+        assert_eq!(Order::Asc.compare("a", "b"), Ordering::Less);
+        assert_eq!(Order::Desc.compare("a", "b"), Ordering::Greater);
+        assert_eq!(Order::Asc.iterate([1, 2, 3].into_iter()).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(Order::Desc.iterate([1, 2, 3].into_iter()).collect::<Vec<_>>(), [3, 2, 1]);
+        assert_eq!(
+            (Order::Asc.to_string(), Order::Desc.to_string()),
+            ("ASC".into(), "DESC".into())
+        );
+    }
+
+    #[test]
+    fn a_bucket_begins_at_the_end_that_the_order_comes_from() {
+        let month = Bucket::new("2026-11");
+        let (low, high) = ("2026-11".to_owned(), "2026-11\u{10FFFF}".to_owned());
+        assert_eq!(Order::Asc.first_key(&month), low);
+        assert_eq!(Order::Asc.last_key(&month), high);
+        assert_eq!(Order::Desc.first_key(&month), high);
+        assert_eq!(Order::Desc.last_key(&month), low);
+    }
+
+    #[test]
+    fn the_sessions_from_a_key_on_end_where_sessions_end() {
+        let key = "2026-11".to_owned();
+        let ascending = Order::Asc.sessions_from(key.clone());
+        assert_eq!((&*ascending.low, &*ascending.high), ("2026-11", "9\u{10FFFF}"));
+        let descending = Order::Desc.sessions_from(key);
+        assert_eq!((&*descending.low, &*descending.high), ("0", "2026-11"));
+    }
+
+    #[test]
+    fn an_order_is_answered_in_upper_case() {
+        assert_eq!(serde_json::to_value(Order::Asc).ok(), Some("ASC".into()));
+        assert_eq!(serde_json::to_value(Order::default()).ok(), Some("DESC".into()));
+    }
+}

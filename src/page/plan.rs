@@ -125,3 +125,69 @@ impl Plan {
         self.first.as_ref().is_some_and(|first| self.order.compare(bucket, first).is_lt())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(buckets: &[(&str, u64)]) -> Counts {
+        buckets.iter().map(|(prefix, count)| (Bucket::new(*prefix), *count)).collect()
+    }
+
+    fn refined(rooms: &[Counts], from: u64, limit: usize) -> Vec<String> {
+        let plan = Plan::new(Order::Asc, rooms, from, limit).expect("a session of that rank");
+        let months = plan.months_to_refine(rooms, limit);
+        months.iter().map(|month| month.prefix().to_owned()).collect()
+    }
+
+    #[test]
+    fn hours_are_asked_for_only_if_that_saves_rows() {
+        let room = [counts(&[("2026-10", 100), ("2026-11", 100)])];
+        assert_eq!(refined(&room, 10, 20), [""; 0]);
+        assert_eq!(refined(&room, 11, 20), ["2026-10"]);
+        assert_eq!(refined(&room, 110, 20), [""; 0]);
+        assert_eq!(refined(&room, 111, 20), ["2026-11"]);
+        // An hour cannot be divided.
+        assert_eq!(refined(&[counts(&[("2026-10-01T00", 100)])], 50, 20), [""; 0]);
+    }
+
+    #[test]
+    fn more_rooms_may_skip_more_rows_but_no_more_than_the_page_has() {
+        let rooms = vec![counts(&[("2026-10", 100)]); 4];
+        assert_eq!(refined(&rooms, 20, 20), [""; 0]);
+        assert_eq!(refined(&rooms, 21, 20), ["2026-10"]);
+        // Of three sessions, no more than three rooms can have one.
+        assert_eq!(refined(&rooms, 15, 3), [""; 0]);
+        assert_eq!(refined(&rooms, 16, 3), ["2026-10"]);
+        // Rooms without a session there do not count.
+        let far = vec![counts(&[("2026-12", 1)]); 4];
+        assert_eq!(refined(&[rooms, far].concat(), 21, 20), ["2026-10"]);
+    }
+
+    #[test]
+    fn more_rooms_than_can_be_read_at_once_are_narrowed_down_by_hours() {
+        let rooms = vec![counts(&[("2026-10", 1), ("2026-11", 1)]); MAX_IN_FLIGHT];
+        assert_eq!(refined(&rooms, 0, 20), [""; 0]);
+        let rooms = vec![counts(&[("2026-10", 1), ("2026-11", 1)]); MAX_IN_FLIGHT + 1];
+        assert_eq!(refined(&rooms, 0, 20), ["2026-10"]);
+        assert_eq!(refined(&rooms, 90, 20), ["2026-10", "2026-11"]);
+    }
+
+    #[test]
+    fn a_plan_knows_a_rooms_sessions_up_to_the_end_of_the_page() {
+        let room = counts(&[("2026-10", 5), ("2026-11", 6), ("2026-12", 7)]);
+        let plan = Plan::new(Order::Asc, [&room], 7, 2).expect("a plan");
+        assert_eq!((plan.skip, plan.sessions_in_window(&room)), (2, 6));
+        assert_eq!(plan.counts_from_first(room.clone()), counts(&[("2026-11", 6), ("2026-12", 7)]));
+        assert_eq!(plan.first_key(&room).as_deref(), Some("2026-11"));
+        assert!(!plan.is_beyond("2026-11-30T23") && plan.is_beyond("2026-12"));
+        // The page ends where the month ends.
+        let plan = Plan::new(Order::Asc, [&room], 5, 6).expect("a plan");
+        assert_eq!((plan.skip, plan.sessions_in_window(&room)), (0, 6));
+        // From the front everything may be on the page.
+        let plan = Plan::from_the_front(Order::Desc, 3);
+        assert_eq!((plan.skip, plan.sessions_in_window(&room)), (3, 18));
+        assert_eq!(plan.counts_from_first(room.clone()), room);
+        assert!(!plan.is_beyond("0"));
+    }
+}

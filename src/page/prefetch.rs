@@ -54,3 +54,57 @@ impl CountsCache {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::Order;
+    use crate::table::bucket::Bucket;
+
+    fn counts(months: &[(&str, u64)]) -> Counts {
+        months.iter().map(|(month, count)| (Bucket::new(*month), *count)).collect()
+    }
+
+    fn query(rooms: &[&str], from: u64) -> PageQuery {
+        PageQuery::new(rooms.iter().copied()).from(from).order(Order::Asc)
+    }
+
+    #[test]
+    fn the_month_that_a_deep_page_begins_in_is_predicted_for_the_rooms_that_have_it() {
+        let cache = CountsCache::default();
+        cache.insert("a", &counts(&[("2026-10", 100), ("2026-11", 100)]));
+        cache.insert("b", &counts(&[("2026-10", 100)]));
+        let keys = |query| cache.predict(&query);
+        assert_eq!(keys(query(&["a", "b"], 250)), [RowKey::month_tally("a", "2026-11")]);
+        assert_eq!(
+            keys(query(&["a", "b"], 50)),
+            [RowKey::month_tally("a", "2026-10"), RowKey::month_tally("b", "2026-10")]
+        );
+        // At a boundary there is nothing to skip, and beyond the end nothing to read.
+        assert_eq!(keys(query(&["a", "b"], 200)), []);
+        assert_eq!(keys(query(&["a", "b"], 300)), []);
+    }
+
+    #[test]
+    fn nothing_is_predicted_unless_every_room_is_known() {
+        let cache = CountsCache::default();
+        cache.insert("a", &counts(&[("2026-10", 100)]));
+        assert_eq!(cache.predict(&query(&["a", "b"], 50)), []);
+        assert_eq!(cache.predict(&query(&["a"], 50)).len(), 1);
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_begins_anew_when_it_is_full() {
+        let cache = CountsCache::default();
+        let months = counts(&[("2026-10", 100)]);
+        let is_cached = |room: &str| cache.get(&[room.to_owned()]).is_some();
+        for number in 0..MAX_ROOMS {
+            cache.insert(&format!("room{number}"), &months);
+        }
+        // What is known already is replaced where it is.
+        cache.insert("room0", &months);
+        assert!((0..MAX_ROOMS).all(|number| is_cached(&format!("room{number}"))));
+        cache.insert("one more", &months);
+        assert!(is_cached("one more") && !is_cached("room0"));
+    }
+}

@@ -48,3 +48,35 @@ pub(super) fn consumed(capacity: &[ConsumedCapacity]) -> Result<f64, InvalidAnsw
 pub(crate) fn units(consumed: &[ConsumedCapacity]) -> f64 {
     consumed.iter().filter_map(ConsumedCapacity::capacity_units).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capacity(units: Option<f64>) -> ConsumedCapacity {
+        ConsumedCapacity::builder().set_capacity_units(units).build()
+    }
+
+    #[test]
+    fn units_of_all_tables_add_up() {
+        let list = [capacity(Some(0.5)), capacity(None), capacity(Some(2.0))];
+        assert_eq!(consumed(&list).ok(), Some(2.5));
+        assert_eq!(units(&list), 2.5);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_one_names_the_operation_and_the_problem() {
+        let InvalidAnswer(problem) = consumed(&[]).expect_err("no capacity");
+        assert!(problem.contains("ConsumedCapacity"), "{problem}");
+        assert!(ensure(true, || unreachable!()).is_ok());
+        assert!(present(Some(1), "Items").is_ok());
+        let invalid = present::<()>(None, "Items").expect_err("nothing there");
+        let error = invalid.of("Query", Some("request-7")).to_string();
+        for part in ["Query", "request-7", "Items is missing"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let invalid = ensure(false, || "it is odd".to_owned()).expect_err("not valid");
+        let error = invalid.of("Scan", None);
+        assert_eq!((error.request_id.as_str(), error.is_transient()), ("-", false));
+    }
+}

@@ -110,4 +110,19 @@ mod tests {
         let hour = Bucket::hour_of(&key("2026-11-22T10:00:00.000Z#x"));
         assert!(month.contains(&hour) && month.contains(&month) && !hour.contains(&month));
     }
+
+    #[test]
+    fn only_a_month_can_be_divided() {
+        assert!(Bucket::new("2026-11").is_refinable());
+        assert!(!Bucket::new("2026-11-22T10").is_refinable());
+        // A key that is too short for a month is a bucket of its own.
+        let single = Bucket::month_of(&key("2026"));
+        assert!(!single.is_refinable() && single.contains(&single));
+        assert!(!single.contains(&Bucket::new("2026-11")));
+        assert_eq!((single.prefix(), &*single.last_key()), ("2026", "2026"));
+        let mut counts = Counts::new();
+        count(&mut counts, single.clone());
+        count(&mut counts, single.clone());
+        assert_eq!(counts[&single], 2);
+    }
 }

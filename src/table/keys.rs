@@ -199,4 +199,46 @@ mod tests {
             assert_eq!(SessionKey::parse(other), None, "{other}");
         }
     }
+
+    #[test]
+    fn keys_of_rows_come_back() {
+        let tally = RowKey::month_tally("room01", "2026-11");
+        assert_eq!(tally, RowKey::new("room01", "#2026-11"));
+        assert_eq!(RowKey::room_tally("room01"), RowKey::new("room01", "~"));
+        assert_eq!(RowKey::of_item(&tally.clone().into_item()), Some(tally.clone()));
+        assert_eq!(tally.to_string(), "room_id=\"room01\" created_sid=\"#2026-11\"");
+        assert_eq!(tally.session_key(), None);
+        let mut item = RowKey::new("room01", "2026#x").into_item();
+        assert_eq!(SessionKey::of_item(&item), Some(key("2026#x")));
+        assert_eq!(RowKey::new("room01", "2026#x").session_key(), Some(key("2026#x")));
+        item.insert(SORT_KEY.to_owned(), AttributeValue::N("2026".to_owned()));
+        assert_eq!((RowKey::of_item(&item), SessionKey::of_item(&item)), (None, None));
+        assert_eq!(string_attribute(&item, PARTITION_KEY), Some("room01"));
+        assert_eq!(string_attribute(&item, "other"), None);
+    }
+
+    #[test]
+    fn a_sessions_key_is_its_time_and_its_id() {
+        let key = SessionKey::new("2026-11-22T10:00:00.000Z", "SID_x");
+        assert_eq!(key.as_str(), "2026-11-22T10:00:00.000Z#SID_x");
+        assert_eq!(key.to_string(), key.as_str());
+        let without_id = SessionKey::parse("2026").expect("a session's key");
+        assert_eq!(without_id.created(), "2026");
+    }
+
+    #[test]
+    fn a_range_has_its_ends_and_what_lies_between() {
+        let range = KeyRange::with_prefix("2026");
+        for (other, is_in) in
+            [("2025-12", false), ("2026", true), ("2026-11", true), ("2027", false)]
+        {
+            assert_eq!(range.contains(other), is_in, "{other}");
+        }
+        assert!(range.contains("2026\u{10FFFF}") && !range.is_empty());
+        let sessions = KeyRange::sessions();
+        assert!(sessions.contains("0") && sessions.contains("9999-12-31T23:59:59.999Z#~"));
+        assert!(!sessions.contains("#2026-11") && !sessions.contains("~"));
+        let one = |low: &str, high: &str| KeyRange { low: low.to_owned(), high: high.to_owned() };
+        assert!(one("b", "a").is_empty() && !one("a", "a").is_empty());
+    }
 }

@@ -173,4 +173,37 @@ mod tests {
         long_room.room_id.clear();
         assert_eq!(long_room.key(), Err(InvalidSession::EmptyRoomId));
     }
+
+    #[test]
+    fn a_session_is_answered_as_it_was_given() {
+        let mut one = session("2026-11-22T10:00:00.1239Z", "SID_x");
+        let empty = PastRoom {
+            room_title: String::new(),
+            room_id: "room01".to_owned(),
+            room_sid: "SID_x".to_owned(),
+            joined_participants: 0,
+            webhook_url: String::new(),
+            created: "2026-11-22T10:00:00.123Z".to_owned(),
+            ended: String::new(),
+            analytics_file_id: None,
+        };
+        assert_eq!(one.to_past_room(), empty);
+        one.room_title = "title".to_owned();
+        one.joined_participants = u32::MAX;
+        one.webhook_url = "url".to_owned();
+        one.ended = Some(one.created);
+        one.analytics_file_id = Some("file".to_owned());
+        let full = PastRoom {
+            room_title: "title".to_owned(),
+            joined_participants: 4_294_967_295,
+            webhook_url: "url".to_owned(),
+            ended: empty.created.clone(),
+            analytics_file_id: Some("file".to_owned()),
+            ..empty
+        };
+        assert_eq!(one.to_past_room(), full);
+        // An empty id is none.
+        one.analytics_file_id = Some(String::new());
+        assert_eq!(one.to_past_room(), PastRoom { analytics_file_id: None, ..full });
+    }
 }

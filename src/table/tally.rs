@@ -159,4 +159,37 @@ mod tests {
         let most = number(u64::MAX);
         assert!(room_tally(&[("2026-11", most.clone()), ("2026-12", most)]).is_err());
     }
+
+    fn month_tally(month: &str, counts: &[(&str, AttributeValue)]) -> Result<Counts, String> {
+        let item: Item =
+            counts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        assert_eq!(version(&item).is_some(), item.get(VERSION).is_some_and(AttributeValue::is_n));
+        read_month_tally(month, &item)
+    }
+
+    #[test]
+    fn a_month_tally_counts_hours_under_their_numbers() {
+        let counts = [("0", number(2)), ("514", number(1)), ("7", number(0)), (VERSION, number(9))];
+        let expected =
+            Counts::from([(Bucket::new("2026-11-01T00"), 2), (Bucket::new("2026-11-22T10"), 1)]);
+        assert_eq!(month_tally("2026-11", &counts), Ok(expected));
+        assert!(month_tally("2026-13", &[]).is_err());
+        assert!(month_tally("2026-11", &[("744", number(1))]).is_err());
+        assert!(month_tally("2026-11", &[("2026-11", number(1))]).is_err());
+        let text = AttributeValue::S("x".to_owned());
+        assert_eq!(month_tally("2026-11", &[(VERSION, text)]), Ok(Counts::new()));
+    }
+
+    #[test]
+    fn a_row_is_a_tally_by_its_key() {
+        let key = |sort_key: &str| crate::RowKey::new("room01", sort_key).into_item();
+        assert_eq!(month_of_tally(&key("#2026-11")), Some("2026-11"));
+        assert_eq!(month_of_tally(&key("~")), None);
+        let mut room = key("~");
+        assert_eq!(read_room_tally(&room).map(|tally| tally.complete), Ok(true));
+        room.insert(INCOMPLETE.to_owned(), AttributeValue::Bool(true));
+        assert_eq!(read_room_tally(&room).map(|tally| tally.complete), Ok(false));
+        room.insert(VERSION.to_owned(), number(7));
+        assert_eq!(version(&room), Some("7"));
+    }
 }

@@ -9,26 +9,22 @@ use tokio::sync::mpsc;
 
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::{Database, ask, embedded, history, sample};
+use crate::support::{Database, ask, history, sample};
 
-/// The tool against a DynamoDB at `endpoint`, in an environment of its own.
-pub fn admin(endpoint: &str, arguments: &[&str]) -> Command {
+/// The tool against a database at `endpoint`, in an environment of its own.
+pub fn admin(database: &Database, endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_past-rooms-admin"));
     command
         .args(arguments)
         .env_clear()
-        .env("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "local")
-        .env("AWS_SECRET_ACCESS_KEY", "local")
-        .env("TABLE_NAME", embedded::TABLE_NAME)
+        .envs(database.variables(endpoint))
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command
 }
 
-pub async fn run(endpoint: &str, arguments: &[&str]) -> Output {
-    admin(endpoint, arguments).output().await.expect("it runs")
+pub async fn run(database: &Database, arguments: &[&str]) -> Output {
+    admin(database, &database.endpoint, arguments).output().await.expect("it runs")
 }
 
 pub fn text(bytes: &[u8]) -> &str {
@@ -94,7 +90,7 @@ async fn an_import_gives_what_recording_gives_and_changes_nothing_the_second_tim
     let (imported, recorded) = (Database::start().await, Database::start().await);
     recorded.record(&sample::sessions()).await;
     let file = File::new("history.tsv", exported());
-    let output = run(&imported.endpoint, &["import", file.path()]).await;
+    let output = run(&imported, &["import", file.path()]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(
         text(&output.stdout).contains("4107 new, 0 changed, 0 unchanged, 0 rejected"),
@@ -110,7 +106,7 @@ async fn an_import_gives_what_recording_gives_and_changes_nothing_the_second_tim
         assert_eq!(ask(&imported.app(), body).await.body, ask(&recorded.app(), body).await.body);
     }
     let before = imported.all_items().await;
-    let output = run(&imported.endpoint, &["import", "--json", file.path()]).await;
+    let output = run(&imported, &["import", "--json", file.path()]).await;
     let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!((&summary["unchanged"], &summary["new"]), (&4107.into(), &0.into()));
     assert!(imported.all_items().await == before);
@@ -125,7 +121,7 @@ async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
                room01,c,1795341600,good\n";
     let file = File::new("history.csv", csv);
     let rejects = file.beside("rejects.jsonl");
-    let output = run(&database.endpoint, &["import", file.path(), "--rejects", &rejects]).await;
+    let output = run(&database, &["import", file.path(), "--rejects", &rejects]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(
         text(&output.stdout).contains("2 new, 0 changed, 0 unchanged, 1 rejected"),
@@ -137,7 +133,7 @@ async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
     let rejected = std::fs::read_to_string(&rejects).expect("rejects");
     assert_eq!(rejected.lines().count(), 1);
     std::fs::write(&rejects, rejected.replace("tomorrow", "2026-11-23 10:00:00")).expect("mended");
-    let output = run(&database.endpoint, &["import", &rejects]).await;
+    let output = run(&database, &["import", &rejects]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(assert_agreement(&database).await, 3);
 }
@@ -146,7 +142,7 @@ async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
 async fn a_dry_run_writes_nothing() {
     let database = Database::start().await;
     let file = File::new("history.tsv", exported());
-    let output = run(&database.endpoint, &["import", "--dry-run", file.path()]).await;
+    let output = run(&database, &["import", "--dry-run", file.path()]).await;
     assert!(output.status.success());
     assert!(database.all_items().await.is_empty());
 }
@@ -164,11 +160,12 @@ async fn what_cannot_be_done_says_so() {
         (&["tally"], "--all"),
         (&["delete", "--room", "room01", "--before", "soon"], "RFC 3339"),
     ] {
-        let output = run(&database.endpoint, arguments).await;
+        let output = run(&database, arguments).await;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).contains(named), "{}", text(&output.stderr));
     }
-    let output = run("http://127.0.0.1:9", &["tally", "--room", "room01"]).await;
+    let mut tally = admin(&database, "http://127.0.0.1:9", &["tally", "--room", "room01"]);
+    let output = tally.output().await.expect("it runs");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("DynamoDB"), "{}", text(&output.stderr));
 }
@@ -190,10 +187,11 @@ async fn an_import_killed_at_any_request_ends_right_when_started_again() {
             Fault::Stall
         })
         .await;
-        let mut import = admin(&proxy.endpoint, &["import", file.path()]).spawn().expect("it runs");
+        let mut import =
+            admin(&database, &proxy.endpoint, &["import", file.path()]).spawn().expect("it runs");
         at_it.recv().await.expect("it comes to that request");
         import.kill().await.expect("killed");
-        let output = run(&database.endpoint, &["import", file.path()]).await;
+        let output = run(&database, &["import", file.path()]).await;
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert_eq!(assert_agreement(&database).await, 399);
     }
@@ -204,7 +202,7 @@ async fn tallies_are_checked_built_and_checked_again() {
     let database = Database::start().await;
     database.put_foreign(&history("foreign", 30, 600)).await;
     database.record(&history("recorded", 30, 600)).await;
-    let check = run(&database.endpoint, &["tally", "--all", "--check"]).await;
+    let check = run(&database, &["tally", "--all", "--check"]).await;
     assert_eq!(check.status.code(), Some(1), "{}", text(&check.stderr));
     assert!(
         text(&check.stdout).contains("foreign: 30 sessions, not tallied"),
@@ -216,14 +214,12 @@ async fn tallies_are_checked_built_and_checked_again() {
         "{}",
         text(&check.stdout)
     );
-    let build = run(&database.endpoint, &["tally", "--all"]).await;
+    let build = run(&database, &["tally", "--all"]).await;
     assert_eq!(build.status.code(), Some(0), "{}", text(&build.stderr));
     assert_eq!(assert_agreement(&database).await, 60);
-    let check = run(
-        &database.endpoint,
-        &["tally", "--room", "foreign", "--room", "recorded", "--check", "--json"],
-    )
-    .await;
+    let check =
+        run(&database, &["tally", "--room", "foreign", "--room", "recorded", "--check", "--json"])
+            .await;
     assert_eq!(check.status.code(), Some(0));
     for line in text(&check.stdout).lines() {
         let report: Value = serde_json::from_str(line).expect("JSON");
@@ -242,7 +238,7 @@ async fn a_check_lists_what_differs() {
             "past the tallies",
         )])
         .await;
-    let check = run(&database.endpoint, &["tally", "--room", "room01", "--check"]).await;
+    let check = run(&database, &["tally", "--room", "room01", "--check"]).await;
     assert_eq!(check.status.code(), Some(1));
     assert!(
         text(&check.stdout).contains("2024-05-01T10: tallied 0, there are 1"),
@@ -255,8 +251,7 @@ async fn a_check_lists_what_differs() {
 async fn sessions_are_deleted_with_their_counts_and_not_without_being_asked() {
     let database = Database::start().await;
     database.record(&history("room01", 30, 60)).await;
-    let endpoint = &database.endpoint;
-    let output = run(endpoint, &["delete", "--room", "room01"]).await;
+    let output = run(&database, &["delete", "--room", "room01"]).await;
     assert_eq!(output.status.code(), Some(2));
     assert!(
         text(&output.stderr).contains("Delete 30 sessions of room01"),
@@ -272,7 +267,7 @@ async fn sessions_are_deleted_with_their_counts_and_not_without_being_asked() {
         (&[], 0),
     ] {
         let arguments = [&["delete", "--room", "room01", "--yes"], more].concat();
-        let output = run(endpoint, &arguments).await;
+        let output = run(&database, &arguments).await;
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert_eq!(assert_agreement(&database).await, left, "{more:?}");
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::{Answer, Database, app, ask, history, past_rooms_at};
+use crate::support::{Answer, Database, app, ask, history};
 
 /// Its rooms are read by each kind of request: tallies in a batch, hours, rows, and one counted.
 const BODY: &str = r#"{"room_ids":["room01","room02","room03"],"from":30,"limit":20}"#;
@@ -23,7 +23,7 @@ async fn ask_with(database: &Database, number: usize, only: bool, fault: Fault) 
         if is_hit { fault.clone() } else { Fault::Pass }
     };
     let proxy = Proxy::start(&database.endpoint, decide).await;
-    let answer = ask(&app(past_rooms_at(&proxy.endpoint)), BODY).await;
+    let answer = ask(&app(database.at(&proxy.endpoint)), BODY).await;
     (answer, proxy.requests())
 }
 
@@ -149,7 +149,7 @@ async fn keys_left_unprocessed_are_asked_for_again() {
             _ => Fault::Pass,
         };
         let proxy = Proxy::start(&database.endpoint, decide).await;
-        let answer = ask(&app(past_rooms_at(&proxy.endpoint)), BODY).await;
+        let answer = ask(&app(database.at(&proxy.endpoint)), BODY).await;
         assert_eq!((answer.status, &answer.body), (200, &expected.body), "{left} keys left");
     }
 }
@@ -165,6 +165,6 @@ async fn keys_left_unprocessed_again_and_again_are_an_error() {
         _ => Fault::Pass,
     };
     let proxy = Proxy::start(&database.endpoint, decide).await;
-    let answer = ask(&app(past_rooms_at(&proxy.endpoint)), &body).await;
+    let answer = ask(&app(database.at(&proxy.endpoint)), &body).await;
     assert_eq!(answer.status, 503, "{:?}", answer.body);
 }

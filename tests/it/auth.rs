@@ -2,7 +2,7 @@
 //! `printf '%s' BODY | openssl dgst -sha256 -hmac SECRET`.
 
 use crate::support::{
-    Answer, Database, KEY, app, past_rooms_at,
+    Answer, Database, KEY, app,
     proxy::{Fault, Proxy},
     request, send,
 };
@@ -111,7 +111,7 @@ async fn a_body_is_not_looked_at_before_its_signature() {
 async fn nothing_unauthenticated_reaches_dynamodb() {
     let database = Database::start().await;
     let proxy = Proxy::start(&database.endpoint, |_, _| Fault::Pass).await;
-    let app = app(past_rooms_at(&proxy.endpoint));
+    let app = app(database.at(&proxy.endpoint));
     send(&app, request(BODY, &[("API-KEY", KEY), ("HASH-SIGNATURE", OTHER_SECRET)])).await;
     assert_eq!(proxy.requests(), 0);
     send(&app, request(BODY, &[("API-KEY", KEY), ("HASH-SIGNATURE", SIGNATURE)])).await;

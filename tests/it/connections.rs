@@ -6,7 +6,7 @@ use lambda_http::{Context, RequestExt};
 use serde_json::json;
 
 use crate::support::silent::Tunnel;
-use crate::support::{Database, app, history, past_rooms_at, send, signed};
+use crate::support::{Database, app, history, send, signed};
 
 #[tokio::test]
 async fn one_request_pays_for_dead_connections_and_only_once() {
@@ -15,7 +15,7 @@ async fn one_request_pays_for_dead_connections_and_only_once() {
     let sessions: Vec<_> = rooms.iter().flat_map(|room| history(room, 2, 60)).collect();
     database.record(&sessions).await;
     let tunnel = Tunnel::start(&database.endpoint).await;
-    let app = app(past_rooms_at(&tunnel.endpoint));
+    let app = app(database.at(&tunnel.endpoint));
     let ask = async |rooms: &[String]| {
         let body = json!({"room_ids": rooms}).to_string();
         let mut context = Context::default();

@@ -9,9 +9,7 @@ use past_rooms::{PastRoom, Session};
 use serde_json::json;
 
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::{
-    Answer, Database, app, ask, history, past_rooms_at, send, session_key, signed,
-};
+use crate::support::{Answer, Database, app, ask, history, send, session_key, signed};
 
 const BODY: &str = r#"{"room_ids":["room01","room02"],"from":30,"limit":20}"#;
 
@@ -42,7 +40,7 @@ async fn ask_through(database: &Database, healthy: usize, fault: Fault) -> Answe
         if number < healthy { Fault::Pass } else { fault.clone() }
     };
     let proxy = Proxy::start(&database.endpoint, decide).await;
-    ask(&app(past_rooms_at(&proxy.endpoint)), BODY).await
+    ask(&app(database.at(&proxy.endpoint)), BODY).await
 }
 
 #[tokio::test]
@@ -72,7 +70,7 @@ async fn a_dynamodb_out_of_reach_is_answered_with_503() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    assert_unavailable(&ask(&app(past_rooms_at(&endpoint)), BODY).await);
+    assert_unavailable(&ask(&app(database.at(&endpoint)), BODY).await);
 }
 
 #[tokio::test]
@@ -106,7 +104,7 @@ async fn one_failure_is_made_good_by_trying_again() {
                 if number == broken { fault.clone() } else { Fault::Pass }
             };
             let proxy = Proxy::start(&database.endpoint, decide).await;
-            let answer = ask(&app(past_rooms_at(&proxy.endpoint)), BODY).await;
+            let answer = ask(&app(database.at(&proxy.endpoint)), BODY).await;
             assert_eq!((answer.status, &answer.body), (200, &expected.body));
         }
     }
@@ -120,7 +118,7 @@ async fn a_stall_is_answered_before_the_deadline() {
             if number < healthy { Fault::Pass } else { Fault::Stall }
         };
         let proxy = Proxy::start(&database.endpoint, decide).await;
-        let app = app(past_rooms_at(&proxy.endpoint));
+        let app = app(database.at(&proxy.endpoint));
         let deadline = SystemTime::now() + Duration::from_millis(1500);
         let started = Instant::now();
         let answer = send(&app, with_deadline(deadline)).await;
@@ -161,7 +159,7 @@ async fn requests_in_flight_are_bounded() {
         Proxy::start(&database.endpoint, |_, _| Fault::Delay(Duration::from_millis(5))).await,
     );
     let answer =
-        ask(&app(past_rooms_at(&proxy.endpoint)), &json!({"room_ids": rooms}).to_string()).await;
+        ask(&app(database.at(&proxy.endpoint)), &json!({"room_ids": rooms}).to_string()).await;
     assert_eq!(answer.total(), 600);
     assert!(proxy.most_in_flight() <= 100, "{}", proxy.most_in_flight());
     assert!(proxy.most_in_flight() > 10, "rooms are read side by side: {}", proxy.most_in_flight());

@@ -29,7 +29,7 @@ async fn stored(database: &Database) -> BTreeMap<String, PastRoom> {
 /// Imports, and returns the exit status, the summary and what was said.
 async fn import(database: &Database, arguments: &[&str]) -> (i32, Value, String) {
     let arguments = [&["import", "--json"], arguments].concat();
-    let output = run(&database.endpoint, &arguments).await;
+    let output = run(&database, &arguments).await;
     let said = text(&output.stderr).to_owned();
     let summary = serde_json::from_slice(&output.stdout);
     let summary = summary.unwrap_or_else(|error| panic!("{error}: {said}"));
@@ -191,12 +191,13 @@ async fn an_input_is_never_overwritten_by_its_rejects() {
         (part.as_str(), without_part.as_str()),
     ] {
         let arguments = ["import", "--format", "csv", input, "--rejects", rejects];
-        assert_refused(&run(&database.endpoint, &arguments).await, "to be imported");
+        assert_refused(&run(&database, &arguments).await, "to be imported");
         assert_eq!(fs::read_to_string(input).expect("there"), good);
     }
     let stdin = fs::File::open(file.path()).expect("opened");
     let arguments = ["import", "-", "--format", "csv", "--rejects", file.path()];
-    let output = admin(&database.endpoint, &arguments).stdin(Stdio::from(stdin)).output().await;
+    let output =
+        admin(&database, &database.endpoint, &arguments).stdin(Stdio::from(stdin)).output().await;
     assert_refused(&output.expect("it runs"), "to be imported");
     assert_eq!(fs::read_to_string(file.path()).expect("there"), good);
     assert!(database.all_items().await.is_empty(), "nothing was touched");
@@ -215,7 +216,7 @@ async fn rejects_replace_those_of_the_last_import_only_at_the_end() {
     let refuse = |_, _: &str| Fault::Refuse(400, "AccessDeniedException");
     let proxy = Proxy::start(&database.endpoint, refuse).await;
     let arguments = ["import", file.path(), "--rejects", &link];
-    let output = run(&proxy.endpoint, &arguments).await;
+    let output = admin(&database, &proxy.endpoint, &arguments).output().await.expect("it runs");
     assert_refused(&output, "The file of rejects is as it was before");
     assert_eq!(fs::read_to_string(&place).expect("there"), "of the last import\n");
     assert!(fs::metadata(format!("{place}.part")).is_err(), "the part is gone");
@@ -226,7 +227,7 @@ async fn rejects_replace_those_of_the_last_import_only_at_the_end() {
     assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
 
     let special = ["import", file.path(), "--rejects", "/dev/null"];
-    assert_eq!(run(&database.endpoint, &special).await.status.code(), Some(1));
+    assert_eq!(run(&database, &special).await.status.code(), Some(1));
     assert!(!fs::metadata("/dev/null").expect("there").is_file());
 }
 
@@ -270,7 +271,10 @@ async fn an_import_that_has_to_stop_says_how_far_it_came() {
         _ => Fault::Pass,
     })
     .await;
-    let output = run(&proxy.endpoint, &["import", first.path(), second.path()]).await;
+    let output = admin(&database, &proxy.endpoint, &["import", first.path(), second.path()])
+        .output()
+        .await
+        .expect("it runs");
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(said.contains(&format!("All rows up to {}:11 are done", first.path())), "{said}");
@@ -323,7 +327,7 @@ async fn nobody_reading_on_is_no_reason_to_panic() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     let arguments = ["tally", "--all", "--check"];
-    let mut tally = admin(&database.endpoint, &arguments)
+    let mut tally = admin(&database, &database.endpoint, &arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -341,10 +345,10 @@ async fn what_is_missing_is_named_with_what_to_do() {
     let database = Database::start().await;
     let file = File::new("history.csv", "room_id,room_sid,created\nroom01,a,1795341600\n");
     let arguments = ["--table", "nowhere", "import", file.path()];
-    assert_refused(&run(&database.endpoint, &arguments).await, "--table or TABLE_NAME");
+    assert_refused(&run(&database, &arguments).await, "--table or TABLE_NAME");
 
     let import = ["import", file.path()];
-    let mut without_region = admin(&database.endpoint, &import);
+    let mut without_region = admin(&database, &database.endpoint, &import);
     without_region.env("AWS_EC2_METADATA_DISABLED", "true");
     for region in [None, Some("")] {
         match region {
@@ -354,7 +358,7 @@ async fn what_is_missing_is_named_with_what_to_do() {
         assert_refused(&without_region.output().await.expect("it runs"), "set AWS_REGION");
     }
 
-    let mut without_credentials = admin(&database.endpoint, &import);
+    let mut without_credentials = admin(&database, &database.endpoint, &import);
     let without_credentials = without_credentials
         .env_remove("AWS_ACCESS_KEY_ID")
         .env("AWS_EC2_METADATA_DISABLED", "true");
@@ -364,7 +368,7 @@ async fn what_is_missing_is_named_with_what_to_do() {
     );
 
     // A dry run needs nothing of AWS.
-    let mut dry_run = admin(&database.endpoint, &["import", "--dry-run", file.path()]);
+    let mut dry_run = admin(&database, &database.endpoint, &["import", "--dry-run", file.path()]);
     let dry_run = dry_run.env_remove("AWS_REGION").env_remove("AWS_ACCESS_KEY_ID");
     let dry_run = dry_run.env("AWS_EC2_METADATA_DISABLED", "true").output().await.expect("it runs");
     assert!(dry_run.status.success(), "{}", text(&dry_run.stderr));

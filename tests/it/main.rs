@@ -1,4 +1,5 @@
-//! The endpoint, the reader and the writer, against an embedded DynamoDB over HTTP. Every test has its own database.
+//! The endpoint, the reader and the writer, against an embedded DynamoDB over HTTP, or
+//! [another](support::engine). Every test has a table of its own.
 
 #![allow(
     clippy::expect_used,
@@ -10,8 +11,10 @@
 mod admin;
 mod answers;
 mod auth;
+mod checks;
 mod connections;
 mod contract;
+mod corpora;
 mod events;
 mod faults;
 mod import_files;

@@ -151,7 +151,7 @@ fn queries() -> impl Strategy<Value = Vec<PageQuery>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_page_is_what_sorting_and_cutting_gives(sessions in histories(), filled in filled(), queries in queries()) {
@@ -190,6 +190,11 @@ proptest! {
             assert_eq!(ascending, descending);
         });
     }
+}
+
+/// Histories that a property is tried on: `PAGE_CASES`, or 48.
+fn cases() -> u32 {
+    std::env::var("PAGE_CASES").map_or(48, |cases| cases.parse().expect("a number"))
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -336,7 +341,6 @@ async fn a_room_with_hundreds_of_sessions_in_one_millisecond() {
 
 #[tokio::test]
 async fn rooms_behind_the_planned_end_are_read_side_by_side() {
-    use crate::support::past_rooms_at;
     use crate::support::proxy::{Fault, Proxy};
     let database = Database::start().await;
     let mut sessions = history("a", 19, 60);
@@ -354,7 +358,7 @@ async fn rooms_behind_the_planned_end_are_read_side_by_side() {
             .await;
     let rooms = sessions.iter().map(|session| session.room_id.clone());
     let query = PageQuery::new(rooms).order(Order::Asc);
-    let page = past_rooms_at(&proxy.endpoint).page(&query).await.expect("a page");
+    let page = database.at(&proxy.endpoint).page(&query).await.expect("a page");
     assert_eq!(page, model(&sessions, &query));
     assert!(proxy.most_in_flight() >= 20, "at most {} at once", proxy.most_in_flight());
 }

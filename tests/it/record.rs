@@ -9,7 +9,7 @@ use past_rooms::{Recorded, Session, SessionKey, WriteError};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::{Database, ask, history, past_rooms_at, session, session_key, time};
+use crate::support::{Database, ask, history, session, session_key, time};
 
 /// Counts the table's sessions and compares them with every tally there is; independent of the code that does so.
 pub async fn assert_agreement(database: &Database) -> usize {
@@ -101,7 +101,7 @@ async fn many_sessions_take_few_transactions() {
         Fault::Pass
     })
     .await;
-    let table = past_rooms_at(&proxy.endpoint);
+    let table = database.at(&proxy.endpoint);
     let sessions = history("room01", 980, 1);
     let recorded = table.record(&sessions).await.expect("recorded");
     assert_eq!(recorded.new, 980);
@@ -172,7 +172,7 @@ async fn record_through(
     };
     let proxy = Proxy::start(&database.endpoint, decide).await;
     let one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
-    past_rooms_at(&proxy.endpoint).record(&[one]).await
+    database.at(&proxy.endpoint).record(&[one]).await
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn assert_survives_kills(
                 }
             })
             .await;
-            let finished = write(&past_rooms_at(&proxy.endpoint)).await;
+            let finished = write(&database.at(&proxy.endpoint)).await;
             assert_eq!(finished, !dead.load(Ordering::SeqCst));
             if finished {
                 break;
@@ -382,7 +382,7 @@ async fn with_a_session_between_any_two_requests(
             }
             std::future::pending::<()>().await;
         };
-        let table = past_rooms_at(&proxy.endpoint);
+        let table = database.at(&proxy.endpoint);
         tokio::select! {
             () = work(&table) => {}
             () = recorder => {}

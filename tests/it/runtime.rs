@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use crate::support::proxy::{Fault, Proxy};
-use crate::support::{Database, KEY, SECRET, embedded, history};
+use crate::support::{Database, KEY, SECRET, history};
 
 /// Lambda's side: hands out the same event so many times, and takes the answers.
 struct Runtime {
@@ -47,6 +47,7 @@ async fn answer(State(runtime): State<Arc<Runtime>>, Path(_): Path<String>, body
 
 /// Starts the function, and gives the answers to `invocations` of an event.
 async fn start(
+    database: &Database,
     dynamodb: &str,
     invocations: usize,
     at_once: usize,
@@ -66,14 +67,10 @@ async fn start(
     let at_once = at_once.to_string();
     let function = Command::new(env!("CARGO_BIN_EXE_past-rooms"))
         .env_clear()
+        .envs(database.variables(dynamodb))
         .envs([
-            ("TABLE_NAME", embedded::TABLE_NAME),
             ("API_KEY", KEY),
             ("API_SECRET", SECRET),
-            ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "local"),
-            ("AWS_SECRET_ACCESS_KEY", "local"),
-            ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
             ("AWS_LAMBDA_FUNCTION_NAME", "f"),
             ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -111,7 +108,7 @@ async fn as_many_invocations_at_once_as_lambda_offers() {
         let database = Database::start().await;
         database.record(&history("room01", 3, 60)).await;
         let proxy = waiting_for(at_once, &database).await;
-        let (_function, mut answers) = start(&proxy.endpoint, 6, at_once).await;
+        let (_function, mut answers) = start(&database, &proxy.endpoint, 6, at_once).await;
         for _ in 0..6 {
             // Were they answered one after the other, the first would wait for the second for ever.
             let answer = tokio::time::timeout(Duration::from_secs(60), answers.recv()).await;

@@ -11,7 +11,10 @@ use crate::tallies;
 #[derive(Debug, Clone)]
 pub enum Task {
     /// Reads a page; `cold`: as a process that has just started.
-    Page { query: PageQuery, cold: bool },
+    Page {
+        query: PageQuery,
+        cold: bool,
+    },
     Record(Vec<(RowKey, Version)>),
     Delete(String, Vec<RowKey>),
     Tally(String),
@@ -203,7 +206,8 @@ impl Planner {
         if self.random.bool() {
             room_ids.truncate(self.random.usize(1..=room_ids.len()));
         }
-        let sessions = self.known.iter().filter(|key| room_ids.contains(&key.room_id)).count() as u64;
+        let sessions =
+            self.known.iter().filter(|key| room_ids.contains(&key.room_id)).count() as u64;
         let from = match self.random.u8(0..8) {
             0 | 1 => 0,
             2 => self.random.u64(0..=22),

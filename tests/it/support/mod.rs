@@ -2,6 +2,7 @@
 
 #[path = "../../../examples/local/embedded.rs"]
 pub mod embedded;
+mod engine;
 pub mod proxy;
 #[path = "../../../examples/local/sample.rs"]
 pub mod sample;
@@ -18,26 +19,37 @@ use past_rooms::api::handler::{App, handle};
 use past_rooms::api::{auth, route};
 use past_rooms::config::ApiCredentials;
 use past_rooms::table::Item;
-use past_rooms::{PastRoom, PastRooms, RowKey, Session, SessionKey, dynamodb};
-
+use past_rooms::{PastRoom, PastRooms, RowKey, Session, SessionKey};
 use serde_json::Value;
-use tokio::net::TcpListener;
+
+use self::engine::Engine;
 
 pub const KEY: &str = "plugnmeet";
 pub const SECRET: &str = "local-demo-secret";
 
-/// An embedded DynamoDB with an empty table, and the URL to reach it.
+/// A DynamoDB with an empty table, and the URL to reach it.
 pub struct Database {
     pub endpoint: String,
     pub past_rooms: PastRooms,
+    engine: Engine,
 }
 
 impl Database {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let endpoint = embedded::start(listener).expect("an embedded DynamoDB");
-        let past_rooms = embedded::create_table(&endpoint).await.expect("a table");
-        Database { endpoint, past_rooms }
+        let engine = Engine::start().await;
+        let endpoint = engine.endpoint.clone();
+        let past_rooms = PastRooms::new(engine.client_at(&endpoint), &*engine.table_name);
+        Database { endpoint, past_rooms, engine }
+    }
+
+    /// The history at another URL, as through a proxy.
+    pub fn at(&self, endpoint: &str) -> PastRooms {
+        PastRooms::new(self.engine.client_at(endpoint), self.past_rooms.table().name())
+    }
+
+    /// The variables with which a program reaches the history at `endpoint`.
+    pub fn variables(&self, endpoint: &str) -> Vec<(&'static str, String)> {
+        self.engine.variables(endpoint)
     }
 
     /// The endpoint on this database.
@@ -85,12 +97,6 @@ impl Database {
 pub fn app(past_rooms: PastRooms) -> App {
     let credentials = ApiCredentials { key: KEY.to_owned(), secret: SECRET.to_owned() };
     App { credentials, past_rooms }
-}
-
-/// The history at another URL, as through a proxy.
-pub fn past_rooms_at(endpoint: &str) -> PastRooms {
-    let client = dynamodb::client(&embedded::settings(endpoint));
-    PastRooms::new(client, embedded::TABLE_NAME)
 }
 
 /// The row of a session as any writer might put it.
