@@ -37,7 +37,8 @@ async fn serve() -> Result<(), Error> {
     let settings = dynamodb::settings_from_env()?;
     let past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name);
     dynamodb::warm_up(past_rooms.table()).await;
-    let app = Arc::new(App { credentials: config.credentials, past_rooms });
+    let app =
+        Arc::new(App { credentials: config.credentials, past_rooms, dialect: config.dialect });
     let service = service_fn(move |request: Request| {
         INVOKED.store(true, Ordering::Relaxed);
         let app = Arc::clone(&app);

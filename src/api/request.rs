@@ -13,6 +13,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::config::Dialect;
 use crate::page::{Order, PageQuery};
 use crate::table::schema::MAX_PARTITION_KEY_BYTES;
 
@@ -107,11 +108,20 @@ struct Fields {
     order_by: Value,
 }
 
+/// A body as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchPastRooms {
+    /// The page that is asked for.
+    pub query: PageQuery,
+    /// What the answer says of its order.
+    pub order_by: String,
+}
+
 /// Reads a body.
 ///
 /// # Errors
 /// [`InvalidRequest`] with the first thing that is wrong.
-pub fn parse(body: &[u8]) -> Result<PageQuery, InvalidRequest> {
+pub fn parse(dialect: Dialect, body: &[u8]) -> Result<FetchPastRooms, InvalidRequest> {
     // serde would take an array for the fields in their order.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(InvalidRequest::NotAnObject("it is an array".to_owned()));
@@ -127,8 +137,14 @@ pub fn parse(body: &[u8]) -> Result<PageQuery, InvalidRequest> {
     if let Some(limit) = number(Field::Limit, &fields.limit)? {
         query.limit = limit.min(MAX_LIMIT as u64) as usize;
     }
-    query.order = order(&fields.order_by)?;
-    Ok(query)
+    let order_by = string(&fields.order_by).ok_or(InvalidRequest::NotAnOrder)?;
+    query.order = if order_by.is_empty() {
+        Order::default()
+    } else {
+        dialect.order(order_by).ok_or(InvalidRequest::NotAnOrder)?
+    };
+    let order_by = dialect.echoed_order(order_by, query.order);
+    Ok(FetchPastRooms { query, order_by })
 }
 
 /// The room ids, as they came.
@@ -174,12 +190,11 @@ fn float_to_whole(float: f64) -> u64 {
     if float < 0.0 { u64::MAX } else { float as u64 }
 }
 
-fn order(value: &Value) -> Result<Order, InvalidRequest> {
+/// A string, empty for the default. `None`: it is something else.
+fn string(value: &Value) -> Option<&str> {
     match value {
-        Value::Null => Ok(Order::default()),
-        Value::String(text) if text.is_empty() => Ok(Order::default()),
-        Value::String(text) if text.eq_ignore_ascii_case("desc") => Ok(Order::Desc),
-        Value::String(text) if text.eq_ignore_ascii_case("asc") => Ok(Order::Asc),
-        _ => Err(InvalidRequest::NotAnOrder),
+        Value::Null => Some(""),
+        Value::String(text) => Some(text),
+        _ => None,
     }
 }

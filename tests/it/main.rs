@@ -11,6 +11,7 @@ mod admin;
 mod auth;
 mod connections;
 mod contract;
+mod dialect;
 mod events;
 mod faults;
 mod import_files;

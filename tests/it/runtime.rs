@@ -193,3 +193,20 @@ async fn a_runtime_api_that_was_never_there_is_an_error() {
     assert_eq!(status.code(), Some(1), "{printed}");
     assert!(printed.contains("ERROR") && printed.contains("cannot run"), "{printed}");
 }
+
+#[tokio::test]
+async fn the_log_has_the_true_status_in_either_dialect() {
+    let database = Database::start().await;
+    let failing = Proxy::start(&database.endpoint, |_, _| Fault::CutBefore).await;
+    for (dialect, answered) in [("documented", 503), ("plugnmeet", 200)] {
+        let mut lambda = Lambda::start(1);
+        let function = function(&failing.endpoint, &lambda.address, 1)
+            .env("ANSWERS", dialect)
+            .spawn()
+            .expect("runs");
+        assert_eq!(lambda.answer().await["statusCode"], answered, "{dialect}");
+        drop(lambda);
+        let (_, printed) = end(function).await;
+        assert!(printed.contains("request status=503"), "{dialect}: {printed}");
+    }
+}

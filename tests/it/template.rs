@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use past_rooms::api::route;
-use past_rooms::config::{API_KEY, API_SECRET, TABLE_NAME};
+use past_rooms::config::{ANSWERS, API_KEY, API_SECRET, Dialect, TABLE_NAME};
 use past_rooms::table::schema::{PARTITION_KEY, SORT_KEY};
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -40,7 +40,8 @@ fn the_functions_variables_are_those_that_it_reads() {
     let function = properties("Function");
     let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
     let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
-    let read = BTreeSet::from([TABLE_NAME, API_KEY, API_SECRET, "AWS_ENDPOINT_URL_DYNAMODB"]);
+    let read =
+        BTreeSet::from([TABLE_NAME, API_KEY, API_SECRET, ANSWERS, "AWS_ENDPOINT_URL_DYNAMODB"]);
     assert_eq!(variables, read);
 
     let local = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("events/env.json"))
@@ -48,6 +49,16 @@ fn the_functions_variables_are_those_that_it_reads() {
     let local: serde_json::Value = serde_json::from_slice(&local).expect("JSON");
     let local = local["Function"].as_object().expect("variables").keys();
     assert_eq!(local.map(String::as_str).collect::<BTreeSet<_>>(), read);
+}
+
+#[test]
+fn the_dialects_are_those_that_the_function_knows() {
+    let answers = &template()["Parameters"]["Answers"];
+    let dialect = |name: &Yaml| name.as_str().and_then(|name| name.parse::<Dialect>().ok());
+    assert_eq!(dialect(&answers["Default"]), Some(Dialect::default()));
+    let allowed: Vec<_> = answers["AllowedValues"].as_vec().expect("values").iter().collect();
+    let allowed: Vec<_> = allowed.into_iter().filter_map(dialect).collect();
+    assert_eq!(allowed, [Dialect::Documented, Dialect::Plugnmeet]);
 }
 
 #[test]
