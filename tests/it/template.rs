@@ -103,3 +103,39 @@ fn the_function_may_read_this_table_and_nothing_else() {
         ]
     );
 }
+
+#[test]
+fn the_log_is_counted_and_every_count_has_an_alarm() {
+    let resources = template()["Resources"].clone();
+    let resources = resources.as_hash().expect("resources");
+    let of_type = |name: &str| {
+        let resources = resources.values();
+        let resources = resources.filter(move |resource| resource["Type"].as_str() == Some(name));
+        resources.map(|resource| &resource["Properties"]).collect::<Vec<_>>()
+    };
+    // The function logs the status as a number; the access log's format makes a text of it.
+    let access_log = properties("Api")["AccessLogSettings"]["Format"].clone();
+    assert!(access_log.as_str().expect("a format").contains(r#""status":"$context.status""#));
+    let filters = of_type("AWS::Logs::MetricFilter");
+    let patterns: Vec<_> = filters
+        .iter()
+        .map(|filter| [&filter["LogGroupName"], &filter["FilterPattern"]].map(Yaml::as_str))
+        .collect();
+    assert_eq!(
+        patterns,
+        [
+            [Some("LogGroup"), Some(r#"{ $.message = "request" && $.status >= 500 }"#)],
+            [Some("LogGroup"), Some(r#"{ $.message = "request" && $.status = 401 }"#)],
+            [Some("AccessLogGroup"), Some(r#"{ $.status = "429" }"#)],
+        ]
+    );
+    let alarms = of_type("AWS::CloudWatch::Alarm");
+    for filter in filters {
+        let metric = &filter["MetricTransformations"][0];
+        let is_watched = |alarm: &&Yaml| {
+            (&alarm["Namespace"], &alarm["MetricName"])
+                == (&metric["MetricNamespace"], &metric["MetricName"])
+        };
+        assert_eq!(alarms.iter().filter(|alarm| is_watched(alarm)).count(), 1, "{metric:?}");
+    }
+}
