@@ -1,5 +1,6 @@
 """Replays every event of events/ through `sam local invoke`, each in a container of its own, and runs the signed request
-of docs/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB by its address on this machine.
+of docs/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB by its address on this machine. No
+function may log an error: its container ends when it has answered, and that is a normal end.
 
 usage: containers.py LOCAL_RUN ADDRESS
 """
@@ -31,13 +32,17 @@ def replay():
             if not check(event, done.stdout):
                 print(done.stderr)
                 wrong.append(event.name)
+            wrong += [f"{event.name}: {line}" for line in errors(done.stderr)]
     return wrong
 
 
+def errors(log):
+    return [line for line in log.splitlines() if "ERROR" in line]
+
+
 @contextlib.contextmanager
-def start_api():
+def start_api(log):
     process = subprocess.Popen(["sam", "local", "start-api"], cwd=EVENTS.parent, stderr=subprocess.PIPE, text=True)
-    log = []
     try:
         for line in process.stderr:
             log.append(line)
@@ -48,18 +53,20 @@ def start_api():
         yield
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        log.append(process.communicate(timeout=60)[1])
 
 
 def signed_request():
     """The documented request to the API, and what is wrong with its answer."""
     (script,) = [block for block in snippets("in-a-container.md", "sh") if "curl" in block]
-    with start_api():
+    log = []
+    with start_api(log):
         answer = subprocess.run(["bash", "-euo", "pipefail", "-c", script], stdout=subprocess.PIPE, check=True).stdout
     expected = stored(EVENTS / "http-api.json")["body"]
     right = json.loads(answer) == expected
     print(f"{'ok   ' if right else 'WRONG'} sam local start-api: a signed request")
-    return [] if right else [f"sam local start-api: {answer}"]
+    wrong = [] if right else [f"sam local start-api: {answer}"]
+    return wrong + [f"sam local start-api: {line}" for line in errors("".join(log))]
 
 
 def main():

@@ -22,8 +22,9 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use criterion::{Criterion, criterion_group, criterion_main};
 use lambda_http::http::HeaderMap;
+use past_rooms::api::request::FetchPastRooms;
 use past_rooms::api::{answer, auth, request};
-use past_rooms::config::ApiCredentials;
+use past_rooms::config::{ApiCredentials, Dialect};
 use past_rooms::{Page, PageQuery, PastRoom, PastRooms};
 use serde_json::json;
 
@@ -127,7 +128,7 @@ fn benchmarks(criterion: &mut Criterion) {
         bencher.iter(|| auth::authenticate(&credentials, black_box(&headers), black_box(&body)));
     });
     criterion.bench_function("parse a request for 100 rooms", |bencher| {
-        bencher.iter(|| request::parse(black_box(&body)));
+        bencher.iter(|| request::parse(Dialect::default(), black_box(&body)));
     });
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -140,9 +141,15 @@ fn benchmarks(criterion: &mut Criterion) {
         });
     });
     let page = page();
-    criterion.bench_function("answer with 100 rows", |bencher| {
-        bencher.iter(|| answer::page(black_box(&query), black_box(&page)));
-    });
+    let request = FetchPastRooms { order_by: query.order.to_string(), query };
+    for (dialect, name) in [
+        (Dialect::Documented, "answer with 100 rows"),
+        (Dialect::Plugnmeet, "answer with 100 rows, as a plugNmeet server does"),
+    ] {
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| answer::page(dialect, black_box(&request), black_box(&page)));
+        });
+    }
 }
 
 criterion_group!(request_work, benchmarks);

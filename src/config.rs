@@ -5,10 +5,12 @@
 //! | `TABLE_NAME` | the DynamoDB table of past rooms |
 //! | `API_KEY` | what clients send in the header `API-KEY` |
 //! | `API_SECRET` | the key of the clients' signatures |
+//! | `ANSWERS` | the [dialect](Dialect) of the answers: `documented` (default) or `plugnmeet` |
 //!
 //! The region, the credentials and a different endpoint come from the AWS SDK's own variables.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// The variable with the table's name.
 pub const TABLE_NAME: &str = "TABLE_NAME";
@@ -16,6 +18,8 @@ pub const TABLE_NAME: &str = "TABLE_NAME";
 pub const API_KEY: &str = "API_KEY";
 /// The variable with the clients' API secret.
 pub const API_SECRET: &str = "API_SECRET";
+/// The variable with the dialect of the answers.
+pub const ANSWERS: &str = "ANSWERS";
 /// The AWS SDK's variable for the region, which Lambda sets.
 pub const REGION: &str = "AWS_REGION";
 
@@ -26,6 +30,47 @@ pub struct Config {
     pub table_name: String,
     /// What clients authenticate with.
     pub credentials: ApiCredentials,
+    /// How answers are written.
+    pub dialect: Dialect,
+}
+
+/// How answers are written. What that means for the API is in one place, `api::dialect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// As the API's documentation has them.
+    #[default]
+    Documented,
+    /// As plugnmeet-server 2.4 sends them, for clients that were built against a living server.
+    Plugnmeet,
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDialect> {
+        match name {
+            "documented" => Ok(Dialect::Documented),
+            "plugnmeet" => Ok(Dialect::Plugnmeet),
+            _ => Err(UnknownDialect(name.to_owned())),
+        }
+    }
+}
+
+/// There is no such dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a dialect of the answers: use documented or plugnmeet")]
+pub struct UnknownDialect(String);
+
+/// The function cannot start as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A variable is missing.
+    #[error(transparent)]
+    Missing(#[from] MissingVariable),
+    /// The dialect is none.
+    #[error("the environment variable {ANSWERS} is wrong: {0}")]
+    Answers(#[from] UnknownDialect),
 }
 
 /// The pair that plugNmeet calls API key and API secret.
@@ -73,22 +118,24 @@ impl Config {
     /// Reads the configuration from the process's environment.
     ///
     /// # Errors
-    /// [`MissingVariable`] if one is missing, empty, or not UTF-8. Authentication cannot be disabled.
-    pub fn from_env() -> Result<Self, MissingVariable> {
+    /// [`ConfigError`] if one is missing, empty, or not UTF-8, or if the dialect is none.
+    /// Authentication cannot be disabled.
+    pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
     /// Reads the configuration from `variable`, which gives a variable's value.
     ///
     /// # Errors
-    /// [`MissingVariable`] if one is missing or empty.
-    pub fn from_variables(
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, MissingVariable> {
+    /// [`ConfigError`] if one is missing or empty, or if the dialect is none.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let required = |name| required(name, variable(name));
         Ok(Config {
             table_name: required(TABLE_NAME)?,
             credentials: ApiCredentials { key: required(API_KEY)?, secret: required(API_SECRET)? },
+            dialect: variable(ANSWERS)
+                .filter(|name| !name.is_empty())
+                .map_or(Ok(Dialect::default()), |name| name.parse())?,
         })
     }
 }
@@ -97,10 +144,25 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn with(missing: &str, value: Option<&str>) -> Result<Config, MissingVariable> {
-        Config::from_variables(|name| {
-            if name == missing { value.map(str::to_owned) } else { Some(format!("the {name}")) }
+    fn with(changed: &str, value: Option<&str>) -> Result<Config, ConfigError> {
+        Config::from_variables(|name| match name {
+            _ if name == changed => value.map(str::to_owned),
+            ANSWERS => None,
+            _ => Some(format!("the {name}")),
         })
+    }
+
+    #[test]
+    fn the_dialect_has_a_default_and_no_other_names() {
+        let dialect = |value| with(ANSWERS, value).map(|config| config.dialect);
+        for documented in [None, Some(""), Some("documented")] {
+            assert_eq!(dialect(documented), Ok(Dialect::Documented));
+        }
+        assert_eq!(dialect(Some("plugnmeet")), Ok(Dialect::Plugnmeet));
+        for other in ["Plugnmeet", "documented ", "2.4"] {
+            let error = dialect(Some(other)).expect_err("no dialect").to_string();
+            assert!(error.contains(ANSWERS) && error.contains(other), "{error}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use past_rooms::api::handler::App;
 use past_rooms::api::{auth, route};
-use past_rooms::config::ApiCredentials;
+use past_rooms::config::{ApiCredentials, Dialect};
 use past_rooms::{PastRooms, logging};
 use tokio::net::TcpListener;
 
@@ -38,6 +38,10 @@ struct Arguments {
     /// The API secret that clients sign with
     #[arg(long, env = "API_SECRET", hide_env_values = true, default_value = "local-demo-secret")]
     api_secret: String,
+
+    /// How answers are written: documented, or plugnmeet as plugnmeet-server 2.4 does
+    #[arg(long, value_name = "DIALECT", env = "ANSWERS", default_value = "documented")]
+    answers: Dialect,
 }
 
 #[tokio::main]
@@ -60,7 +64,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let credentials = ApiCredentials { key: arguments.api_key, secret: arguments.api_secret };
     let url = format!("http://{}", endpoint_listener.local_addr()?);
     print_guide(&url, &dynamodb, &credentials);
-    let app = Arc::new(App { credentials, past_rooms });
+    let app = Arc::new(App { credentials, past_rooms, dialect: arguments.answers });
     axum::serve(endpoint_listener, serve::router(app))
         .with_graceful_shutdown(async {
             // Without a signal to wait for, the server is stopped from outside.

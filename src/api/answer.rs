@@ -1,35 +1,40 @@
 //! The standard envelope: `status`, `msg` and, on success only, `result`. No other field, because
-//! strict protobuf decoders in some SDKs reject what they do not know.
+//! strict protobuf decoders in some SDKs reject what they do not know; where the [dialect] is that
+//! of a plugNmeet server, `status_code`, too.
+//!
+//! [dialect]: super::dialect
 
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
+use super::dialect::{self, Integer, Rooms};
 use super::error::{ApiError, RETRY_AFTER_SECONDS};
+use super::request::FetchPastRooms;
 use super::route::METHOD;
-use crate::page::{Order, Page, PageQuery};
-use crate::table::past_room::PastRoom;
+use crate::config::Dialect;
+use crate::page::Page;
 
 /// `msg` of an answer with rooms.
-pub const SUCCESS: &str = "success";
-/// `msg` of an answer about rooms without past sessions.
-pub const NO_INFO: &str = "no info found";
+const SUCCESS: &str = "success";
 
 #[derive(Serialize)]
 struct Envelope<'a> {
     status: bool,
     msg: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    status_code: Option<dialect::StatusCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<PastRoomsResult<'a>>,
 }
 
 #[derive(Serialize)]
 struct PastRoomsResult<'a> {
-    total_rooms: u64,
+    total_rooms: Integer<u64>,
     from: u64,
     limit: usize,
-    order_by: Order,
-    rooms_list: &'a [PastRoom],
+    order_by: &'a str,
+    rooms_list: Rooms<'a>,
 }
 
 /// Bytes of an answer that Lambda sends at the most, with what it adds to the body left over.
@@ -42,19 +47,29 @@ const MAX_ANSWER_BYTES: usize = 6_291_556 - 4096;
 ///
 /// # Errors
 /// [`ApiError::PageTooLarge`] if Lambda could not send it.
-pub fn page(query: &PageQuery, page: &Page) -> Result<Response<Body>, ApiError> {
+pub fn page(
+    dialect: Dialect,
+    request: &FetchPastRooms,
+    page: &Page,
+) -> Result<Response<Body>, ApiError> {
     let envelope = if page.total == 0 {
-        Envelope { status: false, msg: NO_INFO, result: None }
+        Envelope {
+            status: false,
+            msg: dialect.nothing_found(),
+            status_code: dialect.status_code(dialect::StatusCode::NotFound),
+            result: None,
+        }
     } else {
         Envelope {
             status: true,
             msg: SUCCESS,
+            status_code: dialect.status_code(dialect::StatusCode::Success),
             result: Some(PastRoomsResult {
-                total_rooms: page.total,
-                from: query.from,
-                limit: query.limit,
-                order_by: query.order,
-                rooms_list: &page.sessions,
+                total_rooms: dialect.integer(page.total),
+                from: request.query.from,
+                limit: request.query.limit,
+                order_by: &request.order_by,
+                rooms_list: dialect.rooms(&page.sessions),
             }),
         }
     };
@@ -74,12 +89,14 @@ fn sent_bytes(body: &[u8]) -> usize {
 }
 
 /// The answer to a request that ended in an error.
-pub fn error(error: &ApiError) -> Response<Body> {
+pub fn error(dialect: Dialect, error: &ApiError) -> Response<Body> {
     let msg = error.to_string();
-    let envelope = Envelope { status: false, msg: &msg, result: None };
-    let mut response = respond(error.status(), &envelope);
+    let status_code = dialect.status_code(error.status_code());
+    let envelope = Envelope { status: false, msg: &msg, status_code, result: None };
+    let status = dialect.http_status(error.status());
+    let mut response = respond(status, &envelope);
     let headers = response.headers_mut();
-    match error.status() {
+    match status {
         StatusCode::METHOD_NOT_ALLOWED => {
             headers.extend(
                 HeaderValue::from_str(METHOD.as_str()).map(|method| (header::ALLOW, method)),
@@ -113,7 +130,16 @@ mod tests {
     use crate::api::auth::AuthError;
     use crate::api::request::InvalidRequest;
     use crate::api::route::RouteError;
+    use crate::page::{Order, PageQuery};
+    use crate::table::past_room::PastRoom;
     use serde_json::{Value, json};
+
+    /// The documented answer with a page.
+    fn page(query: &PageQuery, page: &Page) -> Result<Response<Body>, ApiError> {
+        let order_by = query.order.to_string();
+        let request = FetchPastRooms { query: query.clone(), order_by };
+        super::page(Dialect::Documented, &request, page)
+    }
 
     fn body(response: &Response<Body>) -> Value {
         assert_eq!(response.headers()["content-type"], "application/json");
@@ -198,7 +224,7 @@ mod tests {
             (InvalidRequest::MissingRooms.into(), 400, None, "room_ids"),
             (ApiError::DeadlineExceeded, 503, Some(("retry-after", "1")), "try again"),
         ] {
-            let response = error(&api_error);
+            let response = error(Dialect::Documented, &api_error);
             assert_eq!(response.status(), status);
             let body = body(&response);
             assert_eq!((&body["status"], body.get("result")), (&json!(false), None));

@@ -3,6 +3,7 @@
 use lambda_http::http::StatusCode;
 
 use super::auth::AuthError;
+use super::dialect;
 use super::event::MalformedEvent;
 use super::request::{InvalidRequest, MAX_BODY_BYTES};
 use super::route::RouteError;
@@ -75,6 +76,19 @@ impl ApiError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             ApiError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The `status_code` of the answer, in the dialect that has one.
+    pub fn status_code(&self) -> dialect::StatusCode {
+        match self {
+            ApiError::Auth(AuthError::MissingKey | AuthError::MissingSignature) => {
+                dialect::StatusCode::MissingRequiredParameter
+            }
+            ApiError::Auth(AuthError::WrongKey) => dialect::StatusCode::InvalidApiKey,
+            ApiError::Auth(_) => dialect::StatusCode::InvalidTokenOrSignature,
+            error if error.status().is_server_error() => dialect::StatusCode::InternalServerError,
+            _ => dialect::StatusCode::InvalidParameters,
         }
     }
 }

@@ -12,9 +12,9 @@ use tracing::Instrument;
 
 use super::error::ApiError;
 use super::event::MalformedEvent;
-use super::request::MAX_BODY_BYTES;
+use super::request::{FetchPastRooms, MAX_BODY_BYTES};
 use super::{answer, auth, request, route};
-use crate::config::ApiCredentials;
+use crate::config::{ApiCredentials, Dialect};
 use crate::page::{Page, PageQuery};
 use crate::past_rooms::PastRooms;
 use crate::table::Meter;
@@ -32,13 +32,15 @@ pub struct App {
     pub credentials: ApiCredentials,
     /// The history that is served.
     pub past_rooms: PastRooms,
+    /// How answers are written.
+    pub dialect: Dialect,
 }
 
 /// What is known of a request, for its line in the log.
 #[derive(Default)]
 struct RequestLog {
     route: Option<&'static str>,
-    query: Option<PageQuery>,
+    request: Option<FetchPastRooms>,
     total: Option<u64>,
     rows: Option<usize>,
     meter: Arc<Meter>,
@@ -58,16 +60,17 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 async fn answer_and_log(app: &App, request: Request) -> Response<Body> {
     let start = Instant::now();
     let mut log = RequestLog::default();
-    let response = match answer_request(app, &request, &mut log).await {
-        Ok(response) => response,
+    // The log has the true status, whatever the dialect makes of it.
+    let (status, response) = match answer_request(app, &request, &mut log).await {
+        Ok(response) => (response.status(), response),
         Err(error) => {
             if error.status().is_server_error() {
                 log_cause(&error);
             }
-            answer::error(&error)
+            (error.status(), answer::error(app.dialect, &error))
         }
     };
-    log.write(response.status(), start.elapsed());
+    log.write(status, start.elapsed());
     response
 }
 
@@ -75,7 +78,7 @@ impl RequestLog {
     /// Writes the one line of a request.
     fn write(&self, status: StatusCode, time: Duration) {
         static WARM: AtomicBool = AtomicBool::new(false);
-        let query = self.query.as_ref();
+        let query = self.request.as_ref().map(|request| &request.query);
         tracing::info!(
             status = status.as_u16(),
             route = self.route,
@@ -108,12 +111,12 @@ async fn answer_request(
     if body.len() > MAX_BODY_BYTES {
         return Err(ApiError::TooLarge(body.len()));
     }
-    let query = log.query.insert(request::parse(body)?);
+    let asked = log.request.insert(request::parse(app.dialect, body)?);
     let past_rooms = app.past_rooms.metered(&log.meter);
-    let page = read_in_time(&past_rooms, query, time_to_read(request)).await?;
+    let page = read_in_time(&past_rooms, &asked.query, time_to_read(request)).await?;
     log.total = Some(page.total);
     log.rows = Some(page.sessions.len());
-    answer::page(query, &page)
+    answer::page(app.dialect, asked, &page)
 }
 
 async fn read_in_time(

@@ -13,6 +13,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::config::Dialect;
 use crate::page::{Order, PageQuery};
 use crate::table::schema::MAX_PARTITION_KEY_BYTES;
 
@@ -107,11 +108,20 @@ struct Fields {
     order_by: Value,
 }
 
+/// A body as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchPastRooms {
+    /// The page that is asked for.
+    pub query: PageQuery,
+    /// What the answer says of its order.
+    pub order_by: String,
+}
+
 /// Reads a body.
 ///
 /// # Errors
 /// [`InvalidRequest`] with the first thing that is wrong.
-pub fn parse(body: &[u8]) -> Result<PageQuery, InvalidRequest> {
+pub fn parse(dialect: Dialect, body: &[u8]) -> Result<FetchPastRooms, InvalidRequest> {
     // serde would take an array for the fields in their order.
     if body.trim_ascii_start().starts_with(b"[") {
         return Err(InvalidRequest::NotAnObject("it is an array".to_owned()));
@@ -127,8 +137,14 @@ pub fn parse(body: &[u8]) -> Result<PageQuery, InvalidRequest> {
     if let Some(limit) = number(Field::Limit, &fields.limit)? {
         query.limit = limit.min(MAX_LIMIT as u64) as usize;
     }
-    query.order = order(&fields.order_by)?;
-    Ok(query)
+    let order_by = string(&fields.order_by).ok_or(InvalidRequest::NotAnOrder)?;
+    query.order = if order_by.is_empty() {
+        Order::default()
+    } else {
+        dialect.order(order_by).ok_or(InvalidRequest::NotAnOrder)?
+    };
+    let order_by = dialect.echoed_order(order_by, query.order);
+    Ok(FetchPastRooms { query, order_by })
 }
 
 /// The room ids, as they came.
@@ -174,134 +190,15 @@ fn float_to_whole(float: f64) -> u64 {
     if float < 0.0 { u64::MAX } else { float as u64 }
 }
 
-fn order(value: &Value) -> Result<Order, InvalidRequest> {
+/// A string, empty for the default. `None`: it is something else.
+fn string(value: &Value) -> Option<&str> {
     match value {
-        Value::Null => Ok(Order::default()),
-        Value::String(text) if text.is_empty() => Ok(Order::default()),
-        Value::String(text) if text.eq_ignore_ascii_case("desc") => Ok(Order::Desc),
-        Value::String(text) if text.eq_ignore_ascii_case("asc") => Ok(Order::Asc),
-        _ => Err(InvalidRequest::NotAnOrder),
+        Value::Null => Some(""),
+        Value::String(text) => Some(text),
+        _ => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn query(body: &str) -> (u64, usize, Order) {
-        let query = parse(body.as_bytes()).expect(body);
-        assert_eq!(query.room_ids, ["a"]);
-        (query.from, query.limit, query.order)
-    }
-
-    fn error(body: &str) -> String {
-        parse(body.as_bytes()).expect_err(body).to_string()
-    }
-
-    #[test]
-    fn numbers_come_in_every_form_that_protobuf_writes() {
-        for (from, expected) in [
-            ("null", 0),
-            ("0", 0),
-            ("-0", 0),
-            ("-0.0", 0),
-            ("\"0\"", 0),
-            ("1", 1),
-            ("20.0", 20),
-            ("2e1", 20),
-            ("\"20\"", 20),
-            ("\"2e1\"", 20),
-            ("4294967295", 4_294_967_295),
-            ("4294967295.0", 4_294_967_295),
-        ] {
-            assert_eq!(query(&format!(r#"{{"room_ids":["a"],"from":{from}}}"#)).0, expected);
-        }
-        for wrong in [
-            "-1",
-            "-1.0",
-            "1.5",
-            "4294967296",
-            "4294967296.0",
-            "1e300",
-            "\"\"",
-            "\"x\"",
-            "[]",
-            "true",
-        ] {
-            let from = error(&format!(r#"{{"room_ids":["a"],"from":{wrong}}}"#));
-            assert_eq!(from, "from must be a whole number from 0 to 4294967295", "{wrong}");
-            let limit = error(&format!(r#"{{"room_ids":["a"],"limit":{wrong}}}"#));
-            assert_eq!(limit, "limit must be a whole number from 0 to 4294967295", "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_limit_is_20_if_it_is_not_given_and_100_at_most() {
-        for (limit, expected) in
-            [("0", 20), ("1", 1), ("100", 100), ("101", 100), ("4294967295", 100)]
-        {
-            assert_eq!(query(&format!(r#"{{"room_ids":["a"],"limit":{limit}}}"#)).1, expected);
-        }
-        assert_eq!(query(r#"{"room_ids":["a"]}"#), (0, 20, Order::Desc));
-    }
-
-    #[test]
-    fn an_order_is_one_of_two_in_any_case() {
-        for (order, expected) in [
-            ("null", Order::Desc),
-            ("\"\"", Order::Desc),
-            ("\"desc\"", Order::Desc),
-            ("\"ASC\"", Order::Asc),
-            ("\"aSc\"", Order::Asc),
-        ] {
-            for name in ["order_by", "orderBy"] {
-                let body = format!(r#"{{"roomIds":["a"],"{name}":{order}}}"#);
-                assert_eq!(query(&body).2, expected, "{body}");
-            }
-        }
-        for order in ["\"up\"", "1", "[\"ASC\"]"] {
-            assert!(
-                error(&format!(r#"{{"room_ids":["a"],"order_by":{order}}}"#)).contains("order_by")
-            );
-        }
-    }
-
-    #[test]
-    fn room_ids_are_an_array_of_1_to_1000_different_keys() {
-        for missing in ["{}", r#"{"room_ids":null}"#, r#"{"room_ids":[]}"#] {
-            assert_eq!(parse(missing.as_bytes()), Err(InvalidRequest::MissingRooms));
-        }
-        for wrong in ["\"a\"", "1", "{}", "[1]", "[null]"] {
-            let body = format!(r#"{{"room_ids":{wrong}}}"#);
-            assert_eq!(parse(body.as_bytes()), Err(InvalidRequest::NotRooms));
-        }
-        let rooms = |ids: &[String]| parse(json!({"room_ids": ids}).to_string().as_bytes());
-        let mut ids: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
-        ids.extend(ids.clone());
-        assert_eq!(rooms(&ids).map(|query| query.room_ids.len()), Ok(1000));
-        ids.push("x".to_owned());
-        assert_eq!(rooms(&ids), Err(InvalidRequest::TooManyRooms(1001)));
-        assert_eq!(rooms(&["a".to_owned(), String::new()]), Err(InvalidRequest::EmptyRoom));
-        // Bytes, not characters.
-        assert!(rooms(&["ü".repeat(1024)]).is_ok());
-        let long = format!("{}x", "ü".repeat(1024));
-        assert_eq!(rooms(&[long]), Err(InvalidRequest::LongRoom(2049)));
-    }
-
-    #[test]
-    fn a_field_is_given_once_and_in_an_object() {
-        for (body, name) in [
-            (r#"{"room_ids":["a"],"roomIds":["a"]}"#, "room_ids"),
-            (r#"{"room_ids":["a"],"order_by":null,"orderBy":null}"#, "order_by"),
-            (r#"{"room_ids":["a"],"from":1,"from":1}"#, "from"),
-        ] {
-            assert_eq!(parse(body.as_bytes()), Err(InvalidRequest::Duplicate(name.to_owned())));
-        }
-        for body in
-            ["", "null", "[]", " [[\"a\"],1,1,\"ASC\"]", "\"a\"", "{", r#"{"room_ids":["a"]} x"#]
-        {
-            assert!(error(body).contains("must be a JSON object"), "{body}");
-        }
-    }
-}
+#[path = "request_tests.rs"]
+mod tests;

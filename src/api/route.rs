@@ -23,7 +23,8 @@ pub enum RouteError {
     MethodNotAllowed,
 }
 
-/// The path of [`PATHS`] that a request is for.
+/// The path of [`PATHS`] that a request is for. A doubled or trailing slash makes no difference:
+/// clients whose base URL ends with a slash send `//auth/…`.
 ///
 /// Behind a stage the path has the stage's name in front (HTTP APIs send it that way), and behind a custom domain its
 /// base path; then the route that API Gateway matched counts.
@@ -33,14 +34,23 @@ pub enum RouteError {
 pub fn route(request: &Request) -> Result<&'static str, RouteError> {
     let context = request.request_context_ref();
     let stage = context.and_then(stage).filter(|stage| *stage != "$default");
-    let path = request.raw_http_path();
+    let path = with_single_slashes(request.raw_http_path());
     let without_stage = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
-    let candidates = [Some(path), without_stage, context.and_then(matched_route)];
+    let matched = context.and_then(matched_route).map(with_single_slashes);
+    let candidates = [Some(&*path), without_stage, matched.as_deref()];
     let route = PATHS
         .into_iter()
         .find(|known| candidates.contains(&Some(known)))
         .ok_or(RouteError::NotFound)?;
     if request.method() == METHOD { Ok(route) } else { Err(RouteError::MethodNotAllowed) }
+}
+
+/// A path without its empty segments.
+fn with_single_slashes(path: &str) -> String {
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .flat_map(|segment| ["/", segment])
+        .collect()
 }
 
 fn stage(context: &RequestContext) -> Option<&str> {

@@ -13,7 +13,7 @@ use lambda_http::{Request, RequestExt};
 use past_rooms::api::handler::{App, handle};
 use past_rooms::api::request::{self, MAX_LIMIT, MAX_NUMBER, MAX_ROOMS};
 use past_rooms::api::{event, route};
-use past_rooms::config::ApiCredentials;
+use past_rooms::config::{ApiCredentials, Dialect};
 use past_rooms::table::bucket::{Bucket, Counts};
 use past_rooms::table::keys::string_attribute;
 use past_rooms::table::past_room::SessionRow;
@@ -35,7 +35,8 @@ pub const ALL: [(&str, Check); 4] =
 /// The body of a request: what is accepted is within the bounds, and means the same when it is
 /// written in the documented way.
 pub fn body(input: &[u8]) {
-    let query = match request::parse(input) {
+    let parse = |body: &[u8]| request::parse(Dialect::Documented, body).map(|asked| asked.query);
+    let query = match parse(input) {
         Ok(query) => query,
         Err(error) => {
             assert!(!error.to_string().is_empty());
@@ -56,7 +57,7 @@ pub fn body(input: &[u8]) {
         "limit": query.limit,
         "order_by": query.order.to_string(),
     });
-    assert_eq!(request::parse(documented.to_string().as_bytes()), Ok(query));
+    assert_eq!(parse(documented.to_string().as_bytes()), Ok(query));
 }
 
 /// An event of API Gateway or a Function URL, signed with another secret than ours: the answer is
@@ -98,6 +99,7 @@ fn app() -> &'static App {
                 secret: "a secret that no input is signed with".to_owned(),
             },
             past_rooms: PastRooms::new(client, "past-rooms"),
+            dialect: Dialect::Documented,
         }
     })
 }

@@ -42,13 +42,31 @@ async fn both_paths_are_the_same_endpoint() {
 }
 
 #[tokio::test]
+async fn doubled_and_trailing_slashes_make_no_difference() {
+    let database = three_sessions().await;
+    for path in [
+        "//auth/room/fetchPastRooms",
+        "/auth/room/fetchPastRooms/",
+        "/auth//room///fetchPastRooms//",
+        "//room/fetchPastRooms",
+        "/room/fetchPastRooms/",
+    ] {
+        let answer = send(&database.app(), at(path, Method::POST)).await;
+        assert_eq!((answer.status, answer.total()), (200, 3), "{path}");
+        assert_error(&send(&database.app(), at(path, Method::GET)).await, 405, "POST");
+    }
+}
+
+#[tokio::test]
 async fn other_paths_are_not_found() {
     let database = three_sessions().await;
     for path in [
         "/",
         "",
         "/room",
-        "/room/fetchPastRooms/",
+        "//",
+        "/room/fetchPastRooms/x",
+        "/room/ /fetchPastRooms",
         "/room/fetchpastrooms",
         "/auth/auth/room/fetchPastRooms",
         "/prod/room/fetchPastRooms",

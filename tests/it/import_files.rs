@@ -29,7 +29,7 @@ async fn stored(database: &Database) -> BTreeMap<String, PastRoom> {
 /// Imports, and returns the exit status, the summary and what was said.
 async fn import(database: &Database, arguments: &[&str]) -> (i32, Value, String) {
     let arguments = [&["import", "--json"], arguments].concat();
-    let output = run(&database, &arguments).await;
+    let output = run(database, &arguments).await;
     let said = text(&output.stderr).to_owned();
     let summary = serde_json::from_slice(&output.stdout);
     let summary = summary.unwrap_or_else(|error| panic!("{error}: {said}"));

@@ -15,6 +15,7 @@ mod checks;
 mod connections;
 mod contract;
 mod corpora;
+mod dialect;
 mod events;
 mod faults;
 mod import_files;

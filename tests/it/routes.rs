@@ -53,6 +53,10 @@ async fn the_path_is_found_behind_stages_and_base_paths() {
             version_2(&format!("/prod{path}"), "prod", &format!("ANY {path}")),
             version_2(&format!("/prod{path}"), "prod", "$default"),
             version_2(&format!("/history{path}"), "$default", &format!("POST {path}")),
+            version_2(&format!("/{path}/"), "$default", "$default"),
+            version_2(&format!("//prod/{path}/"), "prod", "$default"),
+            version_1(&format!("/{path}/"), "prod", "/{proxy+}"),
+            version_1("/history/past", "prod", &format!("{path}/")),
             version_1(path, "prod", path),
             version_1(path, "prod", "/{proxy+}"),
             version_1(&format!("/history{path}"), "prod", path),
@@ -70,6 +74,7 @@ async fn a_stage_is_taken_off_once_and_only_if_it_is_one() {
         version_2("/prod/prod/room/fetchPastRooms", "prod", "$default"),
         version_2("/test/room/fetchPastRooms", "prod", "$default"),
         version_2("/prodroom/fetchPastRooms", "prod", "$default"),
+        version_2("//prodroom/fetchPastRooms/", "prod", "$default"),
         version_1("/other", "prod", "/{proxy+}"),
     ] {
         assert_eq!(answer(&event).await.status, 404, "{event}");

@@ -25,3 +25,16 @@ fn a_missing_variable_stops_the_start_and_is_named() {
         }
     }
 }
+
+#[test]
+fn an_unknown_dialect_stops_the_start_and_is_named() {
+    let output = Command::new(env!("CARGO_BIN_EXE_past-rooms"))
+        .env_clear()
+        .envs([("TABLE_NAME", "table"), ("API_KEY", "key"), ("API_SECRET", "a-secret")])
+        .envs([("AWS_REGION", "us-east-1"), ("ANSWERS", "Plugnmeet")])
+        .output()
+        .expect("it runs");
+    assert!(!output.status.success());
+    let log = String::from_utf8_lossy(&output.stdout);
+    assert!(log.contains("ANSWERS") && log.contains("documented or plugnmeet"), "{log}");
+}

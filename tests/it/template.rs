@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use past_rooms::api::route;
-use past_rooms::config::{API_KEY, API_SECRET, TABLE_NAME};
+use past_rooms::config::{ANSWERS, API_KEY, API_SECRET, Dialect, TABLE_NAME};
 use past_rooms::table::schema::{PARTITION_KEY, SORT_KEY};
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -40,7 +40,8 @@ fn the_functions_variables_are_those_that_it_reads() {
     let function = properties("Function");
     let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
     let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
-    let read = BTreeSet::from([TABLE_NAME, API_KEY, API_SECRET, "AWS_ENDPOINT_URL_DYNAMODB"]);
+    let read =
+        BTreeSet::from([TABLE_NAME, API_KEY, API_SECRET, ANSWERS, "AWS_ENDPOINT_URL_DYNAMODB"]);
     assert_eq!(variables, read);
 
     let local = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("events/env.json"))
@@ -48,6 +49,16 @@ fn the_functions_variables_are_those_that_it_reads() {
     let local: serde_json::Value = serde_json::from_slice(&local).expect("JSON");
     let local = local["Function"].as_object().expect("variables").keys();
     assert_eq!(local.map(String::as_str).collect::<BTreeSet<_>>(), read);
+}
+
+#[test]
+fn the_dialects_are_those_that_the_function_knows() {
+    let answers = &template()["Parameters"]["Answers"];
+    let dialect = |name: &Yaml| name.as_str().and_then(|name| name.parse::<Dialect>().ok());
+    assert_eq!(dialect(&answers["Default"]), Some(Dialect::default()));
+    let allowed: Vec<_> = answers["AllowedValues"].as_vec().expect("values").iter().collect();
+    let allowed: Vec<_> = allowed.into_iter().filter_map(dialect).collect();
+    assert_eq!(allowed, [Dialect::Documented, Dialect::Plugnmeet]);
 }
 
 #[test]
@@ -63,10 +74,11 @@ fn the_credentials_are_no_plain_values() {
 fn the_routes_are_the_endpoints_paths() {
     let function = properties("Function");
     let events = function["Events"].as_hash().expect("events").values();
-    let paths: BTreeSet<String> = events
-        .map(|event| event["Properties"]["Path"].as_str().expect("a path").to_owned())
-        .collect();
-    assert_eq!(paths, route::PATHS.map(str::to_owned).into());
+    let (paths, any_other): (Vec<&Yaml>, Vec<&Yaml>) =
+        events.map(|event| &event["Properties"]["Path"]).partition(|path| !path.is_badvalue());
+    let paths: BTreeSet<&str> = paths.into_iter().filter_map(Yaml::as_str).collect();
+    assert_eq!(paths, route::PATHS.into());
+    assert_eq!(any_other.len(), 1, "one route for all other paths");
 }
 
 #[test]
@@ -90,4 +102,40 @@ fn the_function_may_read_this_table_and_nothing_else() {
             (vec!["logs:CreateLogStream", "logs:PutLogEvents"], "LogGroup.Arn"),
         ]
     );
+}
+
+#[test]
+fn the_log_is_counted_and_every_count_has_an_alarm() {
+    let resources = template()["Resources"].clone();
+    let resources = resources.as_hash().expect("resources");
+    let of_type = |name: &str| {
+        let resources = resources.values();
+        let resources = resources.filter(move |resource| resource["Type"].as_str() == Some(name));
+        resources.map(|resource| &resource["Properties"]).collect::<Vec<_>>()
+    };
+    // The function logs the status as a number; the access log's format makes a text of it.
+    let access_log = properties("Api")["AccessLogSettings"]["Format"].clone();
+    assert!(access_log.as_str().expect("a format").contains(r#""status":"$context.status""#));
+    let filters = of_type("AWS::Logs::MetricFilter");
+    let patterns: Vec<_> = filters
+        .iter()
+        .map(|filter| [&filter["LogGroupName"], &filter["FilterPattern"]].map(Yaml::as_str))
+        .collect();
+    assert_eq!(
+        patterns,
+        [
+            [Some("LogGroup"), Some(r#"{ $.message = "request" && $.status >= 500 }"#)],
+            [Some("LogGroup"), Some(r#"{ $.message = "request" && $.status = 401 }"#)],
+            [Some("AccessLogGroup"), Some(r#"{ $.status = "429" }"#)],
+        ]
+    );
+    let alarms = of_type("AWS::CloudWatch::Alarm");
+    for filter in filters {
+        let metric = &filter["MetricTransformations"][0];
+        let is_watched = |alarm: &&Yaml| {
+            (&alarm["Namespace"], &alarm["MetricName"])
+                == (&metric["MetricNamespace"], &metric["MetricName"])
+        };
+        assert_eq!(alarms.iter().filter(|alarm| is_watched(alarm)).count(), 1, "{metric:?}");
+    }
 }

@@ -17,7 +17,7 @@ use lambda_http::{Body, Context, Request, RequestExt, http};
 use past_rooms::api::event::check;
 use past_rooms::api::handler::{App, handle};
 use past_rooms::api::{auth, route};
-use past_rooms::config::ApiCredentials;
+use past_rooms::config::{ApiCredentials, Dialect};
 use past_rooms::table::Item;
 use past_rooms::{PastRoom, PastRooms, RowKey, Session, SessionKey};
 use serde_json::Value;
@@ -96,7 +96,7 @@ impl Database {
 /// The endpoint on a history.
 pub fn app(past_rooms: PastRooms) -> App {
     let credentials = ApiCredentials { key: KEY.to_owned(), secret: SECRET.to_owned() };
-    App { credentials, past_rooms }
+    App { credentials, past_rooms, dialect: Dialect::default() }
 }
 
 /// The row of a session as any writer might put it.

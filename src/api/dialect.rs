@@ -1,0 +1,187 @@
+//! Where the two dialects of the answers differ, and nowhere else: `documented`, as the API's
+//! documentation has them, and `plugnmeet`, as plugnmeet-server 2.4 sends them.
+//!
+//! | | `documented` | `plugnmeet` |
+//! | --- | --- | --- |
+//! | HTTP status of errors | the true one | 200, but 401 if authentication fails |
+//! | `status_code` | not there | in every answer |
+//! | nothing found | `no info found` | `no room found` |
+//! | 64-bit numbers | numbers | decimal strings |
+//! | times | as stored, milliseconds | whole seconds; year 1 where one is not known |
+//! | `order_by` | `ASC` or `DESC` in any case, else 400 | exactly `ASC`, else `DESC`; echoed as sent |
+//!
+//! Source: plugnmeet-server 2.4.0 and plugnmeet-protocol 1.5.0.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use jiff::Timestamp;
+use lambda_http::http;
+use serde::{Serialize, Serializer};
+
+use crate::config::Dialect;
+use crate::page::Order;
+use crate::table::past_room::PastRoom;
+
+/// Go's zero time, which plugnmeet-server sends where a time is not known.
+const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
+
+/// plugNmeet's codes, by their numbers' names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum StatusCode {
+    /// Rooms were found.
+    Success,
+    /// There are none.
+    NotFound,
+    /// The signature is wrong.
+    InvalidTokenOrSignature,
+    /// The key is wrong.
+    InvalidApiKey,
+    /// It is not the client's fault.
+    InternalServerError,
+    /// The request cannot be answered.
+    InvalidParameters,
+    /// A header for authentication is missing.
+    MissingRequiredParameter,
+}
+
+impl Dialect {
+    /// The status of the answer, where `status` is the true one.
+    pub(super) fn http_status(self, status: http::StatusCode) -> http::StatusCode {
+        match self {
+            Dialect::Plugnmeet if status != http::StatusCode::UNAUTHORIZED => http::StatusCode::OK,
+            _ => status,
+        }
+    }
+
+    /// `status_code` of the answer. `None`: it has no such field.
+    pub(super) fn status_code(self, code: StatusCode) -> Option<StatusCode> {
+        (self == Dialect::Plugnmeet).then_some(code)
+    }
+
+    /// `msg` of an answer about rooms without past sessions.
+    pub(super) fn nothing_found(self) -> &'static str {
+        match self {
+            Dialect::Documented => "no info found",
+            Dialect::Plugnmeet => "no room found",
+        }
+    }
+
+    /// The order that is meant by an `order_by` that is not empty. `None`: it means none.
+    pub(super) fn order(self, order_by: &str) -> Option<Order> {
+        match self {
+            Dialect::Plugnmeet if order_by == "ASC" => Some(Order::Asc),
+            Dialect::Plugnmeet => Some(Order::Desc),
+            Dialect::Documented if order_by.eq_ignore_ascii_case("asc") => Some(Order::Asc),
+            Dialect::Documented if order_by.eq_ignore_ascii_case("desc") => Some(Order::Desc),
+            Dialect::Documented => None,
+        }
+    }
+
+    /// `order_by` of the answer, where `order_by` was asked for and means `order`.
+    pub(super) fn echoed_order(self, order_by: &str, order: Order) -> String {
+        match self {
+            Dialect::Plugnmeet if !order_by.is_empty() => order_by.to_owned(),
+            _ => order.to_string(),
+        }
+    }
+
+    /// A 64-bit number of the answer.
+    pub(super) fn integer<T: Display + Serialize>(self, value: T) -> Integer<T> {
+        match self {
+            Dialect::Documented => Integer::Number(value),
+            Dialect::Plugnmeet => Integer::Text(value),
+        }
+    }
+
+    /// The sessions of the answer.
+    pub(super) fn rooms(self, rooms: &[PastRoom]) -> Rooms<'_> {
+        match self {
+            Dialect::Documented => Rooms::AsStored(rooms),
+            Dialect::Plugnmeet => Rooms::AsServer(rooms.iter().map(ServerRoom::new).collect()),
+        }
+    }
+}
+
+/// A 64-bit number: protobuf's JSON has it as a string, since not every JSON reader has as many bits.
+pub(super) enum Integer<T> {
+    Number(T),
+    Text(T),
+}
+
+impl<T: Display + Serialize> Serialize for Integer<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Integer::Number(value) => value.serialize(serializer),
+            Integer::Text(value) => serializer.collect_str(value),
+        }
+    }
+}
+
+/// `rooms_list`.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Rooms<'a> {
+    AsStored(&'a [PastRoom]),
+    AsServer(Vec<ServerRoom<'a>>),
+}
+
+/// A session as plugnmeet-server sends it.
+#[derive(Serialize)]
+pub(super) struct ServerRoom<'a> {
+    room_title: &'a str,
+    room_id: &'a str,
+    room_sid: &'a str,
+    joined_participants: Integer<i64>,
+    webhook_url: &'a str,
+    created: Cow<'a, str>,
+    ended: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analytics_file_id: Option<&'a str>,
+}
+
+impl<'a> ServerRoom<'a> {
+    fn new(room: &'a PastRoom) -> Self {
+        ServerRoom {
+            room_title: &room.room_title,
+            room_id: &room.room_id,
+            room_sid: &room.room_sid,
+            joined_participants: Integer::Text(room.joined_participants),
+            webhook_url: &room.webhook_url,
+            created: whole_seconds(&room.created),
+            ended: whole_seconds(&room.ended),
+            analytics_file_id: room.analytics_file_id.as_deref().filter(|id| !id.is_empty()),
+        }
+    }
+}
+
+/// A time in whole seconds, cut. What another writer stored and is no time stays as it is.
+fn whole_seconds(time: &str) -> Cow<'_, str> {
+    if time.is_empty() {
+        return ZERO_TIME.into();
+    }
+    match time.parse::<Timestamp>() {
+        Ok(time) => format!("{time:.0}").into(),
+        Err(_) => time.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_cut_to_whole_seconds() {
+        for (stored, sent) in [
+            ("2026-11-22T10:00:00.999Z", "2026-11-22T10:00:00Z"),
+            ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00Z"),
+            ("2026-11-22T12:00:00.5+02:00", "2026-11-22T10:00:00Z"),
+            ("", "0001-01-01T00:00:00Z"),
+            ("yesterday", "yesterday"),
+        ] {
+            assert_eq!(whole_seconds(stored), sent);
+        }
+    }
+}
