@@ -79,7 +79,8 @@ async fn build(scheduler: &Scheduler, past_rooms: &PastRooms, room_ids: &[String
     }
 }
 
-/// Reads page after page of all rooms together, and of one, in both orders.
+/// Reads page after page of all rooms together, and of one, in both orders. That is half the work
+/// of a run, so each run does a third of it.
 async fn read(scheduler: &Scheduler, past_rooms: &PastRooms, room_ids: &[String]) {
     let one = scheduler.world().random.usize(0..room_ids.len());
     for room_ids in [room_ids, &room_ids[one..=one]] {
@@ -88,6 +89,9 @@ async fn read(scheduler: &Scheduler, past_rooms: &PastRooms, room_ids: &[String]
             room_ids.iter().flat_map(|room_id| world.cluster.history.now(room_id)).collect()
         };
         for order in [Order::Asc, Order::Desc] {
+            if scheduler.world().random.u8(0..3) > 0 {
+                continue;
+            }
             let mut keys: Vec<&RowKey> = sessions.keys().collect();
             keys.sort_by(|one, other| promise::compare(order, one, other));
             let rows: Vec<PastRoom> =
