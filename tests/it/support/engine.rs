@@ -116,13 +116,15 @@ impl Drop for Engine {
     }
 }
 
-/// The same client; each attempt may take so many seconds.
+/// The same client, which waits so many seconds for an answer before it asks again, and does not
+/// renew connections that are silent for long.
 fn patient(client: &Client, seconds: u64) -> Client {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(seconds))
         .operation_timeout(Duration::from_secs(3 * seconds))
         .build();
-    Client::from_conf(client.config().to_builder().timeout_config(timeouts).build())
+    let config = client.config().to_builder().timeout_config(timeouts);
+    Client::from_conf(config.http_client(dynamodb::https_client()).build())
 }
 
 /// The AWS account and region that the SDK finds.
