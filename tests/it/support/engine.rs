@@ -57,7 +57,7 @@ impl Engine {
             }
         };
         let table_name = if outlives { own_name() } else { embedded::TABLE_NAME.to_owned() };
-        let client = dynamodb::client(&settings);
+        let client = client(&settings);
         embedded::create_table(client.clone(), &table_name).await.expect("a table");
         let endpoint = settings.endpoint_url().expect("an endpoint").to_owned();
         let provider = settings.credentials_provider().expect("credentials");
@@ -73,11 +73,7 @@ impl Engine {
     /// A client for this DynamoDB at another URL, as through a proxy.
     pub fn client_at(&self, endpoint: &str) -> Client {
         let settings = self.settings.to_builder().endpoint_url(endpoint).build();
-        let client = dynamodb::client(&settings);
-        match env::var("TEST_DYNAMODB_SECONDS") {
-            Ok(seconds) => patient(&client, seconds.parse().expect("a number of seconds")),
-            Err(_) => client,
-        }
+        client(&settings)
     }
 
     /// The variables with which a program reaches the table at `endpoint`.
@@ -105,7 +101,7 @@ impl Drop for Engine {
         // The test's own runtime cannot be waited for here.
         let deletion = std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let client = dynamodb::client(&settings);
+            let client = client(&settings);
             runtime.block_on(client.delete_table().table_name(&table_name).send()).map_err(
                 |error| {
                     eprintln!("the table {table_name} could not be deleted: {error:?}");
@@ -113,6 +109,15 @@ impl Drop for Engine {
             )
         });
         drop(deletion.join());
+    }
+}
+
+/// The project's client, made patient if that is asked for.
+fn client(settings: &SdkConfig) -> Client {
+    let client = dynamodb::client(settings);
+    match env::var("TEST_DYNAMODB_SECONDS") {
+        Ok(seconds) => patient(&client, seconds.parse().expect("a number of seconds")),
+        Err(_) => client,
     }
 }
 
