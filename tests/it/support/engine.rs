@@ -57,7 +57,7 @@ impl Engine {
             }
         };
         let table_name = if outlives { own_name() } else { embedded::TABLE_NAME.to_owned() };
-        let client = dynamodb::client(&settings);
+        let client = client(&settings);
         embedded::create_table(client.clone(), &table_name).await.expect("a table");
         let endpoint = settings.endpoint_url().expect("an endpoint").to_owned();
         let provider = settings.credentials_provider().expect("credentials");
@@ -73,11 +73,7 @@ impl Engine {
     /// A client for this DynamoDB at another URL, as through a proxy.
     pub fn client_at(&self, endpoint: &str) -> Client {
         let settings = self.settings.to_builder().endpoint_url(endpoint).build();
-        let client = dynamodb::client(&settings);
-        match env::var("TEST_DYNAMODB_SECONDS") {
-            Ok(seconds) => patient(&client, seconds.parse().expect("a number of seconds")),
-            Err(_) => client,
-        }
+        client(&settings)
     }
 
     /// The variables with which a program reaches the table at `endpoint`.
@@ -105,7 +101,7 @@ impl Drop for Engine {
         // The test's own runtime cannot be waited for here.
         let deletion = std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let client = dynamodb::client(&settings);
+            let client = client(&settings);
             runtime.block_on(client.delete_table().table_name(&table_name).send()).map_err(
                 |error| {
                     eprintln!("the table {table_name} could not be deleted: {error:?}");
@@ -116,13 +112,24 @@ impl Drop for Engine {
     }
 }
 
-/// The same client; each attempt may take so many seconds.
+/// The project's client, made patient if that is asked for.
+fn client(settings: &SdkConfig) -> Client {
+    let client = dynamodb::client(settings);
+    match env::var("TEST_DYNAMODB_SECONDS") {
+        Ok(seconds) => patient(&client, seconds.parse().expect("a number of seconds")),
+        Err(_) => client,
+    }
+}
+
+/// The same client, which waits so many seconds for an answer before it asks again, and does not
+/// renew connections that are silent for long.
 fn patient(client: &Client, seconds: u64) -> Client {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(seconds))
         .operation_timeout(Duration::from_secs(3 * seconds))
         .build();
-    Client::from_conf(client.config().to_builder().timeout_config(timeouts).build())
+    let config = client.config().to_builder().timeout_config(timeouts);
+    Client::from_conf(config.http_client(dynamodb::https_client()).build())
 }
 
 /// The AWS account and region that the SDK finds.
