@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::prefetch::CountsCache;
 use super::query::{Page, PageQuery};
 use super::reader::{DistrustedRooms, Reader};
-use super::{hours, merge, total};
+use super::{by_sid, hours, merge, total};
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Item, Table};
 
@@ -23,6 +23,9 @@ pub(crate) async fn read_page(
     cache: &CountsCache,
     query: &PageQuery,
 ) -> Result<Page, ReadError> {
+    if let Some(room_sid) = &query.room_sid {
+        return by_sid::read_page(table, query, room_sid).await;
+    }
     let distrusted = DistrustedRooms::default();
     let mut reason = String::new();
     for attempt in 0..ATTEMPTS {

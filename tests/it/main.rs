@@ -9,6 +9,7 @@
 
 mod admin;
 mod auth;
+mod by_sid;
 mod connections;
 mod contract;
 mod dialect;
