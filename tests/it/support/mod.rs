@@ -33,7 +33,7 @@ pub struct Database {
 impl Database {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let endpoint = embedded::start(listener).expect("an embedded DynamoDB");
+        let endpoint = embedded::start([listener]).expect("an embedded DynamoDB");
         let past_rooms = embedded::create_table(&endpoint).await.expect("a table");
         Database { endpoint, past_rooms }
     }
