@@ -10,11 +10,15 @@ const BRIDGE: &str = "docker0";
 pub fn address() -> Result<IpAddr, String> {
     let interfaces = if_addrs::get_if_addrs()
         .map_err(|error| format!("cannot list this machine's addresses: {error}"))?;
-    let mut addresses = interfaces.iter().filter(|interface| interface.name == BRIDGE);
-    addresses.find(|interface| interface.ip().is_ipv4()).map(if_addrs::Interface::ip).ok_or_else(|| {
+    let mut addresses = interfaces
+        .into_iter()
+        .filter(|interface| interface.name == BRIDGE)
+        .map(|interface| interface.ip());
+    addresses.find(IpAddr::is_ipv4).ok_or_else(|| {
         format!(
-            "there is no interface {BRIDGE} here (--container): with Docker Desktop leave the flag out, because its \
-             containers are led to loopback; else start Docker, or name an address with --dynamodb"
+            "there is no interface {BRIDGE} here (--container): with Docker Desktop leave the flag \
+             out, because its containers are led to loopback; else start Docker, or name an \
+             address with --dynamodb"
         )
     })
 }

@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 /// The table's name in every local run.
 pub const TABLE_NAME: &str = "past-rooms";
 
-/// Serves one empty database on all of `listeners` for as long as the runtime lives, and returns the
-/// URL on the first.
+/// Serves one empty database on all of `listeners` for as long as the runtime lives, and returns
+/// the URL on the first.
 pub fn start(
     listeners: impl IntoIterator<Item = TcpListener>,
 ) -> Result<String, Box<dyn std::error::Error>> {

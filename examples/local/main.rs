@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     dynamodb: SocketAddr,
 
-    /// Serve DynamoDB to containers, too: on this machine's address on Docker's bridge, with the same port
+    /// Serve DynamoDB to containers, too, on this machine's address on Docker's bridge
     #[arg(long)]
     container: bool,
 

@@ -1,8 +1,8 @@
 //! The body of a request, read the way protobuf's JSON mapping is read, because that is what
 //! plugNmeet accepts and what its SDKs send.
 //!
-//! - Both spellings of each name: `room_ids` and `roomIds`, `order_by` and `orderBy`, `room_sid` and
-//!   `roomSid`.
+//! - Both spellings of each name: `room_ids` and `roomIds`, `order_by` and `orderBy`, `room_sid`
+//!   and `roomSid`.
 //! - An absent field, `null` and the zero value mean the default.
 //! - Numbers come as integers, as integral floats (`20.0`, `2e1`) or as decimal strings (`"20"`).
 //! - Unknown fields are ignored; a field given twice, in either spelling, is an error.

@@ -7,8 +7,8 @@ use crate::table::past_room::SessionRow;
 use crate::table::schema::ROOM_SID;
 use crate::table::{Consistency, Table};
 
-/// The sessions with this `room_sid` in the rooms of the query. That is one at the most, unless other
-/// writers stored an id again: then all of them, in the order of the query.
+/// The sessions with this `room_sid` in the rooms of the query. That is one at the most, unless
+/// other writers stored an id again: then all of them, in the order of the query.
 ///
 /// # Errors
 /// [`ReadError`]; never a page that is shorter than it should be.

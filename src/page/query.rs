@@ -56,8 +56,8 @@ impl PageQuery {
         PageQuery { order, ..self }
     }
 
-    /// The same, with only the session of this id. It is looked up in an index, which may lag behind
-    /// the table by about a second.
+    /// The same, with only the session of this id. It is looked up in an index, which may lag
+    /// behind the table by about a second.
     #[must_use]
     pub fn room_sid(self, room_sid: impl Into<String>) -> Self {
         PageQuery { room_sid: Some(room_sid.into()), ..self }

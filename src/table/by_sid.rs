@@ -15,15 +15,15 @@ use super::schema::{BY_SID, ROOM_SID};
 const OPERATION: &str = "Query";
 
 impl Table {
-    /// The keys of the rows with this `room_sid`, of whatever rooms. A media server gives an id once,
-    /// so there is one at the most, unless other writers stored it again.
+    /// The keys of the rows with this `room_sid`, of whatever rooms. A media server gives an id
+    /// once, so there is one at the most, unless other writers stored it again.
     ///
     /// An index can only be read eventually consistent: it may lag behind the table by about a
     /// second.
     ///
     /// # Errors
-    /// [`TableError`] if DynamoDB fails, answers with what was not asked for, or if the table has no
-    /// such index.
+    /// [`TableError`] if DynamoDB fails, answers with what was not asked for, or if the table has
+    /// no such index.
     pub async fn keys_by_sid(&self, room_sid: &str) -> Result<BTreeSet<RowKey>, TableError> {
         let mut keys = BTreeSet::new();
         let mut start = None;

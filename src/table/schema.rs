@@ -16,8 +16,8 @@ pub const SORT_KEY: &str = "created_sid";
 
 /// The index that finds a session by its id: a global secondary index with the keys only.
 pub const BY_SID: &str = "by_sid";
-/// The partition key's attribute of [`BY_SID`] (string). Only sessions have it, so no other row is in
-/// the index.
+/// The partition key's attribute of [`BY_SID`] (string). Only sessions have it, so no other row is
+/// in the index.
 pub const ROOM_SID: &str = "room_sid";
 
 /// The sort key of a room's tally.
