@@ -22,10 +22,10 @@ def environment(endpoint, **more):
 
 
 @contextlib.contextmanager
-def local_dynamodb(local_run, address=None):
+def local_dynamodb(local_run, address=None, *flags):
     """The DynamoDB of `cargo run --example local`, with the sample history, at an address or on a free port."""
     address = address or f"127.0.0.1:{free_port()}"
-    command = [local_run, "--listen", "127.0.0.1:0", "--dynamodb", address]
+    command = [local_run, "--listen", "127.0.0.1:0", "--dynamodb", address, *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         for line in process.stdout:

@@ -92,7 +92,7 @@ impl PastRooms {
     /// limits allow. Recording a session again changes its other fields and no count. Of a session
     /// that is given more than once, the last counts.
     ///
-    /// A session costs 6 to 14 write units, recorded on its own.
+    /// A session costs 7 to 15 write units, recorded on its own.
     ///
     /// # Errors
     /// [`WriteError::Invalid`] before anything is written; the others if DynamoDB refuses, or stays

@@ -13,12 +13,20 @@ use tokio::net::TcpListener;
 /// The table's name in every local run.
 pub const TABLE_NAME: &str = "past-rooms";
 
-/// Serves an empty database on `listener` for as long as the runtime lives, and returns its URL.
-pub fn start(listener: TcpListener) -> Result<String, Box<dyn std::error::Error>> {
-    let endpoint = format!("http://{}", listener.local_addr()?);
+/// Serves one empty database on all of `listeners` for as long as the runtime lives, and returns
+/// the URL on the first.
+pub fn start(
+    listeners: impl IntoIterator<Item = TcpListener>,
+) -> Result<String, Box<dyn std::error::Error>> {
     let database = Database::memory()?;
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
-    Ok(endpoint)
+    let mut first = None;
+    for listener in listeners {
+        let address = listener.local_addr()?;
+        first.get_or_insert(address);
+        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+    }
+    let address = first.ok_or("there is nothing to listen on")?;
+    Ok(format!("http://{address}"))
 }
 
 /// The SDK's settings for `endpoint`. The emulator looks at the form of the credentials only.

@@ -1,5 +1,6 @@
 //! The endpoint on this machine: an embedded DynamoDB with a sample history, and the function's handler behind HTTP.
 
+mod bridge;
 mod embedded;
 mod sample;
 mod serve;
@@ -31,6 +32,10 @@ struct Arguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     dynamodb: SocketAddr,
 
+    /// Serve DynamoDB to containers, too, on this machine's address on Docker's bridge
+    #[arg(long)]
+    container: bool,
+
     /// The API key that clients send
     #[arg(long, env = "API_KEY", default_value = "plugnmeet")]
     api_key: String,
@@ -56,14 +61,22 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     logging::start();
     let endpoint_listener = bind(arguments.listen, "--listen").await?;
     let dynamodb_listener = bind(arguments.dynamodb, "--dynamodb").await?;
-    let dynamodb = embedded::start(dynamodb_listener)?;
+    let for_containers = match arguments.container {
+        true => {
+            let port = dynamodb_listener.local_addr()?.port();
+            Some(bind(SocketAddr::new(bridge::address()?, port), "--container").await?)
+        }
+        false => None,
+    };
+    let container_url = for_containers.as_ref().map(TcpListener::local_addr).transpose()?;
+    let dynamodb = embedded::start([dynamodb_listener].into_iter().chain(for_containers))?;
     let client = past_rooms::dynamodb::client(&embedded::settings(&dynamodb));
     let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     fill(&past_rooms).await?;
 
     let credentials = ApiCredentials { key: arguments.api_key, secret: arguments.api_secret };
     let url = format!("http://{}", endpoint_listener.local_addr()?);
-    print_guide(&url, &dynamodb, &credentials);
+    print_guide(&url, &dynamodb, container_url, &credentials);
     let app = Arc::new(App { credentials, past_rooms, dialect: arguments.answers });
     axum::serve(endpoint_listener, serve::router(app))
         .with_graceful_shutdown(async {
@@ -109,13 +122,21 @@ async fn fill(past_rooms: &PastRooms) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn print_guide(url: &str, dynamodb: &str, credentials: &ApiCredentials) {
+fn print_guide(
+    url: &str,
+    dynamodb: &str,
+    for_containers: Option<SocketAddr>,
+    credentials: &ApiCredentials,
+) {
     const EXAMPLE: &str = r#"{"room_ids":["room01"],"limit":2}"#;
     println!("past rooms of:");
     for (room, sessions) in sample::rooms() {
         println!("  {room:<14} {sessions:>5} sessions");
     }
     println!("\nDynamoDB   {dynamodb}  (table {})", embedded::TABLE_NAME);
+    if let Some(address) = for_containers {
+        println!("           http://{address}  (open to every container on Docker's bridge)");
+    }
     println!("endpoint   {url}{}", route::PATHS[0]);
     println!("API key    {}", credentials.key);
     println!("API secret {}", credentials.secret);

@@ -105,7 +105,8 @@ impl Dialect {
     }
 }
 
-/// A 64-bit number: protobuf's JSON has it as a string, since not every JSON reader has as many bits.
+/// A 64-bit number. Protobuf's JSON has it as a string, since not every JSON reader has as many
+/// bits.
 pub(super) enum Integer<T> {
     Number(T),
     Text(T),

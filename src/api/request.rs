@@ -1,7 +1,8 @@
 //! The body of a request, read the way protobuf's JSON mapping is read, because that is what
 //! plugNmeet accepts and what its SDKs send.
 //!
-//! - Both spellings of each name: `room_ids` and `roomIds`, `order_by` and `orderBy`.
+//! - Both spellings of each name: `room_ids` and `roomIds`, `order_by` and `orderBy`, `room_sid`
+//!   and `roomSid`.
 //! - An absent field, `null` and the zero value mean the default.
 //! - Numbers come as integers, as integral floats (`20.0`, `2e1`) or as decimal strings (`"20"`).
 //! - Unknown fields are ignored; a field given twice, in either spelling, is an error.
@@ -59,6 +60,9 @@ pub enum InvalidRequest {
     /// A number is something else, or out of bounds.
     #[error("{0} must be a whole number from 0 to {MAX_NUMBER}")]
     NotANumber(Field),
+    /// The session's id is something else, or too long.
+    #[error("room_sid must be a string of at most {MAX_PARTITION_KEY_BYTES} bytes")]
+    NotASid,
     /// The order is something else.
     #[error("order_by must be \"DESC\" or \"ASC\"")]
     NotAnOrder,
@@ -106,6 +110,8 @@ struct Fields {
     limit: Value,
     #[serde(alias = "orderBy")]
     order_by: Value,
+    #[serde(alias = "roomSid")]
+    room_sid: Value,
 }
 
 /// A body as read.
@@ -137,6 +143,10 @@ pub fn parse(dialect: Dialect, body: &[u8]) -> Result<FetchPastRooms, InvalidReq
     if let Some(limit) = number(Field::Limit, &fields.limit)? {
         query.limit = limit.min(MAX_LIMIT as u64) as usize;
     }
+    let room_sid = string(&fields.room_sid)
+        .filter(|room_sid| room_sid.len() <= MAX_PARTITION_KEY_BYTES)
+        .ok_or(InvalidRequest::NotASid)?;
+    query.room_sid = Some(room_sid).filter(|room_sid| !room_sid.is_empty()).map(str::to_owned);
     let order_by = string(&fields.order_by).ok_or(InvalidRequest::NotAnOrder)?;
     query.order = if order_by.is_empty() {
         Order::default()

@@ -30,6 +30,8 @@
 //! A room without a tally (filled by another writer) is counted by walking its keys. That is slow,
 //! but it gives the same counts, so all that follows is the same.
 //!
+//! One session, asked for by its id, is no page of this kind: `by_sid` looks it up in an index.
+//!
 //! # Consistency
 //!
 //! Others write while a page is read. Every session is judged exactly once: before the boundary by
@@ -43,6 +45,7 @@
 //! still contradicts the rows, and no write that changed it meanwhile explains that, it is wrong;
 //! that room is counted, and all others keep their tallies.
 
+mod by_sid;
 mod counts;
 mod cursor;
 mod disagreement;

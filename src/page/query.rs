@@ -17,6 +17,8 @@ pub struct PageQuery {
     pub limit: usize,
     /// The order of the sessions. Default: [`Order::Desc`].
     pub order: Order,
+    /// Only the session with this id, if it is in one of the rooms. Default: all sessions.
+    pub room_sid: Option<String>,
 }
 
 impl PageQuery {
@@ -32,6 +34,7 @@ impl PageQuery {
             from: 0,
             limit: PageQuery::DEFAULT_LIMIT,
             order: Order::default(),
+            room_sid: None,
         }
     }
 
@@ -51,6 +54,13 @@ impl PageQuery {
     #[must_use]
     pub fn order(self, order: Order) -> Self {
         PageQuery { order, ..self }
+    }
+
+    /// The same, with only the session of this id. It is looked up in an index, which may lag
+    /// behind the table by about a second.
+    #[must_use]
+    pub fn room_sid(self, room_sid: impl Into<String>) -> Self {
+        PageQuery { room_sid: Some(room_sid.into()), ..self }
     }
 }
 

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::prefetch::CountsCache;
 use super::query::{Page, PageQuery};
 use super::reader::{DistrustedRooms, Reader};
-use super::{hours, merge, total};
+use super::{by_sid, hours, merge, total};
 use crate::table::{Consistency, Table};
 
 /// How often a page is read until the counts that it was planned with fit its rows. Attempts that
@@ -24,6 +24,9 @@ pub(crate) async fn read_page(
     cache: &CountsCache,
     query: &PageQuery,
 ) -> Result<Page, ReadError> {
+    if let Some(room_sid) = &query.room_sid {
+        return by_sid::read_page(table, query, room_sid).await;
+    }
     let distrusted = DistrustedRooms::default();
     let mut consistency = Consistency::Eventual;
     let mut attempts = 0;

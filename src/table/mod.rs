@@ -6,6 +6,8 @@
 //! | the room's id | `~` | the [room tally](tally): sessions per month |
 //! | the room's id | `#2026-11` | a [month tally](tally): sessions per hour of that month |
 //!
+//! The index `by_sid` finds a session by its `room_sid`.
+//!
 //! Sessions are the rows whose sort key starts with a digit. Everything else is bookkeeping, so
 //! every read of sessions bounds its [key range](keys::KeyRange).
 //!
@@ -15,6 +17,7 @@
 mod answer;
 mod batch;
 pub mod bucket;
+mod by_sid;
 pub mod calendar;
 mod client;
 mod error;

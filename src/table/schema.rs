@@ -5,13 +5,20 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 
 /// The partition key's attribute (string).
 pub const PARTITION_KEY: &str = "room_id";
 /// The sort key's attribute (string).
 pub const SORT_KEY: &str = "created_sid";
+
+/// The index that finds a session by its id: a global secondary index with the keys only.
+pub const BY_SID: &str = "by_sid";
+/// The partition key's attribute of [`BY_SID`] (string). Only sessions have it, so no other row is
+/// in the index.
+pub const ROOM_SID: &str = "room_sid";
 
 /// The sort key of a room's tally.
 pub const ROOM_TALLY: &str = "~";
@@ -35,19 +42,29 @@ pub fn create_table(
     client: &Client,
     table_name: &str,
 ) -> Result<CreateTableFluentBuilder, BuildError> {
-    let mut request =
-        client.create_table().table_name(table_name).billing_mode(BillingMode::PayPerRequest);
-    for (attribute, key_type) in [(PARTITION_KEY, KeyType::Hash), (SORT_KEY, KeyType::Range)] {
-        request = request
-            .attribute_definitions(
-                AttributeDefinition::builder()
-                    .attribute_name(attribute)
-                    .attribute_type(ScalarAttributeType::S)
-                    .build()?,
-            )
-            .key_schema(
-                KeySchemaElement::builder().attribute_name(attribute).key_type(key_type).build()?,
-            );
-    }
-    Ok(request)
+    let attribute = |name: &str| {
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+    };
+    let key = |name: &str, key_type: KeyType| {
+        KeySchemaElement::builder().attribute_name(name).key_type(key_type).build()
+    };
+    let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    let by_sid = GlobalSecondaryIndex::builder()
+        .index_name(BY_SID)
+        .key_schema(key(ROOM_SID, KeyType::Hash)?)
+        .projection(keys_only)
+        .build()?;
+    Ok(client
+        .create_table()
+        .table_name(table_name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(attribute(PARTITION_KEY)?)
+        .attribute_definitions(attribute(SORT_KEY)?)
+        .attribute_definitions(attribute(ROOM_SID)?)
+        .key_schema(key(PARTITION_KEY, KeyType::Hash)?)
+        .key_schema(key(SORT_KEY, KeyType::Range)?)
+        .global_secondary_indexes(by_sid))
 }

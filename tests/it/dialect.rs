@@ -1,5 +1,5 @@
-//! The dialect `plugnmeet`: row by row what plugnmeet-server 2.4 answers, and where it differs from the
-//! API's documentation.
+//! The dialect `plugnmeet`: row by row what plugnmeet-server 2.4 answers, and where it differs from
+//! the API's documentation.
 
 use lambda_http::{RequestExt, http::Method};
 use past_rooms::api::handler::App;

@@ -11,6 +11,7 @@
 mod admin;
 mod answers;
 mod auth;
+mod by_sid;
 mod checks;
 mod connections;
 mod contract;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use past_rooms::api::route;
 use past_rooms::config::{ANSWERS, API_KEY, API_SECRET, Dialect, TABLE_NAME};
-use past_rooms::table::schema::{PARTITION_KEY, SORT_KEY};
+use past_rooms::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 use yaml_rust2::{Yaml, YamlLoader};
 
 fn template() -> Yaml {
@@ -30,8 +30,14 @@ fn the_tables_keys_are_those_of_the_schema() {
     let table = properties("Table");
     assert_eq!(texts(&table["KeySchema"], "AttributeName"), [PARTITION_KEY, SORT_KEY]);
     assert_eq!(texts(&table["KeySchema"], "KeyType"), ["HASH", "RANGE"]);
-    assert_eq!(texts(&table["AttributeDefinitions"], "AttributeName"), [PARTITION_KEY, SORT_KEY]);
-    assert_eq!(texts(&table["AttributeDefinitions"], "AttributeType"), ["S", "S"]);
+    let attributes = &table["AttributeDefinitions"];
+    assert_eq!(texts(attributes, "AttributeName"), [PARTITION_KEY, SORT_KEY, ROOM_SID]);
+    assert_eq!(texts(attributes, "AttributeType"), ["S", "S", "S"]);
+    let indexes = &table["GlobalSecondaryIndexes"];
+    assert_eq!(texts(indexes, "IndexName"), [BY_SID]);
+    assert_eq!(texts(&indexes[0]["KeySchema"], "AttributeName"), [ROOM_SID]);
+    assert_eq!(texts(&indexes[0]["KeySchema"], "KeyType"), ["HASH"]);
+    assert_eq!(indexes[0]["Projection"]["ProjectionType"].as_str(), Some("KEYS_ONLY"));
     assert_eq!(table["BillingMode"].as_str(), Some("PAY_PER_REQUEST"));
 }
 
@@ -99,6 +105,7 @@ fn the_function_may_read_this_table_and_nothing_else() {
         granted,
         [
             (vec!["dynamodb:Query", "dynamodb:BatchGetItem"], "Table.Arn"),
+            (vec!["dynamodb:Query"], &*format!("${{Table.Arn}}/index/{BY_SID}")),
             (vec!["logs:CreateLogStream", "logs:PutLogEvents"], "LogGroup.Arn"),
         ]
     );

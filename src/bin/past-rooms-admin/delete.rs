@@ -74,17 +74,17 @@ async fn matching(
 ) -> Result<Vec<SessionKey>, Box<dyn Error>> {
     let range = KeyRange::sessions();
     let before = arguments.before.map(format_timestamp);
+    let is_before =
+        |key: &SessionKey| before.as_deref().is_none_or(|before| key.created() < before);
+    if let Some(room_sid) = &arguments.sid {
+        let keys = past_rooms.table().keys_by_sid(room_sid).await?.into_iter();
+        let keys = keys.filter(|key| key.room_id == arguments.room);
+        return Ok(keys.filter_map(|key| key.session_key()).filter(is_before).collect());
+    }
     let mut keys = Vec::new();
     let query = RowQuery::keys(&arguments.room, &range, Consistency::Strong);
     let visit = |item| {
-        let Some(key) = SessionKey::of_item(&item) else {
-            return;
-        };
-        let is_before = before.as_deref().is_none_or(|before| key.created() < before);
-        let has_sid = arguments.sid.is_none() || arguments.sid.as_deref() == key.room_sid();
-        if is_before && has_sid {
-            keys.push(key);
-        }
+        keys.extend(SessionKey::of_item(&item).filter(is_before));
     };
     past_rooms.table().walk(query, visit).await?;
     Ok(keys)
