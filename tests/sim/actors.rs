@@ -56,7 +56,11 @@ impl Actor {
         match outcome {
             Ok(page) => {
                 let violation = promise::violation(history, query, &page, began, ended);
-                assert!(violation.is_none(), "{query:?}: {}: {page:?}", violation.unwrap_or_default());
+                assert!(
+                    violation.is_none(),
+                    "{query:?}: {}: {page:?}",
+                    violation.unwrap_or_default()
+                );
                 world.counters.pages += 1;
                 world.counters.contended_pages += u64::from(is_contended);
             }
@@ -119,7 +123,8 @@ impl Actor {
                 Ok(self.send("PutItem", &row).await)
             }
             Task::ForeignDelete(key) => {
-                let key = json!({"room_id": {"S": key.room_id}, "created_sid": {"S": key.sort_key}});
+                let key =
+                    json!({"room_id": {"S": key.room_id}, "created_sid": {"S": key.sort_key}});
                 Ok(self.send("DeleteItem", &json!({"TableName": TABLE, "Key": key})).await)
             }
         }

@@ -39,8 +39,7 @@ impl Cluster {
             database.import(rows);
             database
         };
-        let replica =
-            lags.then(|| Replica { database: filled(), log: vec![], shown: 0, done: 0 });
+        let replica = lags.then(|| Replica { database: filled(), log: vec![], shown: 0, done: 0 });
         let mut history = History::default();
         for row in rows {
             let key = content::key(row);
@@ -87,7 +86,8 @@ impl Cluster {
 
     /// Each row as the table has it, or as the replica has it.
     fn mixed(&mut self, body: &str, random: &mut Rng, stale: f64) -> Reply {
-        let (new, old) = (self.primary.execute("BatchGetItem", body), self.old("BatchGetItem", body));
+        let (new, old) =
+            (self.primary.execute("BatchGetItem", body), self.old("BatchGetItem", body));
         let mut answer: Value = serde_json::from_str(&new.body).expect("JSON");
         let old: Value = serde_json::from_str(&old.body).expect("JSON");
         let rows = |answer: &Value| -> Vec<(RowKey, Value)> {
@@ -115,7 +115,8 @@ impl Cluster {
             let rows = written(operation, request);
             let (sessions, others): (Vec<_>, Vec<_>) =
                 rows.into_iter().partition(|(key, _)| content::is_session(key));
-            self.history.commit(now, Effect { sessions, is_foreign: operation != "TransactWriteItems" });
+            self.history
+                .commit(now, Effect { sessions, is_foreign: operation != "TransactWriteItems" });
             for (key, _) in others.iter().filter(|(key, _)| key.sort_key == "~") {
                 self.look_at_tally(now, &key.room_id);
             }

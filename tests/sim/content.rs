@@ -15,8 +15,8 @@ pub fn session(key: &RowKey, version: Version) -> Session {
     session.room_title = title(version);
     session.joined_participants = version as u32;
     session.webhook_url = format!("https://example.org/{version}");
-    session.ended = (version % 3 > 0).then_some(created);
-    session.analytics_file_id = (version % 2 > 0).then(|| format!("file-{version}"));
+    session.ended = (!version.is_multiple_of(3)).then_some(created);
+    session.analytics_file_id = (!version.is_multiple_of(2)).then(|| format!("file-{version}"));
     session
 }
 

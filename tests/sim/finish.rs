@@ -47,7 +47,10 @@ fn check_rows(scheduler: &Scheduler) {
     for (room_id, rows) in &sessions {
         let expected = history.now(room_id);
         let expected = expected.iter().map(|(key, version)| (key, content::row(key, *version)));
-        assert!(rows.iter().map(|(key, row)| (key, row.clone())).eq(expected), "{room_id}: {rows:?}");
+        assert!(
+            rows.iter().map(|(key, row)| (key, row.clone())).eq(expected),
+            "{room_id}: {rows:?}"
+        );
     }
     for (room_id, rows) in tallies {
         if history.has_tally(&room_id) && history.is_counted(&room_id) {

@@ -193,11 +193,8 @@ impl History {
 
     /// Whether a reader of these rooms has open writes: it may see sessions in more than one state.
     pub fn is_contended(&self, room_ids: &[String], began: Step, ended: Step) -> bool {
-        let mut sessions =
-            room_ids.iter().flat_map(|room_id| self.visible(room_id, began, ended));
-        sessions.any(|(_, visible)| {
-            visible.versions.len() + usize::from(visible.may_be_absent) > 1
-        })
+        let mut sessions = room_ids.iter().flat_map(|room_id| self.visible(room_id, began, ended));
+        sessions.any(|(_, visible)| visible.versions.len() + usize::from(visible.may_be_absent) > 1)
     }
 
     /// Whether one of these rooms was written to in the meantime, or some replica lagged behind.

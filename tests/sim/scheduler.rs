@@ -25,8 +25,14 @@ struct Held {
 enum What {
     /// An actor wants to begin something.
     Turn,
-    Request { operation: String, body: String },
-    Answer { operation: String, reply: Option<Reply> },
+    Request {
+        operation: String,
+        body: String,
+    },
+    Answer {
+        operation: String,
+        reply: Option<Reply>,
+    },
 }
 
 /// The state of the simulated world.
@@ -177,7 +183,8 @@ impl World {
             What::Request { operation, body } => self.request(actor, operation, &body, then),
             What::Answer { operation, reply } => {
                 let status = reply.as_ref().map_or(0, |reply| reply.status);
-                self.trace.add(self.now, || format!("actor {actor}: {operation} answered {status}"));
+                self.trace
+                    .add(self.now, || format!("actor {actor}: {operation} answered {status}"));
                 drop(then.send(reply));
             }
         }
