@@ -55,7 +55,7 @@ impl Faults {
             refusal: often(),
             cancellation: often(),
             unprocessed: often() * 3.0,
-            corruption: often() / 5.0,
+            corruption: often(),
             restart: often() / 5.0,
             ..Faults::default()
         };

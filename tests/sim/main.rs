@@ -9,7 +9,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::string_slice,
-    reason = "a test fails by panicking"
+    reason = "a simulation that cannot go on has failed"
 )]
 
 mod actors;

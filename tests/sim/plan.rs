@@ -69,6 +69,8 @@ struct Planner {
     random: Rng,
     calendar: Calendar,
     room_ids: Vec<String>,
+    /// Whether writers mostly meet in one room.
+    is_crowded: bool,
     /// Sessions that are there at first, or that somebody may record.
     known: Vec<RowKey>,
     /// The same, of writers who know nothing of tallies.
@@ -81,8 +83,16 @@ impl Plan {
         let calendar = Calendar::new(&mut random);
         let rooms = [1, 1, 2, 3, 3, 4, 6, 10][random.usize(0..8)];
         let room_ids = (0..rooms).map(|room| format!("room{room}")).collect();
-        let mut planner =
-            Planner { random, calendar, room_ids, known: vec![], foreign: vec![], version: 0 };
+        let is_crowded = random.bool();
+        let mut planner = Planner {
+            is_crowded,
+            random,
+            calendar,
+            room_ids,
+            known: vec![],
+            foreign: vec![],
+            version: 0,
+        };
         let rows = planner.rows();
         let actors = planner.actors();
         Plan { room_ids: planner.room_ids, rows, actors }
@@ -194,6 +204,9 @@ impl Planner {
     }
 
     fn room_id(&mut self) -> String {
+        if self.is_crowded && self.random.u8(0..4) > 0 {
+            return self.room_ids[0].clone();
+        }
         self.room_ids[self.random.usize(0..self.room_ids.len())].clone()
     }
 
