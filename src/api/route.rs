@@ -130,7 +130,6 @@ mod tests {
             ("/", "$default"),
             ("/room/fetchPastRoomsX", "$default"),
             ("/test/room/fetchPastRooms", "prod"),
-            ("prod/room/fetchPastRooms", "prod"),
             ("/$default/room/fetchPastRooms", "$default"),
         ] {
             assert_eq!(http_api(other, stage, "$default"), Err(RouteError::NotFound), "{other}");

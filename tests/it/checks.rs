@@ -56,6 +56,7 @@ pub fn body(input: &[u8]) {
         "from": query.from,
         "limit": query.limit,
         "order_by": query.order.to_string(),
+        "room_sid": query.room_sid,
     });
     assert_eq!(parse(documented.to_string().as_bytes()), Ok(query));
 }
