@@ -46,7 +46,7 @@ impl Faults {
     /// In some runs nothing goes wrong but the order; in the others some kinds of fault occur,
     /// rarely or often.
     pub fn new(random: &mut Rng) -> Self {
-        let density = [0.0, 0.0, 0.01, 0.03, 0.1][random.usize(0..5)];
+        let density = [0.0, 0.0, 0.01, 0.03, 0.1, 0.3][random.usize(0..6)];
         let mut often = || if random.bool() { density } else { 0.0 };
         let mut faults = Faults {
             lost_request: often(),

@@ -1,8 +1,8 @@
 //! A deterministic simulation: readers and writers of every kind, the real code, the real embedded
 //! database, and an HTTP client that is a scheduler. What a seed does is decided by the seed alone.
 //!
-//! `cargo test --test sim` runs some seeds; `SIM_SEEDS=1000000 cargo test --release --test sim --
-//! --nocapture` as many as you like, with progress. `SIM_SEED=…` runs one and prints its events.
+//! `cargo test --test sim` runs some seeds, `SIM_SEEDS=…` as many as you like, with progress under
+//! `-- --nocapture`. `SIM_SEED=…` runs one and prints its events.
 //! `docs/simulation.md` says what is simulated and what is checked.
 
 #![allow(
