@@ -13,7 +13,6 @@ use super::error::ReadError;
 use super::order::Order;
 use super::query::PageQuery;
 use super::reader::Reader;
-
 use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::tally::{self, RoomTally};
@@ -42,6 +41,7 @@ pub(super) struct RoomCounts {
     /// Its first sessions, where they were read along.
     pub head: Option<RoomCursor>,
 }
+
 /// Counts the sessions of all rooms of a query.
 pub(super) async fn count_rooms(
     reader: &Reader<'_>,

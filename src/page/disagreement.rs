@@ -61,9 +61,7 @@ pub(super) async fn judge(
     rooms: &[Disagreement],
 ) -> Result<Vec<Verdict>, ReadError> {
     let keys = rooms.iter().flat_map(|room| &room.tally_rows).map(|(key, _)| key.clone());
-    let rows = table.get_rows(keys, Consistency::Strong).await?;
-    let now: HashMap<RowKey, Item> =
-        rows.into_iter().filter_map(|item| Some((RowKey::of_item(&item)?, item))).collect();
+    let now = table.get_rows_by_key(keys, Consistency::Strong).await?;
     Ok(rooms.iter().map(|room| room.verdict(&now)).collect())
 }
 

@@ -1,13 +1,12 @@
 //! Step 2, where months alone leave too much to skip: the hours of a month, held against the month.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::future::try_join_all;
 
 use super::counts::{RoomCounts, count_keys};
 use super::error::ReadError;
 use super::reader::Reader;
-use crate::table::Item;
 use crate::table::bucket::{Bucket, Counts};
 use crate::table::keys::RowKey;
 use crate::table::tally;
@@ -58,9 +57,7 @@ async fn read_month_tallies(
         let months = months.filter(|month| !room.month_tallies.contains_key(month.prefix()));
         unread.extend(months.map(|month| RowKey::month_tally(&*room.room_id, month.prefix())));
     }
-    let rows = reader.table.get_rows(unread.clone(), reader.consistency).await?;
-    let mut rows: HashMap<RowKey, Item> =
-        rows.into_iter().filter_map(|item| Some((RowKey::of_item(&item)?, item))).collect();
+    let mut rows = reader.table.get_rows_by_key(unread.clone(), reader.consistency).await?;
     for room in rooms.iter_mut().filter(|room| room.is_tallied()) {
         for month in months.iter().map(Bucket::prefix) {
             let key = RowKey::month_tally(&*room.room_id, month);

@@ -1,6 +1,6 @@
 //! `BatchGetItem`: single rows of many rooms.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::operation::RequestId;
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
@@ -42,6 +42,19 @@ impl Table {
         let keys: Vec<RowKey> = keys.into_iter().collect();
         let batches = keys.chunks(MAX_ROWS).map(|batch| self.get_batch(batch, consistency));
         Ok(try_join_all(batches).await?.into_iter().flatten().collect())
+    }
+
+    /// The same rows, by their keys.
+    ///
+    /// # Errors
+    /// As [`get_rows`](Self::get_rows).
+    pub async fn get_rows_by_key(
+        &self,
+        keys: impl IntoIterator<Item = RowKey>,
+        consistency: Consistency,
+    ) -> Result<HashMap<RowKey, Item>, TableError> {
+        let rows = self.get_rows(keys, consistency).await?;
+        Ok(rows.into_iter().filter_map(|item| Some((RowKey::of_item(&item)?, item))).collect())
     }
 
     /// The row with this key, if there is one.
