@@ -53,7 +53,8 @@ def plugnmeet(address, seen):
 
 def api_gateway(address, name, certificate, function, seen):
     """An HTTP API in front of the function's local run. As API Gateway does, it hangs up without its name in the TLS
-    handshake, turns another Host away, knows the exact paths only, and passes on the rest."""
+    handshake, and turns another Host away. It takes requests for the path that proxies are to send, and no other, so
+    that one sent elsewhere shows; the template's API would pass it on, and the function find the path."""
 
     def by_name(_, asked_for, __):
         return None if asked_for == name else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
