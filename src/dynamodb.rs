@@ -36,9 +36,9 @@ const WARM_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The SDK's settings, from Lambda's environment.
 ///
-/// Credentials come from the variables, or from the container's endpoint, where Lambda uses that: the two ways in which
-/// Lambda gives them. The SDK's own default asks in more places; they would add two milliseconds and two megabytes to
-/// every cold start, and cannot be there.
+/// Credentials come from the variables, or from the container's endpoint, where Lambda uses that:
+/// the two ways in which Lambda gives them. The SDK's own default asks in more places, which Lambda
+/// does not have: that would only make the binary larger and every cold start longer.
 ///
 /// # Errors
 /// [`MissingVariable`] if there is no region.

@@ -1,4 +1,5 @@
-//! The endpoint on this machine: an embedded DynamoDB with a sample history, and the function's handler behind HTTP.
+//! The endpoint on this machine: an embedded DynamoDB with a sample history, and the function's
+//! handler behind HTTP.
 
 mod bridge;
 mod embedded;

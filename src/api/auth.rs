@@ -1,7 +1,7 @@
 //! plugNmeet's API authentication.
 //!
-//! A client sends its key in `API-KEY`, and in `HASH-SIGNATURE` the hex form of HMAC-SHA256 over the body's raw bytes,
-//! keyed with the API secret. Both are compared in constant time.
+//! A client sends its key in `API-KEY`, and in `HASH-SIGNATURE` the hex form of HMAC-SHA256 over the
+//! body's raw bytes, keyed with the API secret. Both are compared in constant time.
 //!
 //! Source: plugNmeet's API introduction, "Authentication", and its SDKs.
 
@@ -79,7 +79,8 @@ fn same_key(credentials: &ApiCredentials, key: &[u8]) -> bool {
 }
 
 fn keyed_hash(secret: &str, message: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length (RFC 2104), so the error cannot occur; a key of zeros would let nobody in.
+    // HMAC takes keys of any length (RFC 2104), so the error cannot occur, and the key of zeros,
+    // with which anybody could sign, is never used.
     let mut hash = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
         .unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
     hash.update(message);

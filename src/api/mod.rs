@@ -1,6 +1,6 @@
-//! What HTTP says. How a request flows: [`event`] → [`handler`] → [`route`] → [`auth`] → [`request`] →
-//! [`page`](crate::page) → [`answer`]; whatever goes wrong is an [`error`]. Two [dialects](dialect)
-//! of the answers differ.
+//! What HTTP says. How a request flows: [`event`] → [`handler`] → [`route`] → [`auth`] →
+//! [`request`] → [`page`](crate::page) → [`answer`]; whatever goes wrong is an [`error`]. Two
+//! [dialects](dialect) of the answers differ.
 
 pub mod answer;
 pub mod auth;

@@ -102,7 +102,7 @@ impl fmt::Display for Field {
 
 /// The known fields of a body, in whatever shape they came; `Null` where absent.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct Fields {
     #[serde(alias = "roomIds")]
     room_ids: Value,

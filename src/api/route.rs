@@ -5,7 +5,8 @@ use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-/// The paths of the endpoint: as the SDKs call it (their base path is `/auth`), and as its documentation writes it.
+/// The paths of the endpoint: as the SDKs call it (their base path is `/auth`), and as its
+/// documentation writes it.
 pub const PATHS: [&str; 2] = ["/auth/room/fetchPastRooms", "/room/fetchPastRooms"];
 
 /// The only method of the endpoint.
@@ -26,8 +27,8 @@ pub enum RouteError {
 /// The path of [`PATHS`] that a request is for. A doubled or trailing slash makes no difference:
 /// clients whose base URL ends with a slash send `//auth/…`.
 ///
-/// Behind a stage the path has the stage's name in front (HTTP APIs send it that way), and behind a custom domain its
-/// base path; then the route that API Gateway matched counts.
+/// Behind a stage the path has the stage's name in front (HTTP APIs send it that way), and behind a
+/// custom domain its base path; then the route that API Gateway matched counts.
 ///
 /// # Errors
 /// [`RouteError`] for any other path or method.
@@ -63,8 +64,8 @@ fn stage(context: &RequestContext) -> Option<&str> {
     }
 }
 
-/// The path of the route that API Gateway matched: `resourcePath` of a REST API, `routeKey` (`POST /path`) of an HTTP
-/// API.
+/// The path of the route that API Gateway matched: `resourcePath` of a REST API, `routeKey`
+/// (`POST /path`) of an HTTP API.
 fn matched_route(context: &RequestContext) -> Option<&str> {
     match context {
         RequestContext::ApiGatewayV1(context) => context.resource_path.as_deref(),

@@ -1,4 +1,4 @@
-//! What became of the rows of an import.
+//! How many rows of an import were new, changed, unchanged or rejected, and how long it took.
 
 use std::time::Duration;
 
