@@ -42,11 +42,11 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `api` (default) | the Lambda function: `lambda_http` and what it needs |
+//! | `api` (default) | the API's Lambda function: `lambda_http` and what it needs |
 //! | `client` | a DynamoDB client with this project's time-outs: `aws-config` |
 //! | `admin` | the operator's tool, `past-rooms-admin` |
 //! | `meetings` | recording sessions from what is reported while they go on |
-//! | `webhook` | the function that takes plugNmeet's webhooks, `past-rooms-webhook` |
+//! | `webhook` (default) | the function that takes plugNmeet's webhooks, `past-rooms-webhook` |
 //!
 //! To record sessions from a program of your own, depend on it with `default-features = false`:
 //! then no HTTP framework comes with it.

@@ -60,7 +60,6 @@ pub enum InvalidEvent {
 
 #[derive(Deserialize)]
 struct Event {
-    #[serde(default)]
     event: String,
     #[serde(default)]
     room: Option<Room>,

@@ -23,24 +23,24 @@ fn credentials() -> ApiCredentials {
     ApiCredentials { key: KEY.to_owned(), secret: SECRET.to_owned() }
 }
 
-fn app(past_rooms: PastRooms) -> App {
+pub fn app(past_rooms: PastRooms) -> App {
     App { credentials: credentials(), past_rooms }
 }
 
-fn request(method: Method, body: &str, token: &str) -> Request {
+pub fn request(method: Method, body: &str, token: &str) -> Request {
     let request = http::Request::builder().method(method).uri("/webhook");
     let request = request.header("Hash-Token", token).header("Authorization", token);
     request.body(Body::Text(body.to_owned())).expect("a request")
 }
 
-async fn send(app: &App, request: Request) -> (u16, Value) {
+pub async fn send(app: &App, request: Request) -> (u16, Value) {
     let response = handle(app, request).await;
     let status = response.status().as_u16();
     (status, serde_json::from_slice(response.body().as_ref()).expect("every answer is JSON"))
 }
 
 /// Sends an event as a server does.
-async fn post(app: &App, event: &Value) -> u16 {
+pub async fn post(app: &App, event: &Value) -> u16 {
     let body = event.to_string();
     let token = sign(&credentials(), body.as_bytes(), VALID_UNTIL);
     send(app, request(Method::POST, &body, &token)).await.0
@@ -62,7 +62,7 @@ fn with_person(mut event: Value, identity: &str) -> Value {
 
 /// The events of a meeting that begins at `start`: three people, one of whom comes twice, and a
 /// recorder.
-fn meeting(room: &str, sid: &str, start: i64) -> Vec<Value> {
+pub fn meeting(room: &str, sid: &str, start: i64) -> Vec<Value> {
     let joined = |at, identity| {
         let event = event("participant_joined", room, sid, start + at, Some(start + 1));
         with_person(event, identity)
@@ -210,6 +210,7 @@ async fn what_is_refused_reads_and_writes_nothing() {
     let body = meeting("r", "SID_x", START)[0].to_string();
     let signed = |body: &str| sign(&credentials(), body.as_bytes(), VALID_UNTIL);
     let other = ApiCredentials { secret: "other".to_owned(), ..credentials() };
+    let other_event = r#"{"event":"track_published"}"#;
     let long = format!("{body}{}", " ".repeat(256 * 1024));
     let fits = format!("{body}{}", " ".repeat(256 * 1024 - body.len()));
     for (request, status) in [
@@ -220,7 +221,8 @@ async fn what_is_refused_reads_and_writes_nothing() {
         (http::Request::new(Body::Text(body.clone())), 405),
         (request(Method::GET, &body, &signed(&body)), 405),
         (request(Method::POST, "{", &signed("{")), 400),
-        (request(Method::POST, "{}", &signed("{}")), 200),
+        (request(Method::POST, "{}", &signed("{}")), 400),
+        (request(Method::POST, other_event, &signed(other_event)), 200),
         (request(Method::POST, &long, &signed(&long)), 413),
         // Who cannot sign is not told how long a body may be.
         (request(Method::POST, &long, "x"), 401),
