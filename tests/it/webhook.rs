@@ -331,6 +331,7 @@ async fn a_meeting_without_an_end_ends_with_the_next_one_of_its_room() {
         let app = app(database.past_rooms.clone());
         let mut meetings = [unended("r", "SID_1", START), meeting("r", "SID_2", START + 1000)];
         if backwards {
+            meetings[0].reverse();
             meetings.reverse();
         }
         for event in meetings.iter().flatten() {
