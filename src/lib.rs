@@ -29,8 +29,10 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
+//! | `webhook` | plugNmeet's webhooks: verification, parsing, answer (feature `webhook`) |
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
 //! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api` and `client`) |
+//! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
 //! | [`PastRooms`] | the handle |
 //! | [`page`] | reading a page |
 //! | [`record`] | writing sessions with their counts; building and repairing tallies |
@@ -40,9 +42,11 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `api` (default) | the Lambda function: `lambda_http` and what it needs |
+//! | `api` (default) | the API's Lambda function: `lambda_http` and what it needs |
 //! | `client` | a DynamoDB client with this project's time-outs: `aws-config` |
 //! | `admin` | the operator's tool, `past-rooms-admin` |
+//! | `meetings` | recording sessions from what is reported while they go on |
+//! | `webhook` (default) | the function that takes plugNmeet's webhooks, `past-rooms-webhook` |
 //!
 //! To record sessions from a program of your own, depend on it with `default-features = false`:
 //! then no HTTP framework comes with it.
@@ -57,10 +61,14 @@ pub mod connections;
 pub mod dynamodb;
 #[cfg(feature = "api")]
 pub mod logging;
+#[cfg(feature = "meetings")]
+pub mod meeting;
 pub mod page;
 mod past_rooms;
 pub mod record;
 pub mod table;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;

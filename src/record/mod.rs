@@ -12,20 +12,24 @@ mod audit;
 mod batches;
 mod delete;
 mod error;
+#[cfg(feature = "meetings")]
+mod settle;
 mod snapshot;
 pub(crate) mod tally;
 mod transaction;
 
 pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
+pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
+#[cfg(feature = "meetings")]
+pub(crate) use settle::{Settlement, settle};
 
 use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::retry::with_retries;
 use crate::table::session::Session;
 use batches::Keyed;
-use error::ATTEMPTS;
 use snapshot::Snapshot;
 use transaction::Transaction;
 

@@ -6,16 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 12] = [
     "table",
     "page",
     "record",
     "past_rooms",
+    "meeting",
     "config",
     "connections",
     "dynamodb",
     "logging",
     "api",
+    "webhook",
     "main",
 ];
 

@@ -28,3 +28,4 @@ mod runtime;
 mod start;
 mod support;
 mod template;
+mod webhook;
