@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client;
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
 use crate::record::{self, Recorded, TallyReport, WriteError};
 use crate::table::keys::SessionKey;
+use crate::table::retention::Retention;
 use crate::table::session::Session;
 use crate::table::{Meter, RoomIds, Table};
 
@@ -16,6 +17,7 @@ use crate::table::{Meter, RoomIds, Table};
 pub struct PastRooms {
     table: Table,
     cache: Arc<CountsCache>,
+    retention: Retention,
 }
 
 impl PastRooms {
@@ -31,7 +33,38 @@ impl PastRooms {
     /// # }
     /// ```
     pub fn new(client: Client, table_name: impl Into<Arc<str>>) -> Self {
-        PastRooms { table: Table::new(client, table_name), cache: Arc::default() }
+        PastRooms {
+            table: Table::new(client, table_name),
+            cache: Arc::default(),
+            retention: Retention::default(),
+        }
+    }
+
+    /// The same history; what is recorded through this handle expires so many days after its end (or
+    /// its beginning, if the end is not known): DynamoDB deletes it within some days from then on, if
+    /// the table's time to live is set to the attribute [`EXPIRES`](crate::table::schema::EXPIRES). 0:
+    /// sessions are kept for ever; those that expire already still do.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::Session;
+    ///
+    /// let session = Session::new("room01", "SID_c", "2026-11-22T10:00:00Z".parse()?);
+    /// let kept = past_rooms.with_retention_days(365);
+    /// assert_eq!(kept.record(&[session.clone()]).await?.new, 1);
+    /// // Recorded again with another retention, it expires at another time.
+    /// let kept = past_rooms.with_retention_days(30);
+    /// assert_eq!(kept.record(&[session.clone()]).await?.changed, 1);
+    /// assert_eq!(past_rooms.record(&[session]).await?.unchanged, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_retention_days(&self, days: u32) -> Self {
+        PastRooms { retention: Retention::days(days), ..self.clone() }
     }
 
     /// The same history; what is asked through this handle is counted by `meter`.
@@ -52,7 +85,7 @@ impl PastRooms {
     /// ```
     #[must_use]
     pub fn metered(&self, meter: &Arc<Meter>) -> Self {
-        PastRooms { table: self.table.metered(meter), cache: Arc::clone(&self.cache) }
+        PastRooms { table: self.table.metered(meter), ..self.clone() }
     }
 
     /// The table that the history is in.
@@ -119,7 +152,7 @@ impl PastRooms {
     /// # }
     /// ```
     pub async fn record(&self, sessions: &[Session]) -> Result<Recorded, WriteError> {
-        record::record(&self.table, sessions).await
+        record::record(&self.table, self.retention, sessions).await
     }
 
     /// Deletes sessions of a room together with their counts, and returns how many were there.

@@ -25,6 +25,7 @@ pub mod keys;
 mod meter;
 pub mod past_room;
 mod query;
+pub mod retention;
 pub(crate) mod retry;
 mod scan;
 pub mod schema;

@@ -20,6 +20,13 @@ pub const BY_SID: &str = "by_sid";
 /// in the index.
 pub const ROOM_SID: &str = "room_sid";
 
+/// The attribute that this project's writers give the sessions that they put and count (`BOOL`, true).
+/// A session without it was put by another writer, and may not be counted yet.
+pub const COUNTED: &str = "counted";
+/// The attribute with the time at which DynamoDB may delete a session (`N`, UNIX seconds): the one
+/// that the table's time to live is set to.
+pub const EXPIRES: &str = "expires";
+
 /// The sort key of a room's tally.
 pub const ROOM_TALLY: &str = "~";
 /// What the sort key of a month's tally starts with; the month follows.

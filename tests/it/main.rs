@@ -23,6 +23,7 @@ mod import_files;
 mod layout;
 mod pages;
 mod record;
+mod retention;
 mod routes;
 mod runtime;
 mod start;
