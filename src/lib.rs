@@ -30,7 +30,9 @@
 //! | module | what it is for |
 //! | --- | --- |
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
-//! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api` and `client`) |
+//! | `stream` | counting what other writers do, by the table's stream (feature `stream`) |
+//! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api`, `stream` and `client`) |
+//! | `deadline` | the time that an invocation has left (features `api` and `stream`) |
 //! | [`PastRooms`] | the handle |
 //! | [`page`] | reading a page |
 //! | [`record`] | writing sessions with their counts; building and repairing tallies |
@@ -41,6 +43,7 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `api` (default) | the Lambda function: `lambda_http` and what it needs |
+//! | `stream` (default) | the Lambda function on the table's stream, `past-rooms-stream` |
 //! | `client` | a DynamoDB client with this project's time-outs: `aws-config` |
 //! | `admin` | the operator's tool, `past-rooms-admin` |
 //!
@@ -53,18 +56,22 @@ pub mod api;
 pub mod config;
 #[cfg(feature = "client")]
 pub mod connections;
+#[cfg(any(feature = "api", feature = "stream"))]
+pub mod deadline;
 #[cfg(feature = "client")]
 pub mod dynamodb;
-#[cfg(feature = "api")]
+#[cfg(any(feature = "api", feature = "stream"))]
 pub mod logging;
 pub mod page;
 mod past_rooms;
 pub mod record;
+#[cfg(feature = "stream")]
+pub mod stream;
 pub mod table;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
-pub use record::{Difference, Recorded, TallyReport, WriteError};
+pub use record::{Difference, Recorded, Recount, TallyReport, WriteError};
 pub use table::keys::{RowKey, SessionKey};
 pub use table::past_room::PastRoom;
 pub use table::session::{InvalidSession, Session};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
-use crate::record::{self, Recorded, TallyReport, WriteError};
+use crate::record::{self, Recorded, Recount, TallyReport, WriteError};
 use crate::table::keys::SessionKey;
 use crate::table::retention::Retention;
 use crate::table::session::Session;
@@ -177,6 +177,41 @@ impl PastRooms {
     /// ```
     pub async fn delete(&self, room_id: &str, keys: &[SessionKey]) -> Result<u64, WriteError> {
         record::delete(&self.table, room_id, keys).await
+    }
+
+    /// Counts again the hours of a room that these sessions lie in, after another writer put or
+    /// deleted them; it makes no difference whether they are there. A room without a complete tally
+    /// gets one. Costs as much as reading the keys of those hours, and some write units a month. Safe
+    /// while others write, and as often as you like.
+    ///
+    /// The installation does this by itself, in the function on the table's stream.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record). A session that no tally can count is no error: it is reported, and
+    /// readers count the room's sessions as long as it is there.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::{PageQuery, RowKey, SessionKey};
+    ///
+    /// // Somebody puts a row without counting it.
+    /// let sort_key = "2026-11-22T10:00:00.000Z#SID_c";
+    /// let table = past_rooms.table();
+    /// let row = RowKey::new("room01", sort_key).into_item();
+    /// table.client().put_item().table_name(table.name()).set_item(Some(row)).send().await?;
+    ///
+    /// let key = SessionKey::parse(sort_key).expect("a session's key");
+    /// let recount = past_rooms.recount("room01", &[key]).await?;
+    /// assert_eq!((recount.hours, recount.corrected), (1, 1));
+    /// assert_eq!(past_rooms.page(&PageQuery::new(["room01"]).from(1)).await?.total, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn recount(&self, room_id: &str, keys: &[SessionKey]) -> Result<Recount, WriteError> {
+        record::recount(&self.table, room_id, keys).await
     }
 
     /// Builds or repairs the tallies of a room from its sessions, while others may record, and

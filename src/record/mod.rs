@@ -7,11 +7,14 @@
 //!   failed looks again and continues from what it then finds; so does one whose answer was lost.
 //! - A room that already has sessions but no tally was filled by another writer. Its tally is begun
 //!   with the mark `incomplete`, so that readers go on counting, until it is built.
+//! - What another writer puts or deletes in a room that has a tally is [counted again](Recount) as
+//!   soon as somebody hears of it.
 
 mod audit;
 mod batches;
 mod delete;
 mod error;
+mod recount;
 mod snapshot;
 pub(crate) mod tally;
 mod transaction;
@@ -19,6 +22,8 @@ mod transaction;
 pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
 pub use error::WriteError;
+pub use recount::Recount;
+pub(crate) use recount::recount;
 
 use crate::table::Table;
 use crate::table::keys::RowKey;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 12] = [
     "table",
     "page",
     "record",
@@ -15,6 +15,8 @@ const LAYERS: [&str; 10] = [
     "connections",
     "dynamodb",
     "logging",
+    "deadline",
+    "stream",
     "api",
     "main",
 ];

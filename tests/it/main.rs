@@ -27,5 +27,7 @@ mod retention;
 mod routes;
 mod runtime;
 mod start;
+mod stream;
+mod stream_events;
 mod support;
 mod template;
