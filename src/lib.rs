@@ -31,7 +31,9 @@
 //! | --- | --- |
 //! | `webhook` | plugNmeet's webhooks: verification, parsing, answer (feature `webhook`) |
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
-//! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api` and `client`) |
+//! | `stream` | counting what other writers do, by the table's stream (feature `stream`) |
+//! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api`, `stream` and `client`) |
+//! | `deadline` | the time that an invocation has left (features `api` and `stream`) |
 //! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
 //! | [`PastRooms`] | the handle |
 //! | [`page`] | reading a page |
@@ -43,6 +45,7 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `api` (default) | the API's Lambda function: `lambda_http` and what it needs |
+//! | `stream` (default) | the Lambda function on the table's stream, `past-rooms-stream` |
 //! | `client` | a DynamoDB client with this project's time-outs: `aws-config` |
 //! | `admin` | the operator's tool, `past-rooms-admin` |
 //! | `meetings` | recording sessions from what is reported while they go on |
@@ -57,22 +60,26 @@ pub mod api;
 pub mod config;
 #[cfg(feature = "client")]
 pub mod connections;
+#[cfg(any(feature = "api", feature = "stream"))]
+pub mod deadline;
 #[cfg(feature = "client")]
 pub mod dynamodb;
-#[cfg(feature = "api")]
+#[cfg(any(feature = "api", feature = "stream"))]
 pub mod logging;
 #[cfg(feature = "meetings")]
 pub mod meeting;
 pub mod page;
 mod past_rooms;
 pub mod record;
+#[cfg(feature = "stream")]
+pub mod stream;
 pub mod table;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
-pub use record::{Difference, Recorded, TallyReport, WriteError};
+pub use record::{Difference, Recorded, Recount, TallyReport, WriteError};
 pub use table::keys::{RowKey, SessionKey};
 pub use table::past_room::PastRoom;
 pub use table::session::{InvalidSession, Session};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
-use crate::record::{self, Recorded, TallyReport, WriteError};
+use crate::record::{self, Recorded, Recount, TallyReport, WriteError};
 use crate::table::keys::SessionKey;
+use crate::table::retention::Retention;
 use crate::table::session::Session;
 use crate::table::{Meter, RoomIds, Table};
 
@@ -16,6 +17,7 @@ use crate::table::{Meter, RoomIds, Table};
 pub struct PastRooms {
     table: Table,
     cache: Arc<CountsCache>,
+    retention: Retention,
 }
 
 impl PastRooms {
@@ -31,7 +33,38 @@ impl PastRooms {
     /// # }
     /// ```
     pub fn new(client: Client, table_name: impl Into<Arc<str>>) -> Self {
-        PastRooms { table: Table::new(client, table_name), cache: Arc::default() }
+        PastRooms {
+            table: Table::new(client, table_name),
+            cache: Arc::default(),
+            retention: Retention::default(),
+        }
+    }
+
+    /// The same history; what is recorded through this handle expires so many days after its end (or
+    /// its beginning, if the end is not known): DynamoDB deletes it within some days from then on, if
+    /// the table's time to live is set to the attribute [`EXPIRES`](crate::table::schema::EXPIRES). 0:
+    /// sessions are kept for ever; those that expire already still do.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::Session;
+    ///
+    /// let session = Session::new("room01", "SID_c", "2026-11-22T10:00:00Z".parse()?);
+    /// let kept = past_rooms.with_retention_days(365);
+    /// assert_eq!(kept.record(&[session.clone()]).await?.new, 1);
+    /// // Recorded again with another retention, it expires at another time.
+    /// let kept = past_rooms.with_retention_days(30);
+    /// assert_eq!(kept.record(&[session.clone()]).await?.changed, 1);
+    /// assert_eq!(past_rooms.record(&[session]).await?.unchanged, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_retention_days(&self, days: u32) -> Self {
+        PastRooms { retention: Retention::days(days), ..self.clone() }
     }
 
     /// The same history; what is asked through this handle is counted by `meter`.
@@ -52,7 +85,7 @@ impl PastRooms {
     /// ```
     #[must_use]
     pub fn metered(&self, meter: &Arc<Meter>) -> Self {
-        PastRooms { table: self.table.metered(meter), cache: Arc::clone(&self.cache) }
+        PastRooms { table: self.table.metered(meter), ..self.clone() }
     }
 
     /// The table that the history is in.
@@ -119,7 +152,7 @@ impl PastRooms {
     /// # }
     /// ```
     pub async fn record(&self, sessions: &[Session]) -> Result<Recorded, WriteError> {
-        record::record(&self.table, sessions).await
+        record::record(&self.table, self.retention, sessions).await
     }
 
     /// Deletes sessions of a room together with their counts, and returns how many were there.
@@ -144,6 +177,41 @@ impl PastRooms {
     /// ```
     pub async fn delete(&self, room_id: &str, keys: &[SessionKey]) -> Result<u64, WriteError> {
         record::delete(&self.table, room_id, keys).await
+    }
+
+    /// Counts again the hours of a room that these sessions lie in, after another writer put or
+    /// deleted them; it makes no difference whether they are there. A room without a complete tally
+    /// gets one. Costs as much as reading the keys of those hours, and some write units a month. Safe
+    /// while others write, and as often as you like.
+    ///
+    /// The installation does this by itself, in the function on the table's stream.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record). A session that no tally can count is no error: it is reported, and
+    /// readers count the room's sessions as long as it is there.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::{PageQuery, RowKey, SessionKey};
+    ///
+    /// // Somebody puts a row without counting it.
+    /// let sort_key = "2026-11-22T10:00:00.000Z#SID_c";
+    /// let table = past_rooms.table();
+    /// let row = RowKey::new("room01", sort_key).into_item();
+    /// table.client().put_item().table_name(table.name()).set_item(Some(row)).send().await?;
+    ///
+    /// let key = SessionKey::parse(sort_key).expect("a session's key");
+    /// let recount = past_rooms.recount("room01", &[key]).await?;
+    /// assert_eq!((recount.hours, recount.corrected), (1, 1));
+    /// assert_eq!(past_rooms.page(&PageQuery::new(["room01"]).from(1)).await?.total, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn recount(&self, room_id: &str, keys: &[SessionKey]) -> Result<Recount, WriteError> {
+        record::recount(&self.table, room_id, keys).await
     }
 
     /// Builds or repairs the tallies of a room from its sessions, while others may record, and

@@ -46,5 +46,6 @@ pub async fn create_table(
     name: &str,
 ) -> Result<PastRooms, Box<dyn std::error::Error>> {
     schema::create_table(&client, name)?.send().await?;
+    schema::set_time_to_live(&client, name)?.send().await?;
     Ok(PastRooms::new(client, name))
 }

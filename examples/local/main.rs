@@ -3,8 +3,11 @@
 
 mod bridge;
 mod embedded;
+mod filter;
+mod foreign;
 mod sample;
 mod serve;
+mod stream;
 
 use std::error::Error;
 use std::io::{ErrorKind, IsTerminal};
@@ -71,9 +74,11 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     };
     let container_url = for_containers.as_ref().map(TcpListener::local_addr).transpose()?;
     let dynamodb = embedded::start([dynamodb_listener].into_iter().chain(for_containers))?;
-    let client = past_rooms::dynamodb::client(&embedded::settings(&dynamodb));
+    let settings = embedded::settings(&dynamodb);
+    let client = past_rooms::dynamodb::client(&settings);
     let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     fill(&past_rooms).await?;
+    foreign::count(past_rooms.clone(), &settings).await.map_err(|error| error.to_string())?;
 
     let credentials = ApiCredentials { key: arguments.api_key, secret: arguments.api_secret };
     let url = format!("http://{}", endpoint_listener.local_addr()?);

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -15,6 +15,7 @@ use super::event::MalformedEvent;
 use super::request::{FetchPastRooms, MAX_BODY_BYTES};
 use super::{answer, auth, request, route};
 use crate::config::{ApiCredentials, Dialect};
+use crate::deadline;
 use crate::page::{Page, PageQuery};
 use crate::past_rooms::PastRooms;
 use crate::table::Meter;
@@ -130,15 +131,11 @@ async fn read_in_time(
     }
 }
 
-/// The time until an answer must be begun. Past deadlines are ignored: `cargo lambda watch` sends
-/// ten minutes after the beginning of 1970.
+/// The time until an answer must be begun.
 pub(crate) fn time_to_answer(request: &Request) -> Duration {
     request
         .lambda_context_ref()
-        .and_then(|context| {
-            SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(context.deadline))
-        })
-        .and_then(|deadline| deadline.duration_since(SystemTime::now()).ok())
+        .and_then(|context| deadline::time_left(context.deadline))
         .map_or(TIME_WITHOUT_DEADLINE, |left| left.saturating_sub(TIME_TO_ANSWER))
 }
 

@@ -88,6 +88,15 @@ impl MonthAudit {
             && self.tallied_month == Some(self.sessions())
     }
 
+    /// Hours whose count was wrong; all of them where the tally is not readable.
+    pub fn wrong_hours(&self) -> u64 {
+        let Some(tallied) = &self.tallied_hours else {
+            return self.hours.len() as u64;
+        };
+        let hours: BTreeSet<&Bucket> = tallied.keys().chain(self.hours.keys()).collect();
+        hours.into_iter().filter(|hour| tallied.get(hour) != self.hours.get(hour)).count() as u64
+    }
+
     fn differences(&self, room_id: &str, month: &str) -> Vec<Difference> {
         let difference = |bucket: &str, tallied, sessions| Difference {
             room_id: room_id.to_owned(),

@@ -7,11 +7,14 @@
 //!   failed looks again and continues from what it then finds; so does one whose answer was lost.
 //! - A room that already has sessions but no tally was filled by another writer. Its tally is begun
 //!   with the mark `incomplete`, so that readers go on counting, until it is built.
+//! - What another writer puts or deletes in a room that has a tally is [counted again](Recount) as
+//!   soon as somebody hears of it.
 
 mod audit;
 mod batches;
 mod delete;
 mod error;
+mod recount;
 #[cfg(feature = "meetings")]
 mod settle;
 mod snapshot;
@@ -22,11 +25,14 @@ pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
 pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
+pub use recount::Recount;
+pub(crate) use recount::recount;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
 
 use crate::table::Table;
 use crate::table::keys::RowKey;
+use crate::table::retention::Retention;
 use crate::table::retry::with_retries;
 use crate::table::session::Session;
 use batches::Keyed;
@@ -54,28 +60,39 @@ impl std::ops::AddAssign for Recorded {
 }
 
 /// Records past sessions, in as few transactions as DynamoDB's limits allow.
-pub(crate) async fn record(table: &Table, sessions: &[Session]) -> Result<Recorded, WriteError> {
+pub(crate) async fn record(
+    table: &Table,
+    retention: Retention,
+    sessions: &[Session],
+) -> Result<Recorded, WriteError> {
     let mut recorded = Recorded::default();
     for batch in batches::batches(sessions)? {
-        recorded +=
-            with_retries(ATTEMPTS, WriteError::is_transient, || record_batch(table, &batch))
-                .await?;
+        let attempt = || record_batch(table, retention, &batch);
+        recorded += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
     }
     Ok(recorded)
 }
 
-async fn record_batch(table: &Table, batch: &[Keyed<'_>]) -> Result<Recorded, WriteError> {
+async fn record_batch(
+    table: &Table,
+    retention: Retention,
+    batch: &[Keyed<'_>],
+) -> Result<Recorded, WriteError> {
     let keys: Vec<RowKey> = batch.iter().map(|(key, _)| key.clone()).collect();
     let snapshot = Snapshot::read(table, &keys).await?;
-    let mut transaction = Transaction::new(table);
+    let mut transaction = Transaction::new(table).with_retention(retention);
     let mut recorded = Recorded::default();
     for (key, session) in batch {
+        let expires = retention.of_session(session);
         match snapshot.session(key) {
             None => {
                 transaction.put_new(key, session)?;
                 recorded.new += 1;
             }
-            Some(stored) if stored.as_ref() == Some(&session.to_past_room()) => {
+            Some(stored)
+                if stored.as_ref() == Some(&session.to_past_room())
+                    && (expires.is_none() || snapshot.expires(key) == expires) =>
+            {
                 recorded.unchanged += 1;
             }
             Some(_) => {

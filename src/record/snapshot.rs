@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use crate::table::keys::{KeyRange, RowKey};
 use crate::table::past_room::{PastRoom, SessionRow};
 use crate::table::schema::ROOM_TALLY;
-use crate::table::{Consistency, RowQuery, Table, TableError};
+use crate::table::{Consistency, RowQuery, Table, TableError, retention};
 
 /// A room's tally, as far as writers have to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +22,12 @@ pub(super) enum TallyState {
 }
 
 /// The sessions and the rooms' tallies, as they were a moment ago.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Snapshot {
     /// A row that cannot be read as a session is `None`.
     sessions: HashMap<RowKey, Option<PastRoom>>,
+    /// When they expire, of those that do.
+    expires: HashMap<RowKey, i64>,
     tallies: HashMap<String, TallyState>,
 }
 
@@ -36,7 +38,7 @@ impl Snapshot {
         let tally_keys = room_ids.iter().map(|room_id| RowKey::room_tally(*room_id));
         let all_keys = keys.iter().cloned().chain(tally_keys);
 
-        let mut snapshot = Snapshot { sessions: HashMap::new(), tallies: HashMap::new() };
+        let mut snapshot = Snapshot::default();
         for item in table.get_rows(all_keys, Consistency::Strong).await? {
             let Some(key) = RowKey::of_item(&item) else {
                 continue;
@@ -44,6 +46,7 @@ impl Snapshot {
             if key.sort_key == ROOM_TALLY {
                 snapshot.tallies.insert(key.room_id, TallyState::Present);
             } else {
+                snapshot.expires.extend(retention::expires(&item).map(|time| (key.clone(), time)));
                 let session = SessionRow::from_item(item).and_then(|row| row.into_past_room().ok());
                 snapshot.sessions.insert(key, session);
             }
@@ -61,6 +64,11 @@ impl Snapshot {
     /// What is stored of a session. `None`: nothing; `Some(None)`: something that is no session.
     pub fn session(&self, key: &RowKey) -> Option<&Option<PastRoom>> {
         self.sessions.get(key)
+    }
+
+    /// When a session expires, in UNIX seconds. `None`: never, or it is not there.
+    pub fn expires(&self, key: &RowKey) -> Option<i64> {
+        self.expires.get(key).copied()
     }
 
     /// The state of a room's tally.

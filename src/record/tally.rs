@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 
 use super::audit::{MonthAudit, TallyReport};
@@ -40,24 +41,38 @@ pub(crate) async fn check(table: &Table, room_id: &str) -> Result<TallyReport, W
 /// What is repaired before an error stays repaired; a room that was untallied stays so for its
 /// readers, and one with a session that cannot be tallied becomes it.
 pub(crate) async fn build(table: &Table, room_id: &str) -> Result<TallyReport, WriteError> {
-    let room = RoomTallies { table, room_id };
-    match room.build().await {
-        Err(error @ WriteError::UntimedKey { .. }) => {
-            with_retries(ATTEMPTS, WriteError::is_transient, || room.mark_incomplete()).await?;
-            Err(error)
-        }
-        outcome => outcome,
-    }
+    RoomTallies { table, room_id }.build(Raise::WhereWrong).await
+}
+
+/// Which months' versions a repair raises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Raise {
+    /// Those whose counts were wrong.
+    WhereWrong,
+    /// All, so that whoever counted a month before writes nothing to it any more.
+    Always,
 }
 
 /// The tallies of one room.
-struct RoomTallies<'a> {
-    table: &'a Table,
-    room_id: &'a str,
+pub(super) struct RoomTallies<'a> {
+    pub table: &'a Table,
+    pub room_id: &'a str,
 }
 
 impl RoomTallies<'_> {
-    async fn build(&self) -> Result<TallyReport, WriteError> {
+    pub async fn build(&self, raise: Raise) -> Result<TallyReport, WriteError> {
+        match self.build_months(raise).await {
+            Err(error @ WriteError::UntimedKey { .. }) => {
+                if let WriteError::UntimedKey { key } = &error {
+                    self.mark_untimed(&key.sort_key).await?;
+                }
+                Err(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn build_months(&self, raise: Raise) -> Result<TallyReport, WriteError> {
         let mut report = self.report().await?;
         let mut months = self.months().await?;
         if months.is_empty() {
@@ -67,19 +82,19 @@ impl RoomTallies<'_> {
         // Months that appear from here on are begun by writers who count in them.
         months.extend(self.months().await?);
         for month in months {
-            let audit =
-                with_retries(ATTEMPTS, WriteError::is_transient, || self.repair(&month)).await?;
+            let attempt = || self.repair(&month, raise);
+            let audit = with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
             report.add(&audit, self.room_id, &month);
         }
         with_retries(ATTEMPTS, WriteError::is_transient, || self.complete()).await?;
         Ok(report)
     }
 
-    async fn row(&self, key: RowKey) -> Result<Option<Item>, TableError> {
+    pub async fn row(&self, key: RowKey) -> Result<Option<Item>, TableError> {
         self.table.get_row(key, Consistency::Strong).await
     }
 
-    async fn room_tally(&self) -> Result<Option<Item>, TableError> {
+    pub async fn room_tally(&self) -> Result<Option<Item>, TableError> {
         self.row(RowKey::room_tally(self.room_id)).await
     }
 
@@ -94,7 +109,7 @@ impl RoomTallies<'_> {
     /// that no tally has.
     async fn begin(&self) -> Result<(), WriteError> {
         let Some(row) = self.room_tally().await? else {
-            return self.update_tally("SET #incomplete = :true", DOES_NOT_EXIST).await;
+            return self.set_incomplete(AttributeValue::Bool(true), DOES_NOT_EXIST).await;
         };
         let names = row.keys().filter(|name| {
             !calendar::is_month(name)
@@ -116,27 +131,43 @@ impl RoomTallies<'_> {
         transaction.send().await
     }
 
-    async fn mark_incomplete(&self) -> Result<(), WriteError> {
-        if self.room_tally().await?.is_none() {
-            return Ok(());
-        }
-        self.update_tally("SET #incomplete = :true", EXISTS).await
+    /// Marks a room that has a tally as one with a session that no tally can count, and says which.
+    pub async fn mark_untimed(&self, sort_key: &str) -> Result<(), WriteError> {
+        let attempt = || async {
+            match self.room_tally().await? {
+                None => Ok(()),
+                Some(_) => {
+                    self.set_incomplete(AttributeValue::S(sort_key.to_owned()), EXISTS).await
+                }
+            }
+        };
+        with_retries(ATTEMPTS, WriteError::is_transient, attempt).await
+    }
+
+    async fn set_incomplete(
+        &self,
+        value: AttributeValue,
+        condition: &str,
+    ) -> Result<(), WriteError> {
+        let update = Transaction::new(self.table)
+            .update(RowKey::room_tally(self.room_id))
+            .update_expression("SET #incomplete = :value")
+            .expression_attribute_names("#incomplete", INCOMPLETE)
+            .expression_attribute_values(":value", value);
+        self.update_tally(on_condition(update, condition)).await
     }
 
     async fn complete(&self) -> Result<(), WriteError> {
-        self.update_tally("REMOVE #incomplete", EXISTS).await
+        let update = Transaction::new(self.table)
+            .update(RowKey::room_tally(self.room_id))
+            .update_expression("REMOVE #incomplete")
+            .expression_attribute_names("#incomplete", INCOMPLETE);
+        self.update_tally(on_condition(update, EXISTS)).await
     }
 
-    async fn update_tally(&self, expression: &str, condition: &str) -> Result<(), WriteError> {
+    async fn update_tally(&self, update: UpdateBuilder) -> Result<(), WriteError> {
         let mut transaction = Transaction::new(self.table);
-        let mut update = transaction
-            .update(RowKey::room_tally(self.room_id))
-            .update_expression(expression)
-            .expression_attribute_names("#incomplete", INCOMPLETE);
-        if expression.contains(":true") {
-            update = update.expression_attribute_values(":true", AttributeValue::Bool(true));
-        }
-        transaction.push_update(on_condition(update, condition))?;
+        transaction.push_update(update)?;
         transaction.send().await
     }
 
@@ -203,9 +234,9 @@ impl RoomTallies<'_> {
     }
 
     /// Audits a month, and sets its counts if they do not agree.
-    async fn repair(&self, month: &str) -> Result<MonthAudit, WriteError> {
+    pub async fn repair(&self, month: &str, raise: Raise) -> Result<MonthAudit, WriteError> {
         let audit = self.audit(month).await?;
-        if audit.is_consistent() {
+        if audit.is_consistent() && raise == Raise::WhereWrong {
             return Ok(audit);
         }
         let mut transaction = Transaction::new(self.table);
@@ -254,7 +285,11 @@ impl RoomTallies<'_> {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    async fn walk_keys(&self, range: &KeyRange, visit: impl FnMut(Item)) -> Result<(), TableError> {
+    pub async fn walk_keys(
+        &self,
+        range: &KeyRange,
+        visit: impl FnMut(Item),
+    ) -> Result<(), TableError> {
         let query = RowQuery::keys(self.room_id, range, Consistency::Strong);
         self.table.walk(query, visit).await
     }

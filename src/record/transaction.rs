@@ -13,7 +13,8 @@ use aws_sdk_dynamodb::types::{
 use super::error::WriteError;
 use super::snapshot::{Snapshot, TallyState};
 use crate::table::keys::RowKey;
-use crate::table::schema::PARTITION_KEY;
+use crate::table::retention::Retention;
+use crate::table::schema::{COUNTED, EXPIRES, PARTITION_KEY};
 use crate::table::session::Session;
 use crate::table::tally::{self, INCOMPLETE, VERSION, number};
 use crate::table::{Item, Table, TableError, units};
@@ -36,6 +37,7 @@ type Additions = BTreeMap<String, i64>;
 /// A transaction in the making.
 pub(super) struct Transaction<'a> {
     table: &'a Table,
+    retention: Retention,
     actions: Vec<TransactWriteItem>,
     /// What to add, by room and month, to which hour.
     counts: BTreeMap<String, BTreeMap<String, Additions>>,
@@ -43,13 +45,20 @@ pub(super) struct Transaction<'a> {
 
 impl<'a> Transaction<'a> {
     pub fn new(table: &'a Table) -> Self {
-        Transaction { table, actions: Vec::new(), counts: BTreeMap::new() }
+        let retention = Retention::default();
+        Transaction { table, retention, actions: Vec::new(), counts: BTreeMap::new() }
     }
 
-    /// Puts a session that is not there yet, and counts it.
+    /// The same transaction; sessions that are put or changed expire as `retention` says.
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Transaction { retention, ..self }
+    }
+
+    /// Puts a session that is not there yet, counts it, and marks it as counted.
     pub fn put_new(&mut self, key: &RowKey, session: &Session) -> Result<(), WriteError> {
         let mut item = key.clone().into_item();
-        item.extend(attributes(key, session)?);
+        item.extend(self.attributes(key, session)?);
+        item.insert(COUNTED.to_owned(), AttributeValue::Bool(true));
         let put = Put::builder()
             .table_name(self.table.name())
             .set_item(Some(item))
@@ -64,7 +73,7 @@ impl<'a> Transaction<'a> {
     pub fn change(&mut self, key: &RowKey, session: &Session) -> Result<(), WriteError> {
         let mut update = self.update(key.clone());
         let mut set = Vec::new();
-        for (index, (name, value)) in attributes(key, session)?.into_iter().enumerate() {
+        for (index, (name, value)) in self.attributes(key, session)?.into_iter().enumerate() {
             set.push(format!("#a{index} = :a{index}"));
             update = update
                 .expression_attribute_names(format!("#a{index}"), name)
@@ -92,6 +101,20 @@ impl<'a> Transaction<'a> {
             Err(WriteError::UntimedKey { .. }) => Ok(()),
             counted => counted,
         }
+    }
+
+    /// A session's attributes without its primary key, under the API's names, and when it expires.
+    fn attributes(&self, key: &RowKey, session: &Session) -> Result<Item, WriteError> {
+        let unrepresentable = |error: serde_dynamo::Error| WriteError::Unrepresentable {
+            key: key.clone(),
+            reason: error.to_string(),
+        };
+        let mut attributes: Item =
+            serde_dynamo::to_item(session.to_past_room()).map_err(unrepresentable)?;
+        attributes.remove(PARTITION_KEY);
+        let expires = self.retention.of_session(session);
+        attributes.extend(expires.map(|time| (EXPIRES.to_owned(), number(time))));
+        Ok(attributes)
     }
 
     fn count(&mut self, key: &RowKey, by: i64) -> Result<(), WriteError> {
@@ -224,16 +247,4 @@ fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
             .all(|reason| reason.code().is_none_or(|code| TRANSIENT.contains(&code))),
         _ => false,
     }
-}
-
-/// A session's attributes without its primary key, under the API's names.
-fn attributes(key: &RowKey, session: &Session) -> Result<Item, WriteError> {
-    let unrepresentable = |error: serde_dynamo::Error| WriteError::Unrepresentable {
-        key: key.clone(),
-        reason: error.to_string(),
-    };
-    let mut attributes: Item =
-        serde_dynamo::to_item(session.to_past_room()).map_err(unrepresentable)?;
-    attributes.remove(PARTITION_KEY);
-    Ok(attributes)
 }

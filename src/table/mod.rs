@@ -28,6 +28,7 @@ pub mod meetings;
 mod meter;
 pub mod past_room;
 mod query;
+pub mod retention;
 pub(crate) mod retry;
 mod scan;
 pub mod schema;

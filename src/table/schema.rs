@@ -1,12 +1,14 @@
-//! The one definition of the table's keys. The template is held against it by a test; the local
+//! The one definition of the table: its keys, its index, its stream, its time to live. The template is held against it by a test; the local
 //! table, the tests and the benchmarks are created from it.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
+use aws_sdk_dynamodb::operation::update_time_to_live::builders::UpdateTimeToLiveFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+    TimeToLiveSpecification,
 };
 
 /// The partition key's attribute (string).
@@ -19,6 +21,17 @@ pub const BY_SID: &str = "by_sid";
 /// The partition key's attribute of [`BY_SID`] (string). Only sessions have it, so no other row is
 /// in the index.
 pub const ROOM_SID: &str = "room_sid";
+
+/// The attribute that this project's writers give the sessions that they put and count (`BOOL`, true).
+/// A session without it was put by another writer, and may not be counted yet.
+pub const COUNTED: &str = "counted";
+/// The attribute with the time at which DynamoDB may delete a session (`N`, UNIX seconds): the one
+/// that the table's time to live is set to.
+pub const EXPIRES: &str = "expires";
+
+/// What the table's stream tells of a row: what it is now. Whether a session that is put has the
+/// mark [`COUNTED`] is in there; a deletion has nothing but the key.
+pub const STREAM_VIEW: &str = "NEW_IMAGE";
 
 /// The sort key of a room's tally.
 pub const ROOM_TALLY: &str = "~";
@@ -57,6 +70,10 @@ pub fn create_table(
         .key_schema(key(ROOM_SID, KeyType::Hash)?)
         .projection(keys_only)
         .build()?;
+    let stream = StreamSpecification::builder()
+        .stream_enabled(true)
+        .stream_view_type(StreamViewType::from(STREAM_VIEW))
+        .build()?;
     Ok(client
         .create_table()
         .table_name(table_name)
@@ -66,5 +83,19 @@ pub fn create_table(
         .attribute_definitions(attribute(ROOM_SID)?)
         .key_schema(key(PARTITION_KEY, KeyType::Hash)?)
         .key_schema(key(SORT_KEY, KeyType::Range)?)
-        .global_secondary_indexes(by_sid))
+        .global_secondary_indexes(by_sid)
+        .stream_specification(stream))
+}
+
+/// The request after which a table's sessions expire by their attribute [`EXPIRES`].
+///
+/// # Errors
+/// [`BuildError`] if the SDK finds a required field missing, which this function sets.
+pub fn set_time_to_live(
+    client: &Client,
+    table_name: &str,
+) -> Result<UpdateTimeToLiveFluentBuilder, BuildError> {
+    let expires =
+        TimeToLiveSpecification::builder().attribute_name(EXPIRES).enabled(true).build()?;
+    Ok(client.update_time_to_live().table_name(table_name).time_to_live_specification(expires))
 }

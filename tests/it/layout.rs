@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 14] = [
     "table",
     "page",
     "record",
@@ -16,6 +16,8 @@ const LAYERS: [&str; 12] = [
     "connections",
     "dynamodb",
     "logging",
+    "deadline",
+    "stream",
     "api",
     "webhook",
     "main",

@@ -7,9 +7,11 @@ pub mod proxy;
 #[path = "../../../examples/local/sample.rs"]
 pub mod sample;
 pub mod silent;
+pub mod stream;
 
 use std::time::{Duration, SystemTime};
 
+use aws_config::SdkConfig;
 use jiff::Timestamp;
 use lambda_http::http::HeaderMap;
 use lambda_http::request::LambdaRequest;
@@ -50,6 +52,11 @@ impl Database {
     /// The variables with which a program reaches the history at `endpoint`.
     pub fn variables(&self, endpoint: &str) -> Vec<(&'static str, String)> {
         self.engine.variables(endpoint)
+    }
+
+    /// The SDK's settings for this DynamoDB.
+    pub fn settings(&self) -> &SdkConfig {
+        &self.engine.settings
     }
 
     /// The endpoint on this database.

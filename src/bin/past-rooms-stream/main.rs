@@ -1,0 +1,41 @@
+//! The Lambda function on the table's stream: it counts what other writers put and delete.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use past_rooms::config::{TABLE_NAME, variable};
+use past_rooms::stream::handler::handle;
+use past_rooms::{PastRooms, deadline, dynamodb, logging};
+use serde_json::Value;
+use tracing::Instrument;
+
+/// Time for a batch that comes without a deadline.
+const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    logging::start();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Error> {
+    let settings = dynamodb::settings_from_env()?;
+    let past_rooms = PastRooms::new(dynamodb::client(&settings), variable(TABLE_NAME)?);
+    dynamodb::warm_up(past_rooms.table()).await;
+    let past_rooms = &past_rooms;
+    let answer = async |event: LambdaEvent<Value>| {
+        // At the highest level, so that the id is on every line, whatever the log's level is.
+        let span = tracing::error_span!("invocation", request_id = &*event.context.request_id);
+        let time = deadline::time_left(event.context.deadline).unwrap_or(TIME_WITHOUT_DEADLINE);
+        let answered = handle(past_rooms, event.payload, time).instrument(span).await;
+        answered.map_err(Error::from)
+    };
+    lambda_runtime::run(service_fn(answer)).await
+}

@@ -1,0 +1,233 @@
+//! Counting again the hours of a room in which somebody else put or deleted sessions.
+//!
+//! Nothing is added or subtracted for a change: news of it may come twice, late, or after the row
+//! has changed again. The hour that it lies in is counted instead, and what the tallies say of that
+//! hour is set, on condition that the month's version is what it was before counting. So it makes
+//! no difference how often, when and in which order this is done after the last change.
+//!
+//! The version is raised even where nothing is wrong. Of two who count an hour at the same time, one
+//! may have counted before the last change, and would write what it found after the other had found
+//! everything right.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
+
+use super::error::{ATTEMPTS, WriteError};
+use super::tally::{Raise, RoomTallies};
+use super::transaction::{EXISTS, Transaction, on_condition};
+use crate::table::bucket::{Bucket, Counts};
+use crate::table::calendar::MONTH_BYTES;
+use crate::table::keys::{RowKey, SessionKey};
+use crate::table::retry::with_retries;
+use crate::table::tally::{self, INCOMPLETE, VERSION, number};
+use crate::table::{Consistency, Item, RowQuery, Table, TableError};
+
+/// Hours of one month that are counted one by one. If there are more, the whole month is counted,
+/// with fewer requests; and an update of so many attributes stays far below DynamoDB's 4 KB for an
+/// expression.
+const MAX_HOURS: usize = 50;
+
+/// What was found when hours were counted again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Recount {
+    /// Hours in which the given sessions lie.
+    pub hours: u64,
+    /// Hours of the room whose count was wrong, and is right now.
+    pub corrected: u64,
+    /// A session of the room that no tally can count, because its sort key does not begin with a
+    /// time. As long as it is there, the room's sessions are counted by readers.
+    pub untimed: Option<RowKey>,
+}
+
+/// Hours by month, as sort keys begin with them.
+type Hours<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+/// Counts again the hours that these keys lie in, whether there are sessions with these keys or not.
+pub(crate) async fn recount(
+    table: &Table,
+    room_id: &str,
+    keys: &[SessionKey],
+) -> Result<Recount, WriteError> {
+    let mut hours = Hours::new();
+    let mut untimed = Vec::new();
+    for key in keys {
+        match (key.month(), key.hour()) {
+            (Some(month), Some(hour)) => drop(hours.entry(month).or_default().insert(hour)),
+            _ => untimed.push(RowKey::new(room_id, key.as_str())),
+        }
+    }
+    let room = RoomTallies { table, room_id };
+    let recount = room.recount(&hours, untimed).await?;
+    let hours = hours.values().map(|hours| hours.len() as u64).sum();
+    Ok(Recount { hours, ..recount })
+}
+
+/// What a month's tally says, and what there is, of some hours.
+struct Wrong {
+    /// What to set, by attribute.
+    counts: BTreeMap<String, u64>,
+    /// What to add to the room's count of the month.
+    difference: i64,
+}
+
+impl RoomTallies<'_> {
+    async fn recount(
+        &self,
+        hours: &Hours<'_>,
+        untimed: Vec<RowKey>,
+    ) -> Result<Recount, WriteError> {
+        let rows = self.table.get_rows(untimed, Consistency::Strong).await?;
+        if let Some(key) = rows.first().and_then(RowKey::of_item) {
+            self.mark_untimed(&key.sort_key).await?;
+            return Ok(untimed_at(key));
+        }
+        let Some(tally) = self.room_tally().await? else {
+            return self.rebuild().await;
+        };
+        if let Some(mark) = tally.get(INCOMPLETE) {
+            let key = mark.as_s().ok().map(|sort_key| RowKey::new(self.room_id, sort_key));
+            let row = match key {
+                Some(key) => self.row(key).await?,
+                None => None,
+            };
+            return match row.as_ref().and_then(RowKey::of_item) {
+                Some(key) => Ok(untimed_at(key)),
+                None => self.rebuild().await,
+            };
+        }
+        let mut recount = Recount::default();
+        for (month, hours) in hours {
+            let attempt = || self.recount_month(month, hours);
+            match with_retries(ATTEMPTS, WriteError::is_transient, attempt).await {
+                Ok(Some(corrected)) => recount.corrected += corrected,
+                Ok(None) => return self.rebuild().await,
+                Err(WriteError::UntimedKey { key }) => {
+                    self.mark_untimed(&key.sort_key).await?;
+                    return Ok(untimed_at(key));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(recount)
+    }
+
+    /// Builds the room's tally.
+    async fn rebuild(&self) -> Result<Recount, WriteError> {
+        match self.build(Raise::Always).await {
+            Ok(report) => {
+                let hours = report.differences.iter();
+                let hours = hours.filter(|difference| difference.bucket.len() > MONTH_BYTES);
+                Ok(Recount { corrected: hours.count() as u64, ..Recount::default() })
+            }
+            Err(WriteError::UntimedKey { key }) => Ok(untimed_at(key)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Counts some hours of a month, and returns how many of its hours were wrong. `None`: the room
+    /// has no complete tally any more.
+    async fn recount_month(
+        &self,
+        month: &str,
+        hours: &BTreeSet<&str>,
+    ) -> Result<Option<u64>, WriteError> {
+        let (room_key, month_key) =
+            (RowKey::room_tally(self.room_id), RowKey::month_tally(self.room_id, month));
+        let keys = [room_key.clone(), month_key.clone()];
+        let rows: HashMap<RowKey, Item> =
+            self.table.get_rows_by_key(keys, Consistency::Strong).await?;
+        let Some(room) = rows.get(&room_key).filter(|room| !room.contains_key(INCOMPLETE)) else {
+            return Ok(None);
+        };
+        let tallied = tallied_hours(month, room, rows.get(&month_key));
+        let Some(tallied) = tallied.filter(|_| hours.len() <= MAX_HOURS) else {
+            let audit = self.repair(month, Raise::Always).await?;
+            return Ok(Some(audit.wrong_hours()));
+        };
+        let counted = hours.iter().map(|hour| self.count_hour(hour));
+        let counted = try_join_all(counted).await?;
+        let mut wrong = Wrong { counts: BTreeMap::new(), difference: 0 };
+        for (hour, sessions) in hours.iter().zip(counted) {
+            let tallied = tallied.get(&Bucket::new(*hour)).copied().unwrap_or_default();
+            if let Some(attribute) = tally::hour_attribute(hour).filter(|_| sessions != tallied) {
+                wrong.counts.insert(attribute, sessions);
+                wrong.difference += sessions.cast_signed() - tallied.cast_signed();
+            }
+        }
+        self.set_counts(month, &wrong, rows.get(&month_key)).await?;
+        Ok(Some(wrong.counts.len() as u64))
+    }
+
+    async fn count_hour(&self, hour: &str) -> Result<u64, TableError> {
+        let mut sessions = 0;
+        let range = Bucket::new(hour).range();
+        let query = RowQuery::keys(self.room_id, &range, Consistency::Strong);
+        self.table.walk(query, |_| sessions += 1).await?;
+        Ok(sessions)
+    }
+
+    /// Sets the counts of hours, and the month's with them, if nobody wrote the month since it was
+    /// `read`; raises its version in any case.
+    async fn set_counts(
+        &self,
+        month: &str,
+        wrong: &Wrong,
+        read: Option<&Item>,
+    ) -> Result<(), WriteError> {
+        let mut transaction = Transaction::new(self.table);
+        let mut update = transaction
+            .update(RowKey::month_tally(self.room_id, month))
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":one", number(1));
+        let mut set = Vec::with_capacity(wrong.counts.len());
+        for (index, (attribute, count)) in wrong.counts.iter().enumerate() {
+            set.push(format!("#h{index} = :h{index}"));
+            update = update
+                .expression_attribute_names(format!("#h{index}"), attribute)
+                .expression_attribute_values(format!(":h{index}"), number(count));
+        }
+        let set = if set.is_empty() { String::new() } else { format!(" SET {}", set.join(", ")) };
+        update = update.update_expression(format!("ADD #version :one{set}"));
+        transaction.push_update(match read.and_then(|row| row.get(VERSION)) {
+            Some(version) => update
+                .condition_expression("#version = :version")
+                .expression_attribute_values(":version", version.clone()),
+            None => update.condition_expression("attribute_not_exists(#version)"),
+        })?;
+        if wrong.difference != 0 {
+            let update = transaction
+                .update(RowKey::room_tally(self.room_id))
+                .update_expression("ADD #month :difference")
+                .expression_attribute_names("#month", month)
+                .expression_attribute_values(":difference", number(wrong.difference));
+            transaction.push_update(on_condition(update, EXISTS))?;
+        }
+        transaction.send().await
+    }
+}
+
+fn untimed_at(key: RowKey) -> Recount {
+    Recount { untimed: Some(key), ..Recount::default() }
+}
+
+/// The month's counts by hour. `None`: they are not readable, or do not add up to the room's count of
+/// the month.
+fn tallied_hours(month: &str, room: &Item, row: Option<&Item>) -> Option<Counts> {
+    let hours = match row {
+        Some(row) => tally::read_month_tally(month, row).ok()?,
+        None => Counts::new(),
+    };
+    let version = row.and_then(|row| row.get(VERSION));
+    let is_number = |version: &AttributeValue| {
+        version.as_n().is_ok_and(|version| version.parse::<u64>().is_ok())
+    };
+    let sum = match room.get(month) {
+        Some(count) => count.as_n().ok()?.parse().ok()?,
+        None => 0,
+    };
+    let agrees = hours.values().sum::<u64>() == sum && version.is_none_or(is_number);
+    agrees.then_some(hours)
+}

@@ -1,0 +1,197 @@
+//! A batch of events as Lambda hands it over, and the answer to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::table::keys::SessionKey;
+
+/// A batch without sequence numbers, of which nobody can say what to try again. Lambda tries all of
+/// it again, in halves.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is no batch of events of a DynamoDB stream: {0}")]
+pub struct MalformedBatch(String);
+
+/// An event that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MalformedRecord {
+    /// Its place in the stream.
+    pub sequence_number: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What a batch of events says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// How many events it has.
+    pub events: usize,
+    /// The sessions that were put or deleted, by room.
+    pub touched: BTreeMap<String, BTreeSet<SessionKey>>,
+    /// Events that cannot be understood.
+    pub malformed: Vec<MalformedRecord>,
+    /// Each event's place in the stream and its room, in the batch's order.
+    places: Vec<(String, Option<String>)>,
+}
+
+/// The answer to a batch: where to try again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct BatchResponse {
+    /// The events that were not dealt with. Lambda tries again from the first of them on.
+    #[serde(rename = "batchItemFailures")]
+    pub failures: Vec<ItemFailure>,
+}
+
+/// An event that was not dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemFailure {
+    /// Its place in the stream.
+    #[serde(rename = "itemIdentifier")]
+    pub sequence_number: String,
+}
+
+/// What is needed of an event.
+///
+/// Source: Amazon DynamoDB API Reference, `Record` and `StreamRecord` of DynamoDB Streams.
+#[derive(Deserialize)]
+struct Record {
+    dynamodb: Change,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    #[serde(rename = "Keys")]
+    keys: Keys,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    room_id: Text,
+    created_sid: Text,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(rename = "S")]
+    text: String,
+}
+
+impl Batch {
+    /// Reads a batch.
+    ///
+    /// # Errors
+    /// [`MalformedBatch`] if it is none, or if an event has no sequence number.
+    pub fn parse(mut event: Value) -> Result<Self, MalformedBatch> {
+        let Value::Array(records) = event["Records"].take() else {
+            return Err(MalformedBatch("it has no list Records".to_owned()));
+        };
+        let mut batch = Batch { events: records.len(), ..Batch::default() };
+        for record in records {
+            batch.add(record)?;
+        }
+        Ok(batch)
+    }
+
+    fn add(&mut self, record: Value) -> Result<(), MalformedBatch> {
+        let sequence_number = record["dynamodb"]["SequenceNumber"].as_str();
+        let sequence_number = sequence_number.filter(|number| !number.is_empty());
+        let Some(sequence_number) = sequence_number.map(str::to_owned) else {
+            return Err(MalformedBatch("an event has no SequenceNumber".to_owned()));
+        };
+        let mut room = None;
+        match serde_json::from_value::<Record>(record) {
+            Ok(Record { dynamodb: Change { keys } }) => {
+                // What is no session is not counted.
+                if let Some(key) = SessionKey::parse(keys.created_sid.text) {
+                    let room_id = keys.room_id.text;
+                    self.touched.entry(room_id.clone()).or_default().insert(key);
+                    room = Some(room_id);
+                }
+            }
+            Err(error) => {
+                let (sequence_number, reason) = (sequence_number.clone(), error.to_string());
+                self.malformed.push(MalformedRecord { sequence_number, reason });
+            }
+        }
+        self.places.push((sequence_number, room));
+        Ok(())
+    }
+
+    /// The answer, if these rooms could not be dealt with.
+    pub fn response(&self, failed_rooms: &BTreeSet<String>) -> BatchResponse {
+        let failed = self.places.iter().filter(|(place, room)| match room {
+            Some(room) => failed_rooms.contains(room),
+            None => self.malformed.iter().any(|record| record.sequence_number == *place),
+        });
+        let failures =
+            failed.map(|(place, _)| ItemFailure { sequence_number: place.clone() }).collect();
+        BatchResponse { failures }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn record(number: &str, room_id: &str, sort_key: &str) -> Value {
+        json!({"eventName": "INSERT", "dynamodb": {
+            "Keys": {"room_id": {"S": room_id}, "created_sid": {"S": sort_key}},
+            "SequenceNumber": number,
+        }})
+    }
+
+    fn failures(batch: &Batch, rooms: &[&str]) -> Vec<String> {
+        let response = batch.response(&rooms.iter().map(|room| (*room).to_owned()).collect());
+        response.failures.into_iter().map(|failure| failure.sequence_number).collect()
+    }
+
+    #[test]
+    fn a_batch_is_reduced_to_its_rooms_and_sessions() {
+        let batch = Batch::parse(json!({"Records": [
+            record("1", "a", "2026-11-22T10:00:00.000Z#x"),
+            record("2", "b", "2026-11-22T10:00:00.000Z#x"),
+            record("3", "a", "2026-11-22T10:00:00.000Z#x"),
+            record("4", "a", "2026-11-22T11:00:00.000Z#y"),
+            record("5", "a", "~"),
+        ]}));
+        let batch = batch.expect("a batch");
+        assert_eq!((batch.events, batch.touched["a"].len(), batch.touched["b"].len()), (5, 2, 1));
+        assert!(failures(&batch, &[]).is_empty());
+        assert_eq!(failures(&batch, &["a"]), ["1", "3", "4"]);
+        assert_eq!(failures(&batch, &["b"]), ["2"]);
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_understood_fails_alone() {
+        let number_key = json!({"N": "1"});
+        let mut wrong_type = record("2", "a", "2026#x");
+        wrong_type["dynamodb"]["Keys"]["created_sid"] = number_key;
+        let batch = Batch::parse(json!({"Records": [
+            record("1", "a", "2026-11-22T10:00:00.000Z#x"),
+            wrong_type,
+            {"dynamodb": {"SequenceNumber": "3"}},
+        ]}));
+        let batch = batch.expect("a batch");
+        assert_eq!(batch.touched.len(), 1);
+        assert_eq!(failures(&batch, &[]), ["2", "3"]);
+        assert!(batch.malformed[1].reason.contains("Keys"), "{:?}", batch.malformed);
+    }
+
+    #[test]
+    fn what_is_no_batch_is_an_error() {
+        for event in [
+            json!(null),
+            json!([]),
+            json!("Records"),
+            json!({"Records": {}}),
+            json!({"Records": [{}]}),
+            json!({"Records": [1]}),
+            json!({"Records": [{"dynamodb": {"SequenceNumber": ""}}]}),
+        ] {
+            assert!(Batch::parse(event.clone()).is_err(), "{event}");
+        }
+        assert_eq!(Batch::parse(json!({"Records": []})), Ok(Batch::default()));
+    }
+}

@@ -1,0 +1,55 @@
+//! How long sessions are kept.
+
+use jiff::Timestamp;
+
+use super::client::Item;
+use super::schema::EXPIRES;
+use super::session::Session;
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// How many days sessions are kept after their end, before DynamoDB may delete them. 0: for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention(u32);
+
+impl Retention {
+    /// So many days; 0: for ever.
+    pub fn days(days: u32) -> Self {
+        Retention(days)
+    }
+
+    /// When a session expires that ended at this time, in UNIX seconds. `None`: never.
+    pub fn expires(self, ended: Timestamp) -> Option<i64> {
+        (self.0 > 0).then(|| ended.as_second() + i64::from(self.0) * DAY)
+    }
+
+    /// When a session expires: so many days after its end, or after its beginning if the end is not
+    /// known.
+    pub(crate) fn of_session(self, session: &Session) -> Option<i64> {
+        self.expires(session.ended.unwrap_or(session.created))
+    }
+}
+
+/// When a stored row expires, in UNIX seconds. `None`: never.
+pub fn expires(item: &Item) -> Option<i64> {
+    item.get(EXPIRES)?.as_n().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_expires_days_after_its_end() {
+        let mut session =
+            Session::new("room01", "x", "2026-11-22T10:00:00Z".parse().expect("a time"));
+        let days = |days| Retention::days(days).of_session(&session);
+        assert_eq!((days(0), days(1)), (None, Some(1_795_341_600 + 86_400)));
+        session.ended = Some("2026-11-22T11:00:00.9Z".parse().expect("a time"));
+        let of_session = |days| Retention::days(days).of_session(&session);
+        assert_eq!(of_session(30), Some(1_795_345_200 + 30 * 86_400));
+        assert!(of_session(u32::MAX).is_some());
+        assert_eq!(Retention::default().of_session(&session), None);
+    }
+}
