@@ -31,3 +31,4 @@ mod stream;
 mod stream_events;
 mod support;
 mod template;
+mod template_stream;
