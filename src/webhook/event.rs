@@ -1,7 +1,7 @@
 //! What a webhook says, read from its body.
 //!
 //! Names are protobuf's; 64-bit integers come as strings, and are taken as numbers, too. Other
-//! fields, and other events than those of [`KINDS`], are passed over.
+//! fields, and other events than those of `KINDS`, are passed over.
 //!
 //! Source: plugnmeet-server 2.4.0 and plugnmeet-protocol 1.5.0, `CommonNotifyEvent`.
 
@@ -133,7 +133,7 @@ fn integer<'de, D: Deserializer<'de>>(value: D) -> Result<Option<i64>, D::Error>
 /// What a body reports of a meeting. `None`: it is about something else.
 ///
 /// # Errors
-/// [`InvalidEvent`] if it is no webhook, or one of [`KINDS`] lacks what it must have.
+/// [`InvalidEvent`] if it is no webhook, or one of `KINDS` lacks what it must have.
 pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
     let event: Event = serde_json::from_slice(body)?;
     let Some((_, kind)) = KINDS.into_iter().find(|(name, _)| *name == event.event) else {

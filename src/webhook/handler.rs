@@ -1,4 +1,4 @@
-//! How a webhook flows: [verify](super::verify), [parse](super::event), [take](crate::meeting::take),
+//! How a webhook flows: [verify], [parse](super::event), [take](crate::meeting::take),
 //! answer, and one line in the log.
 
 use std::error::Error;

@@ -31,4 +31,5 @@ mod stream;
 mod stream_events;
 mod support;
 mod template;
+mod template_stream;
 mod webhook;

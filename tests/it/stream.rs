@@ -2,12 +2,12 @@
 //! page and total is that of a plain list of the sessions.
 
 use past_rooms::table::schema::COUNTED;
-use past_rooms::{RowKey, Session};
+use past_rooms::{Order, PageQuery, RowKey, Session};
 use tokio::net::TcpListener;
 
 use crate::record::assert_agreement;
 use crate::support::stream::{Deliveries, invoke};
-use crate::support::{Database, ask, embedded, history, row_of, session, session_key, time};
+use crate::support::{Database, embedded, history, row_of, session, session_key, time};
 
 /// A database, its stream, and a plain list of the sessions of its room.
 struct World {
@@ -36,7 +36,7 @@ impl World {
 
     async fn delete(&mut self, sessions: &[Session]) {
         for session in sessions {
-            delete_item(&self.database, session.key().expect("a key")).await;
+            self.database.delete_item(session.key().expect("a key")).await;
             self.sessions.retain(|other| other.room_sid != session.room_sid);
         }
     }
@@ -52,31 +52,25 @@ impl World {
         assert_eq!(assert_agreement(&self.database).await, self.sessions.len());
         let report = self.database.past_rooms.check_tally("room01").await.expect("a check");
         assert!(report.is_consistent(), "{report:?}");
-        let app = self.database.app();
-        for order in ["ASC", "DESC"] {
+        for order in [Order::Asc, Order::Desc] {
             let mut sessions: Vec<&Session> = self.sessions.iter().collect();
             sessions.sort_by_key(|session| session_key(session));
-            if order == "DESC" {
+            if order == Order::Desc {
                 sessions.reverse();
             }
             for from in (0..=sessions.len()).step_by(23) {
-                let body = format!(
-                    r#"{{"room_ids":["room01"],"from":{from},"limit":23,"order_by":"{order}"}}"#
-                );
-                let answer = ask(&app, &body).await;
+                let query = PageQuery::new(["room01"]).from(from as u64).limit(23).order(order);
+                let page = self.database.past_rooms.page(&query).await.expect("a page");
                 let expected = sessions.iter().skip(from).take(23);
-                let expected: Vec<&str> = expected.map(|session| &*session.room_sid).collect();
-                assert_eq!(answer.sids(), expected, "{body}");
-                assert_eq!(answer.total(), sessions.len() as u64, "{body}");
+                let expected: Vec<_> = expected.map(|session| session.to_past_room()).collect();
+                assert_eq!(
+                    (page.total, page.sessions),
+                    (sessions.len() as u64, expected),
+                    "{query:?}"
+                );
             }
         }
     }
-}
-
-async fn delete_item(database: &Database, key: RowKey) {
-    let table = database.past_rooms.table();
-    let delete = table.client().delete_item().table_name(table.name());
-    delete.set_key(Some(key.into_item())).send().await.expect("deleted");
 }
 
 fn at(created: &str, room_sid: &str) -> Session {
@@ -135,7 +129,7 @@ async fn a_room_of_other_writers_is_tallied_and_emptied() {
 async fn a_room_that_is_emptied_with_its_tallies_can_be_filled_again() {
     let mut world = World::with(history("room01", 40, 1000)).await;
     for row in world.database.all_items().await {
-        delete_item(&world.database, RowKey::of_item(&row).expect("a key")).await;
+        world.database.delete_item(RowKey::of_item(&row).expect("a key")).await;
     }
     world.sessions.clear();
     assert_eq!(world.settle().await, 40, "tallies call nobody");
@@ -148,9 +142,8 @@ async fn a_room_that_is_emptied_with_its_tallies_can_be_filled_again() {
 #[tokio::test]
 async fn our_own_writers_call_nobody_but_for_what_they_delete() {
     let mut world = World::with(history("room01", 30, 700)).await;
-    let mut changed = world.sessions[3].clone();
-    changed.room_title = "Another title".to_owned();
-    world.database.record(&[changed]).await;
+    world.sessions[3].room_title = "Another title".to_owned();
+    world.database.record(&world.sessions[3..4]).await;
     world.database.past_rooms.tally("room01").await.expect("a tally");
     world.deliveries.next().await;
     // A row of another writer that we change before it is counted still is.
@@ -158,6 +151,7 @@ async fn our_own_writers_call_nobody_but_for_what_they_delete() {
     world.put(std::slice::from_ref(&foreign)).await;
     foreign.room_title = "Another title".to_owned();
     world.database.record(std::slice::from_ref(&foreign)).await;
+    world.sessions[30] = foreign.clone();
     assert_eq!(world.settle().await, 1);
     // What we put where another writer's row was is marked, and counted by the event of its end.
     world.delete(std::slice::from_ref(&foreign)).await;

@@ -1,1 +1,249 @@
+//! Events of the stream that come twice, late, out of order, malformed, while others write, or when
+//! DynamoDB fails: the counts come out right, and what was not dealt with is said.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use past_rooms::stream::handler::handle;
+use past_rooms::{PageQuery, RowKey, Session};
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::record::assert_agreement;
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::stream::{Deliveries, TIME, invoke};
+use crate::support::{Database, history, session};
+
+/// Other writers' sessions of a room, in the same hours as those of `history`.
+fn foreign(room_id: &str, sessions: usize) -> Vec<Session> {
+    let mut sessions = history(room_id, sessions, 30);
+    for session in &mut sessions {
+        session.room_sid.insert_str(0, "other");
+    }
+    sessions
+}
+
+async fn delete(database: &Database, sessions: &[Session]) {
+    for session in sessions {
+        database.delete_item(session.key().expect("a key")).await;
+    }
+}
+
+#[tokio::test]
+async fn events_may_come_twice_late_and_out_of_order() {
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    database.record(&history("room01", 40, 40)).await;
+    let others = foreign("room01", 30);
+    database.put_foreign(&others).await;
+    delete(&database, &others[..20]).await;
+    let (_, early) = deliveries.next().await;
+    database.put_foreign(&others[..7]).await;
+    delete(&database, &history("room01", 12, 40)).await;
+    let (_, late) = deliveries.next().await;
+    assert_eq!((early.len(), late.len()), (50, 19));
+    let all: Vec<Value> = early.iter().chain(&late).cloned().collect();
+    let backwards: Vec<Value> = all.iter().rev().cloned().collect();
+    for batch in [&late, &early, &backwards, &all] {
+        for part in batch.chunks(6) {
+            assert!(invoke(&database.past_rooms, part).await.is_empty());
+        }
+        // All that is told of has happened, so the last of it is right whatever came before.
+    }
+    assert_eq!(assert_agreement(&database).await, 28 + 17);
+}
+
+#[tokio::test]
+async fn what_fails_is_said_and_is_right_when_it_is_tried_again() {
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    for room_id in ["room01", "room02", "room03"] {
+        database.record(&history(room_id, 5, 30)).await;
+        database.put_foreign(&foreign(room_id, 5)).await;
+    }
+    let (_, calls) = deliveries.next().await;
+    let refused = AtomicUsize::new(0);
+    let proxy = Proxy::start(&database.endpoint, move |_, operation| {
+        match operation == "TransactWriteItems" && refused.fetch_add(1, Ordering::SeqCst) == 0 {
+            true => Fault::Refuse(400, "com.amazonaws.dynamodb.v20120810#AccessDeniedException"),
+            false => Fault::Pass,
+        }
+    })
+    .await;
+    let through_proxy = database.at(&proxy.endpoint);
+    let failed = invoke(&through_proxy, &calls).await;
+    assert_eq!(failed.len(), 5, "one room's events: {failed:?}");
+    let again: Vec<Value> = calls
+        .into_iter()
+        .filter(|event| {
+            let number = event["dynamodb"]["SequenceNumber"].as_str().expect("a number");
+            failed.iter().any(|failed| failed == number)
+        })
+        .collect();
+    let rooms = again.iter().map(|event| event["dynamodb"]["Keys"]["room_id"].to_string());
+    assert_eq!(rooms.collect::<std::collections::BTreeSet<_>>().len(), 1);
+    assert!(invoke(&through_proxy, &again).await.is_empty());
+    assert_eq!(assert_agreement(&database).await, 30);
+}
+
+#[tokio::test]
+async fn what_is_not_done_in_time_is_said() {
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    database.put_foreign(&foreign("room01", 5)).await;
+    let (_, calls) = deliveries.next().await;
+    let proxy = Proxy::start(&database.endpoint, |_, _| Fault::Stall).await;
+    let event = json!({"Records": calls});
+    let time = std::time::Duration::from_millis(1050);
+    let answered = handle(&database.at(&proxy.endpoint), event, time).await.expect("a batch");
+    assert_eq!(answered.failures.len(), 5);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_understood_fails_alone() {
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    database.record(&history("room01", 5, 30)).await;
+    database.put_foreign(&foreign("room01", 5)).await;
+    let (_, mut calls) = deliveries.next().await;
+    for (number, malformed) in [
+        json!({"Keys": {}}),
+        json!({"Keys": {"room_id": {"S": "room01"}, "created_sid": {"N": "1"}}}),
+        json!({"Keys": "room01"}),
+        json!({}),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut malformed = json!({"eventName": "REMOVE", "dynamodb": malformed});
+        malformed["dynamodb"]["SequenceNumber"] = format!("malformed{number}").into();
+        calls.insert(number, malformed);
+    }
+    let failed = invoke(&database.past_rooms, &calls).await;
+    assert_eq!(failed, ["malformed0", "malformed1", "malformed2", "malformed3"]);
+    assert_eq!(assert_agreement(&database).await, 10);
+    for no_batch in [json!({}), json!({"Records": [{"eventName": "INSERT"}]})] {
+        assert!(handle(&database.past_rooms, no_batch, TIME).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn others_may_record_while_events_are_delivered() {
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    let recorded = history("room01", 240, 30);
+    database.record(&recorded[..1]).await;
+    let others = foreign("room01", 60);
+    let recorder = async {
+        for sessions in recorded.chunks(3) {
+            database.record(sessions).await;
+        }
+    };
+    let deliverer = async {
+        for session in others.chunks(5) {
+            database.put_foreign(session).await;
+            deliveries.deliver(&database.past_rooms).await;
+        }
+    };
+    futures_util::future::join(recorder, deliverer).await;
+    assert_eq!(assert_agreement(&database).await, 300);
+}
+
+#[tokio::test]
+async fn whoever_counted_before_the_last_change_writes_nothing_any_more() {
+    let database = Database::start().await;
+    let sessions = history("room01", 5, 1);
+    database.record(&sessions).await;
+    let keys = [crate::support::session_key(&sessions[0])];
+    delete(&database, &sessions[..1]).await;
+    // One has counted 4, and is about to write it.
+    let (gate, (reached, mut at_it)) = (Arc::new(Semaphore::new(0)), mpsc::unbounded_channel());
+    let held = Arc::clone(&gate);
+    let proxy = Proxy::start(&database.endpoint, move |_, operation| {
+        if operation != "TransactWriteItems" {
+            return Fault::Pass;
+        }
+        let _ = reached.send(());
+        Fault::Hold(Arc::clone(&held))
+    })
+    .await;
+    let late = database.at(&proxy.endpoint);
+    let late_keys = keys.clone();
+    let late = tokio::spawn(async move { late.recount("room01", &late_keys).await });
+    at_it.recv().await.expect("it comes to its transaction");
+    // The session is back, and another finds that all is right.
+    database.put_foreign(&sessions[..1]).await;
+    let recount = database.past_rooms.recount("room01", &keys).await.expect("recounted");
+    assert_eq!(recount.corrected, 0);
+    gate.add_permits(100);
+    late.await.expect("it ends").expect("recounted");
+    assert_eq!(assert_agreement(&database).await, 5);
+}
+
+#[tokio::test]
+async fn a_room_with_a_session_that_cannot_be_tallied_is_counted_by_readers() {
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    database.record(&history("room01", 40, 700)).await;
+    let total = async || {
+        let query = PageQuery::new(["room01"]).from(33).limit(3);
+        database.past_rooms.page(&query).await.expect("a page").total
+    };
+    let mark = async || {
+        let tally = database.item("room01", "~").await.expect("a tally");
+        tally.get("incomplete").cloned()
+    };
+    let untimed = RowKey::new("room01", "20240112#x");
+    database.put_item(untimed.clone().into_item()).await;
+    assert_eq!(deliveries.deliver(&database.past_rooms).await, 1);
+    assert_eq!(
+        (total().await, mark().await),
+        (41, Some(AttributeValue::S("20240112#x".to_owned())))
+    );
+    // Others come and go meanwhile.
+    database.put_foreign(&foreign("room01", 2)).await;
+    database.record(&[session("room01", "2026-11-22T10:00:00Z", "new")]).await;
+    assert_eq!(deliveries.deliver(&database.past_rooms).await, 2);
+    assert_eq!((total().await, mark().await.is_some()), (44, true));
+    database.delete_item(untimed).await;
+    assert_eq!(deliveries.deliver(&database.past_rooms).await, 1);
+    assert_eq!((total().await, mark().await), (43, None));
+    assert_eq!(assert_agreement(&database).await, 43);
+}
+
+#[tokio::test]
+async fn a_tally_that_cannot_be_read_is_counted_anew() {
+    for (sort_key, attribute, value) in [
+        ("#2024-01", "7", AttributeValue::S("many".to_owned())),
+        ("#2024-01", "7", AttributeValue::N("-3".to_owned())),
+        ("#2024-01", "version", AttributeValue::S("one".to_owned())),
+        ("#2024-01", "7", AttributeValue::N("9".to_owned())),
+        ("~", "2024-01", AttributeValue::N("-1".to_owned())),
+        ("~", "2024-01", AttributeValue::N("7000".to_owned())),
+        ("~", "2024-01", AttributeValue::S("many".to_owned())),
+    ] {
+        let database = Database::start().await;
+        let mut deliveries = Deliveries::of(&database).await;
+        database.record(&history("room01", 30, 90)).await;
+        let mut tally = database.item("room01", sort_key).await.expect("a tally");
+        tally.insert(attribute.to_owned(), value.clone());
+        database.put_item(tally).await;
+        database.put_foreign(&foreign("room01", 1)).await;
+        assert_eq!(deliveries.deliver(&database.past_rooms).await, 1);
+        assert_eq!(assert_agreement(&database).await, 31, "{sort_key} {attribute} {value:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_another_writer_that_we_delete_before_it_is_counted_leaves_no_trace() {
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    database.record(&history("room01", 3, 600)).await;
+    let others = foreign("room01", 1);
+    database.put_foreign(&others).await;
+    let keys = [crate::support::session_key(&others[0])];
+    assert_eq!(database.past_rooms.delete("room01", &keys).await, Ok(1));
+    assert_eq!(deliveries.deliver(&database.past_rooms).await, 2);
+    assert_eq!(assert_agreement(&database).await, 3);
+}

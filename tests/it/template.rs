@@ -6,19 +6,18 @@ use std::path::Path;
 
 use past_rooms::api::route;
 use past_rooms::config::{ANSWERS, API_KEY, API_SECRET, Dialect, TABLE_NAME};
-use past_rooms::table::meetings::EXPIRES;
-use past_rooms::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
+use past_rooms::table::schema::{BY_SID, EXPIRES, PARTITION_KEY, ROOM_SID, SORT_KEY};
 use past_rooms::webhook;
 use yaml_rust2::{Yaml, YamlLoader};
 
-fn template() -> Yaml {
+pub fn template() -> Yaml {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml");
     let text = std::fs::read_to_string(path).expect("the template");
     // A tag such as !Ref stands before a value; without it the value is plain YAML.
     YamlLoader::load_from_str(&text).expect("YAML").remove(0)
 }
 
-fn properties(resource: &str) -> Yaml {
+pub fn properties(resource: &str) -> Yaml {
     template()["Resources"][resource]["Properties"].clone()
 }
 

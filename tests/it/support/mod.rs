@@ -83,6 +83,13 @@ impl Database {
         put.send().await.expect("put");
     }
 
+    /// Deletes any row, as a writer does that knows nothing of tallies.
+    pub async fn delete_item(&self, key: RowKey) {
+        let table = self.past_rooms.table();
+        let delete = table.client().delete_item().table_name(table.name());
+        delete.set_key(Some(key.into_item())).send().await.expect("deleted");
+    }
+
     /// A row, if there is one.
     pub async fn item(&self, room_id: &str, sort_key: &str) -> Option<Item> {
         let table = self.past_rooms.table();

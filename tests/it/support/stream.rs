@@ -19,7 +19,7 @@ mod filter;
 mod reader;
 
 /// More time than any batch needs.
-const TIME: Duration = Duration::from_secs(300);
+pub const TIME: Duration = Duration::from_secs(300);
 
 /// Lambda's side of the function on the stream.
 pub struct Deliveries {

@@ -1,0 +1,85 @@
+//! The template and the code say the same of the table's stream, of the function on it, and of the
+//! time to live.
+
+use past_rooms::config::TABLE_NAME;
+use past_rooms::table::schema::{EXPIRES, STREAM_VIEW};
+use yaml_rust2::Yaml;
+
+use crate::template::{properties, template};
+
+#[test]
+fn the_tables_stream_and_time_to_live_are_those_of_the_schema() {
+    let table = properties("Table");
+    assert_eq!(table["StreamSpecification"]["StreamViewType"].as_str(), Some(STREAM_VIEW));
+    let time_to_live = &table["TimeToLiveSpecification"];
+    assert_eq!(time_to_live["AttributeName"].as_str(), Some(EXPIRES));
+    assert_eq!(time_to_live["Enabled"].as_bool(), Some(true));
+}
+
+#[test]
+fn the_stream_calls_the_function_and_what_fails_is_kept() {
+    let function = properties("StreamFunction");
+    let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
+    let variables: Vec<&str> = variables.filter_map(Yaml::as_str).collect();
+    assert_eq!(variables, [TABLE_NAME, "AWS_ENDPOINT_URL_DYNAMODB"]);
+    let mapping = &function["Events"]["Table"]["Properties"];
+    assert_eq!(mapping["Stream"].as_str(), Some("Table.StreamArn"));
+    assert_eq!(mapping["FunctionResponseTypes"][0].as_str(), Some("ReportBatchItemFailures"));
+    assert_eq!(mapping["BisectBatchOnFunctionError"].as_bool(), Some(true));
+    for bound in ["MaximumRetryAttempts", "MaximumRecordAgeInSeconds"] {
+        assert!(mapping[bound].as_i64().is_some_and(|bound| bound > 0), "{bound}");
+    }
+    let destination = &mapping["DestinationConfig"]["OnFailure"]["Destination"];
+    assert_eq!(destination.as_str(), Some("StreamDeadLetters.Arn"));
+    let queue = properties("StreamDeadLetters");
+    assert_eq!(queue["MessageRetentionPeriod"].as_i64(), Some(14 * 86_400));
+    assert_eq!(queue["SqsManagedSseEnabled"].as_bool(), Some(true));
+}
+
+#[test]
+fn the_stream_function_may_use_this_table_its_stream_and_its_queue_and_nothing_else() {
+    let role = properties("StreamRole");
+    let policies = role["Policies"].as_vec().expect("policies").iter();
+    let statements = policies
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_vec().expect("statements"));
+    let granted: Vec<(String, &str)> = statements
+        .map(|statement| {
+            let actions = statement["Action"].as_vec().expect("actions").iter();
+            let actions: Vec<&str> = actions.filter_map(Yaml::as_str).collect();
+            (actions.join(" "), statement["Resource"].as_str().expect("one resource"))
+        })
+        .collect();
+    let granted: Vec<(&str, &str)> =
+        granted.iter().map(|(actions, resource)| (&**actions, *resource)).collect();
+    assert_eq!(
+        granted,
+        [
+            (
+                "dynamodb:Query dynamodb:BatchGetItem dynamodb:PutItem dynamodb:UpdateItem",
+                "Table.Arn"
+            ),
+            (
+                "dynamodb:DescribeStream dynamodb:GetRecords dynamodb:GetShardIterator",
+                "Table.StreamArn"
+            ),
+            ("dynamodb:ListStreams", "${Table.Arn}/stream/*"),
+            ("sqs:SendMessage", "StreamDeadLetters.Arn"),
+            ("logs:CreateLogStream logs:PutLogEvents", "StreamLogGroup.Arn"),
+        ]
+    );
+}
+
+#[test]
+fn everything_of_the_stream_function_can_be_left_out() {
+    let template = template();
+    let resources = template["Resources"].as_hash().expect("resources");
+    let of_stream = resources
+        .iter()
+        .filter(|(name, _)| name.as_str().is_some_and(|name| name.starts_with("Stream")));
+    let mut count = 0;
+    for (name, resource) in of_stream {
+        assert_eq!(resource["Condition"].as_str(), Some("CountForeignWrites"), "{name:?}");
+        count += 1;
+    }
+    assert_eq!(count, 7);
+}
