@@ -21,9 +21,10 @@ const TIME: Duration = Duration::from_secs(60);
 pub async fn count(
     past_rooms: PastRooms,
     settings: &SdkConfig,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let filter = Filter::of_template().map_err(|error| error.to_string())?;
-    let mut stream = Stream::open(settings, past_rooms.table(), ShardIteratorType::Latest).await?;
+) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = Filter::of_template()?;
+    let stream = Stream::open(settings, past_rooms.table(), ShardIteratorType::Latest).await;
+    let mut stream = stream.map_err(|error| error.to_string())?;
     tokio::spawn(async move {
         let mut waiting = Vec::new();
         loop {
