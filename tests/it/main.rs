@@ -19,6 +19,8 @@ mod corpora;
 mod dialect;
 mod events;
 mod faults;
+mod function_faults;
+mod function_pages;
 mod import_files;
 mod layout;
 mod pages;

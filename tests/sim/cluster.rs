@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::content;
 use crate::database::{Database, Reply, TABLE};
 use crate::history::{Effect, History, Step};
+use crate::miscounts::Miscounted;
 
 /// The table, its replica and the model.
 pub struct Cluster {
@@ -33,7 +34,7 @@ struct Replica {
 
 impl Cluster {
     /// A table with these rows; `lags`: with a replica.
-    pub fn new(rows: &[Value], lags: bool) -> Self {
+    pub fn new(rows: &[Value], miscounted: &[Miscounted], lags: bool) -> Self {
         let filled = || {
             let database = Database::new();
             database.import(rows);
@@ -49,6 +50,9 @@ impl Cluster {
             } else if key.sort_key == "~" && row.get("incomplete").is_none() {
                 history.is_tallied(0, &key.room_id);
             }
+        }
+        for (key, before, after) in miscounted {
+            history.begin_miscounted(key.clone(), *before, *after);
         }
         Cluster { primary: filled(), replica, history, tokens: HashSet::new() }
     }

@@ -95,6 +95,17 @@ impl History {
         self.sessions.insert(key, (Some(version), vec![]));
     }
 
+    /// A session that somebody wrote before everything else who did not count it.
+    pub fn begin_miscounted(
+        &mut self,
+        key: RowKey,
+        before: Option<Version>,
+        after: Option<Version>,
+    ) {
+        let write = Write { at: 0, replicated: 0, after, is_foreign: true };
+        self.sessions.insert(key, (before, vec![write]));
+    }
+
     /// A request took effect.
     pub fn commit(&mut self, at: Step, effect: Effect) {
         let mut written = Vec::new();

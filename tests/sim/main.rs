@@ -20,6 +20,7 @@ mod database;
 mod faults;
 mod finish;
 mod history;
+mod miscounts;
 mod network;
 mod plan;
 mod promise;

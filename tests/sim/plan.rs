@@ -5,6 +5,7 @@ use past_rooms::{Order, PageQuery, RowKey};
 use serde_json::Value;
 
 use crate::content::{self, Version};
+use crate::miscounts::{Miscounted, Miscounts};
 use crate::tallies;
 
 /// Something that an actor does.
@@ -27,11 +28,12 @@ pub enum Task {
 pub struct Plan {
     pub room_ids: Vec<String>,
     pub rows: Vec<Value>,
+    pub miscounted: Vec<Miscounted>,
     pub actors: Vec<Vec<Task>>,
 }
 
 /// What times and ids sessions have.
-struct Calendar {
+pub struct Calendar {
     months: usize,
     days: u8,
     hours: u8,
@@ -53,7 +55,7 @@ impl Calendar {
     }
 
     /// A session's sort key. `writer` begins its id: nobody else writes those sessions.
-    fn sort_key(&self, random: &mut Rng, writer: char) -> String {
+    pub fn sort_key(&self, random: &mut Rng, writer: char) -> String {
         format!(
             "{}-{:02}T{:02}:{:02}:00.000Z#{writer}{}",
             MONTHS[random.usize(0..self.months)],
@@ -76,6 +78,7 @@ struct Planner {
     /// The same, of writers who know nothing of tallies.
     foreign: Vec<RowKey>,
     version: Version,
+    miscounts: Miscounts,
 }
 
 impl Plan {
@@ -85,6 +88,7 @@ impl Plan {
         let room_ids = (0..rooms).map(|room| format!("room{room}")).collect();
         let is_crowded = random.bool();
         let mut planner = Planner {
+            miscounts: Miscounts::new(&random),
             is_crowded,
             random,
             calendar,
@@ -95,7 +99,8 @@ impl Plan {
         };
         let rows = planner.rows();
         let actors = planner.actors();
-        Plan { room_ids: planner.room_ids, rows, actors }
+        let miscounted = planner.miscounts.all;
+        Plan { room_ids: planner.room_ids, rows, miscounted, actors }
     }
 }
 
@@ -117,12 +122,17 @@ impl Planner {
             keys.sort();
             keys.dedup();
             if self.random.f64() >= untallied {
-                rows.extend(tallies::rows(&room_id, &tallies::expected(&keys)));
+                let tallies = self.miscounts.tallies(&room_id, &mut keys, &self.calendar);
+                rows.extend(tallies::rows(&room_id, &tallies));
             }
             for key in keys {
                 rows.push(content::row(&key, self.version()));
                 self.known.push(key);
             }
+        }
+        for (key, _, after) in &self.miscounts.all {
+            rows.extend(after.map(|version| content::row(key, version)));
+            self.foreign.push(key.clone());
         }
         rows
     }

@@ -3,6 +3,7 @@
 #[path = "../../../examples/local/embedded.rs"]
 pub mod embedded;
 mod engine;
+pub mod lambda;
 pub mod proxy;
 #[path = "../../../examples/local/sample.rs"]
 pub mod sample;

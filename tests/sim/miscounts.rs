@@ -1,0 +1,94 @@
+//! Tallies that are wrong from the beginning, without anybody having written.
+//!
+//! A tally that counts a session too few or too many is what a writer leaves behind who puts or
+//! deletes a session and counts nothing. So that is what the model takes it for: such a session may
+//! be seen or not until the room's tally is built. Only foreign writers touch it.
+
+use fastrand::Rng;
+use past_rooms::RowKey;
+
+use crate::content::Version;
+use crate::plan::Calendar;
+use crate::tallies::{self, Tallies};
+
+/// A session that is counted and not there, or there and not counted: its state when it was counted,
+/// and its state.
+pub type Miscounted = (RowKey, Option<Version>, Option<Version>);
+
+/// Versions of these sessions: nobody else's.
+const VERSION: Version = 1_000_000;
+
+/// What is wrong with the tallies of a run.
+pub struct Miscounts {
+    random: Rng,
+    /// Whether this run has any.
+    any: bool,
+    pub all: Vec<Miscounted>,
+}
+
+impl Miscounts {
+    /// In a quarter of the runs. Leaves `random` as it is, so that the others stay what they were.
+    pub fn new(random: &Rng) -> Self {
+        let mut random = random.clone().fork();
+        let any = random.u8(0..4) == 0;
+        Miscounts { random, any, all: vec![] }
+    }
+
+    /// The tallies of a room with these sessions, wrong in two of three rooms of such a run. Where a
+    /// month is missing, its sessions are taken from `keys`: they are not counted.
+    pub fn tallies(
+        &mut self,
+        room_id: &str,
+        keys: &mut Vec<RowKey>,
+        calendar: &Calendar,
+    ) -> Tallies {
+        if !self.any || self.random.u8(0..3) == 0 {
+            return tallies::expected(&*keys);
+        }
+        let first = self.all.len();
+        let random = &mut self.random;
+        let counted_too_much = random.bool();
+        for _ in 0..random.usize(1..=3) {
+            let key = RowKey::new(room_id, calendar.sort_key(random, 'f'));
+            let version = Some(VERSION + self.all.len() as Version);
+            let (before, after) = if counted_too_much { (version, None) } else { (None, version) };
+            if !self.all.iter().any(|(other, ..)| *other == key) {
+                self.all.push((key, before, after));
+            }
+        }
+        let new = &self.all[first..];
+        let is_month_missing = !counted_too_much && random.bool();
+        if is_month_missing {
+            keys.retain(|key| new.iter().all(|(other, ..)| month(other) != month(key)));
+        }
+        let right = tallies::expected(
+            keys.iter().chain(new.iter().filter(|new| new.2.is_some()).map(|(key, ..)| key)),
+        );
+        let wrong = tallies::expected(
+            keys.iter().chain(new.iter().filter(|new| new.1.is_some()).map(|(key, ..)| key)),
+        );
+        // Wrong by month and by hour, or by one of them, so that the two do not fit.
+        match random.u8(0..3) {
+            0 => wrong,
+            1 => mixed(&wrong, &right),
+            _ => {
+                // The months are right, so whoever does not believe the hours misses nothing.
+                for (_, before, after) in &mut self.all[first..] {
+                    *before = *after;
+                }
+                mixed(&right, &wrong)
+            }
+        }
+    }
+}
+
+fn month(key: &RowKey) -> &str {
+    &key.sort_key[..7]
+}
+
+/// The months of one, the hours of the other.
+fn mixed(months: &Tallies, hours: &Tallies) -> Tallies {
+    let months = months.iter().filter(|(row, _)| *row == "~");
+    let hours = hours.iter().filter(|(row, _)| *row != "~");
+    months.chain(hours).map(|(row, counts)| (row.clone(), counts.clone())).collect()
+}
