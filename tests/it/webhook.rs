@@ -386,7 +386,7 @@ async fn ten_thousand_people_fit_and_are_counted() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     let people: Vec<usize> = (0..10_000).collect();
-    for some in people.chunks(500) {
+    for some in people.chunks(50) {
         let posts = some.iter().map(|number| {
             let joined = event("participant_joined", "r", "SID_x", START + 5, Some(START));
             let joined = with_person(joined, &format!("user-{number}"));
