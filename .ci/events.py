@@ -10,8 +10,13 @@ import sys
 EVENTS = pathlib.Path(__file__).parent.parent / "events"
 
 
-def events():
-    return sorted(file for file in EVENTS.glob("*.json") if file.name != "env.json" and ".answer." not in file.name)
+def events(webhooks=False):
+    """The API's invocations, or those of the function that takes webhooks, in their order."""
+    return sorted(
+        file
+        for file in EVENTS.glob("*.json")
+        if file.name != "env.json" and ".answer." not in file.name and file.name.startswith("webhook-") == webhooks
+    )
 
 
 def stored(event):

@@ -1,9 +1,10 @@
 """Runs a built bootstrap under Lambda's runtime interface emulator, against a local DynamoDB with
 the sample history. Compares its answer to every invocation of events/ with the one stored next to
 it, and checks its log. Then it lets DynamoDB hang, and checks that every invocation is answered
-with 503 before the function's timeout.
+with 503 before the function's timeout. Where a second bootstrap is named, that of the webhooks, it
+gets those of events/ first.
 
-usage: replay.py BOOTSTRAP LOCAL_RUN
+usage: replay.py BOOTSTRAP LOCAL_RUN [WEBHOOK_BOOTSTRAP]
 """
 
 import contextlib
@@ -34,6 +35,12 @@ def replay(bootstrap, endpoint, log):
         wrong += check_log(function.lines)
         log += function.lines
     return wrong
+
+
+def replay_webhooks(bootstrap, endpoint):
+    """The webhooks whose answer is not the one stored."""
+    with Function(bootstrap, environment(endpoint)) as function:
+        return [file.name for file in events(webhooks=True) if not check(file, function.invoke(file.read_bytes()))]
 
 
 def check_log(lines):
@@ -91,10 +98,11 @@ def hang(bootstrap, log):
 
 
 def main():
-    bootstrap, local_run = sys.argv[1:]
+    bootstrap, local_run, *webhook = sys.argv[1:]
     log = []
     with local_dynamodb(local_run) as endpoint:
-        wrong = replay(bootstrap, endpoint, log)
+        wrong = replay_webhooks(webhook[0], endpoint) if webhook else []
+        wrong += replay(bootstrap, endpoint, log)
     wrong += hang(bootstrap, log)
     wrong += check_queries(log)
     for complaint in wrong:

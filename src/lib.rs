@@ -29,10 +29,12 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
+//! | `webhook` | plugNmeet's webhooks: verification, parsing, answer (feature `webhook`) |
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
 //! | `stream` | counting what other writers do, by the table's stream (feature `stream`) |
 //! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api`, `stream` and `client`) |
 //! | `deadline` | the time that an invocation has left (features `api` and `stream`) |
+//! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
 //! | [`PastRooms`] | the handle |
 //! | [`page`] | reading a page |
 //! | [`record`] | writing sessions with their counts; building and repairing tallies |
@@ -42,10 +44,12 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `api` (default) | the Lambda function: `lambda_http` and what it needs |
+//! | `api` (default) | the API's Lambda function: `lambda_http` and what it needs |
 //! | `stream` (default) | the Lambda function on the table's stream, `past-rooms-stream` |
 //! | `client` | a DynamoDB client with this project's time-outs: `aws-config` |
 //! | `admin` | the operator's tool, `past-rooms-admin` |
+//! | `meetings` | recording sessions from what is reported while they go on |
+//! | `webhook` (default) | the function that takes plugNmeet's webhooks, `past-rooms-webhook` |
 //!
 //! To record sessions from a program of your own, depend on it with `default-features = false`:
 //! then no HTTP framework comes with it.
@@ -62,12 +66,16 @@ pub mod deadline;
 pub mod dynamodb;
 #[cfg(any(feature = "api", feature = "stream"))]
 pub mod logging;
+#[cfg(feature = "meetings")]
+pub mod meeting;
 pub mod page;
 mod past_rooms;
 pub mod record;
 #[cfg(feature = "stream")]
 pub mod stream;
 pub mod table;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;

@@ -12,13 +12,13 @@ mod stream;
 use std::error::Error;
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use past_rooms::api::handler::App;
 use past_rooms::api::{auth, route};
 use past_rooms::config::{ApiCredentials, Dialect};
+use past_rooms::webhook::{handler::PATH as WEBHOOK_PATH, verify};
 use past_rooms::{PastRooms, logging};
 use tokio::net::TcpListener;
 
@@ -89,7 +89,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let credentials = ApiCredentials { key: arguments.api_key, secret: arguments.api_secret };
     let url = format!("http://{}", endpoint_listener.local_addr()?);
     print_guide(&url, &dynamodb, container_url, &credentials);
-    let app = Arc::new(App { credentials, past_rooms, dialect: arguments.answers });
+    let app = App { credentials, past_rooms, dialect: arguments.answers };
     axum::serve(endpoint_listener, serve::router(app))
         .with_graceful_shutdown(async {
             // Without a signal to wait for, the server is stopped from outside.
@@ -150,6 +150,7 @@ fn print_guide(
         println!("           http://{address}  (open to every container on Docker's bridge)");
     }
     println!("endpoint   {url}{}", route::PATHS[0]);
+    println!("webhooks   {url}{WEBHOOK_PATH}");
     println!("API key    {}", credentials.key);
     println!("API secret {}", credentials.secret);
     println!("\nTry it:\n");
@@ -161,5 +162,20 @@ fn print_guide(
         auth::SIGNATURE_HEADER,
         auth::sign(&credentials.secret, EXAMPLE.as_bytes()),
     );
+    print_webhook(url, credentials);
     println!("\nCtrl-C ends it.");
+}
+
+/// Prints how to tell of a meeting that has ended: signed, valid for an hour.
+fn print_webhook(url: &str, credentials: &ApiCredentials) {
+    let now = jiff::Timestamp::now().as_second();
+    let event = format!(
+        r#"{{"event":"session_ended","room":{{"sid":"SID_hook","room_id":"room01","creation_time":"{}","metadata":"{{\"room_title\":\"By webhook\"}}"}},"created_at":"{now}"}}"#,
+        now - 600
+    );
+    let token = verify::sign(credentials, event.as_bytes(), now + 3600);
+    println!("\nA meeting of room01 has ended:\n");
+    println!(
+        "curl -s {url}{WEBHOOK_PATH} -H 'Content-Type: application/json' -H 'Hash-Token: {token}' -d '{event}'"
+    );
 }

@@ -56,7 +56,7 @@ pub fn authenticate(
     body: &[u8],
 ) -> Result<(), AuthError> {
     let key = headers.get(API_KEY_HEADER).ok_or(AuthError::MissingKey)?;
-    if !same_key(credentials, key.as_bytes()) {
+    if !same_text(credentials, &credentials.key, key.as_bytes()) {
         return Err(AuthError::WrongKey);
     }
     let signature = headers.get(SIGNATURE_HEADER).ok_or(AuthError::MissingSignature)?;
@@ -73,12 +73,13 @@ pub fn sign(secret: &str, body: &[u8]) -> String {
 }
 
 /// Compares by hash, so that the time taken tells nothing, not even the length.
-fn same_key(credentials: &ApiCredentials, key: &[u8]) -> bool {
-    let expected = keyed_hash(&credentials.secret, credentials.key.as_bytes()).finalize();
-    keyed_hash(&credentials.secret, key).verify(&expected.into_bytes()).is_ok()
+pub(crate) fn same_text(credentials: &ApiCredentials, expected: &str, given: &[u8]) -> bool {
+    let expected = keyed_hash(&credentials.secret, expected.as_bytes()).finalize();
+    keyed_hash(&credentials.secret, given).verify(&expected.into_bytes()).is_ok()
 }
 
-fn keyed_hash(secret: &str, message: &[u8]) -> Hmac<Sha256> {
+/// HMAC-SHA256, begun with a message.
+pub(crate) fn keyed_hash(secret: &str, message: &[u8]) -> Hmac<Sha256> {
     // HMAC takes keys of any length (RFC 2104), so the error cannot occur, and the key of zeros,
     // with which anybody could sign, is never used.
     let mut hash = Hmac::<Sha256>::new_from_slice(secret.as_bytes())

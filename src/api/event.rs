@@ -41,7 +41,7 @@ impl MalformedEvent {
         [MalformedEvent::Host, MalformedEvent::QueryString, MalformedEvent::Base64];
 
     /// What was found wrong with the event that a request was made of.
-    pub(super) fn of(request: &Request) -> Option<Self> {
+    pub(crate) fn of(request: &Request) -> Option<Self> {
         let variables = request.stage_variables_ref()?;
         let mark = variables.first(MARK)?;
         MalformedEvent::ALL.into_iter().find(|malformed| malformed.to_string() == mark)

@@ -114,7 +114,7 @@ async fn answer_request(
     }
     let asked = log.request.insert(request::parse(app.dialect, body)?);
     let past_rooms = app.past_rooms.metered(&log.meter);
-    let page = read_in_time(&past_rooms, &asked.query, time_to_read(request)).await?;
+    let page = read_in_time(&past_rooms, &asked.query, time_to_answer(request)).await?;
     log.total = Some(page.total);
     log.rows = Some(page.sessions.len());
     answer::page(app.dialect, asked, &page)
@@ -132,7 +132,7 @@ async fn read_in_time(
 }
 
 /// The time until an answer must be begun.
-fn time_to_read(request: &Request) -> Duration {
+pub(crate) fn time_to_answer(request: &Request) -> Duration {
     request
         .lambda_context_ref()
         .and_then(|context| deadline::time_left(context.deadline))

@@ -1,7 +1,7 @@
 //! The planner against a model: the sessions in a plain list, sorted and cut. No database.
 //!
-//! `cargo test` tries 100 000 histories; `PLAN_CASES=10000000 cargo test --release plan_properties`
-//! tries as many as you like. A failure names the seed that repeats it: `PLAN_SEED=…`.
+//! `cargo test` tries 100 000 histories, and docs/testing.md says how to try as many as you like. A
+//! failure names the seed that repeats it: `PLAN_SEED=…`.
 
 use super::order::Order;
 use super::plan::Plan;

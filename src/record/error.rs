@@ -5,7 +5,7 @@ use crate::table::keys::RowKey;
 use crate::table::session::InvalidSession;
 
 /// How often a transaction is attempted before it is an error.
-pub(super) const ATTEMPTS: u32 = 12;
+pub(crate) const ATTEMPTS: u32 = 12;
 
 /// Why sessions were not written, or tallies not built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

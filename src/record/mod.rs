@@ -15,15 +15,20 @@ mod batches;
 mod delete;
 mod error;
 mod recount;
+#[cfg(feature = "meetings")]
+mod settle;
 mod snapshot;
 pub(crate) mod tally;
 mod transaction;
 
 pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
+pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
 pub use recount::Recount;
 pub(crate) use recount::recount;
+#[cfg(feature = "meetings")]
+pub(crate) use settle::{Settlement, settle};
 
 use crate::table::Table;
 use crate::table::keys::RowKey;
@@ -31,7 +36,6 @@ use crate::table::retention::Retention;
 use crate::table::retry::with_retries;
 use crate::table::session::Session;
 use batches::Keyed;
-use error::ATTEMPTS;
 use snapshot::Snapshot;
 use transaction::Transaction;
 

@@ -5,6 +5,7 @@
 //! | the room's id | `2026-11-22T10:00:00.000Z#SID_x` | a [session](past_room): one past room |
 //! | the room's id | `~` | the [room tally](tally): sessions per month |
 //! | the room's id | `#2026-11` | a [month tally](tally): sessions per hour of that month |
+//! | the room's id | `!…` | a meeting in progress (feature `meetings`) |
 //!
 //! The index `by_sid` finds a session by its `room_sid`.
 //!
@@ -22,6 +23,8 @@ pub mod calendar;
 mod client;
 mod error;
 pub mod keys;
+#[cfg(feature = "meetings")]
+pub mod meetings;
 mod meter;
 pub mod past_room;
 mod query;

@@ -7,23 +7,32 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::{Database, request_of, sample, send};
+use crate::webhook;
+
+/// What the names of the webhooks' events begin with. They are sent in the order of their names.
+const WEBHOOK: &str = "webhook-";
 
 /// The events' files; the answers' are beside them, as `NAME.answer.json`.
-fn events() -> Vec<PathBuf> {
+fn events(are_webhooks: bool) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     let files = fs::read_dir(folder).expect("events/").map(|file| file.expect("a file").path());
     let is_event = |file: &PathBuf| {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.ends_with(".json") && !name.ends_with(".answer.json") && name != "env.json"
+        name.ends_with(".json")
+            && !name.ends_with(".answer.json")
+            && name != "env.json"
+            && name.starts_with(WEBHOOK) == are_webhooks
     };
-    files.filter(is_event).collect()
+    let mut files: Vec<_> = files.filter(is_event).collect();
+    files.sort();
+    files
 }
 
 #[tokio::test]
 async fn every_event_gives_the_answer_stored_beside_it() {
     let database = Database::start().await;
     database.record(&sample::sessions()).await;
-    let events = events();
+    let events = events(false);
     assert!(events.len() >= 10);
     for file in events {
         let event = fs::read_to_string(&file).expect("an event");
@@ -33,6 +42,22 @@ async fn every_event_gives_the_answer_stored_beside_it() {
         let answer = send(&database.app(), request).await;
         assert_eq!(answer.body, stored["body"], "{}", file.display());
         assert_eq!(Value::from(answer.status), stored["statusCode"], "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn every_webhook_gives_the_answer_stored_beside_it() {
+    let database = Database::start().await;
+    let app = webhook::app(database.past_rooms.clone());
+    let events = events(true);
+    assert!(events.len() >= 5);
+    for file in events {
+        let event = fs::read_to_string(&file).expect("an event");
+        let stored = fs::read(file.with_extension("answer.json")).expect("an answer beside it");
+        let stored: Value = serde_json::from_slice(&stored).expect("JSON");
+        let (status, body) = webhook::send(&app, request_of(&event)).await;
+        assert_eq!(body, stored["body"], "{}", file.display());
+        assert_eq!(Value::from(status), stored["statusCode"], "{}", file.display());
     }
 }
 

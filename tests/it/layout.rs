@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 14] = [
     "table",
     "page",
     "record",
     "past_rooms",
+    "meeting",
     "config",
     "connections",
     "dynamodb",
@@ -18,6 +19,7 @@ const LAYERS: [&str; 12] = [
     "deadline",
     "stream",
     "api",
+    "webhook",
     "main",
 ];
 

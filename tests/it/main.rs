@@ -32,3 +32,4 @@ mod stream_events;
 mod support;
 mod template;
 mod template_stream;
+mod webhook;

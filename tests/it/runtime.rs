@@ -17,27 +17,25 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, KEY, SECRET, history};
 
-/// Lambda's side: hands out the same event so many times, and takes the answers.
+/// Lambda's side: hands out events, the last first, and takes the answers.
 struct Runtime {
-    event: String,
-    left: Mutex<usize>,
+    left: Mutex<Vec<String>>,
     answers: mpsc::UnboundedSender<Value>,
 }
 
 async fn next(State(runtime): State<Arc<Runtime>>) -> Response {
     let mut left = runtime.left.lock().await;
-    if *left == 0 {
+    let Some(event) = left.pop() else {
         drop(left);
         std::future::pending::<()>().await;
         return ().into_response();
-    }
-    *left -= 1;
+    };
     let headers = [
-        ("lambda-runtime-aws-request-id", format!("request-{left}")),
+        ("lambda-runtime-aws-request-id", format!("request-{}", left.len())),
         ("lambda-runtime-deadline-ms", "600000".to_owned()),
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:1:function:f".to_owned()),
     ];
-    (headers, runtime.event.clone()).into_response()
+    (headers, event).into_response()
 }
 
 async fn answer(State(runtime): State<Arc<Runtime>>, Path(_): Path<String>, body: Bytes) {
@@ -55,14 +53,16 @@ struct Lambda {
 impl Lambda {
     /// Hands out so many invocations of an event.
     fn start(invocations: usize) -> Self {
+        Lambda::with_events(&vec!["http-api"; invocations])
+    }
+
+    /// Hands out events of `events/`, one after the other.
+    fn with_events(names: &[&str]) -> Self {
         let (sender, answers) = mpsc::unbounded_channel();
-        let event =
-            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/events/http-api.json"));
-        let runtime = Runtime {
-            event: event.expect("an event"),
-            left: Mutex::new(invocations),
-            answers: sender,
-        };
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
+        let read = |name| std::fs::read_to_string(format!("{folder}/{name}.json"));
+        let events = names.iter().rev().map(|name| read(name).expect("an event")).collect();
+        let runtime = Runtime { left: Mutex::new(events), answers: sender };
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
@@ -96,10 +96,20 @@ impl Drop for Lambda {
     }
 }
 
-/// The function, with the runtime API at an address.
+/// The API's function, with the runtime API at an address.
 fn function(database: &Database, dynamodb: &str, runtime_api: &str, at_once: usize) -> Command {
+    program(env!("CARGO_BIN_EXE_past-rooms"), database, dynamodb, runtime_api, at_once)
+}
+
+fn program(
+    path: &str,
+    database: &Database,
+    dynamodb: &str,
+    runtime_api: &str,
+    at_once: usize,
+) -> Command {
     let at_once = at_once.to_string();
-    let mut function = Command::new(env!("CARGO_BIN_EXE_past-rooms"));
+    let mut function = Command::new(path);
     function
         .env_clear()
         .envs(database.variables(dynamodb))
@@ -207,4 +217,31 @@ async fn the_log_has_the_true_status_in_either_dialect() {
         let (_, printed) = end(function).await;
         assert!(printed.contains("request status=503"), "{dialect}: {printed}");
     }
+}
+
+#[tokio::test]
+async fn a_played_meeting_is_in_the_history_within_a_second() {
+    let database = Database::start().await;
+    let events = [
+        "webhook-1-room-created",
+        "webhook-2-participant-joined",
+        "webhook-3-session-ended",
+        "webhook-6-bad-token",
+    ];
+    let mut lambda = Lambda::with_events(&events);
+    let path = env!("CARGO_BIN_EXE_past-rooms-webhook");
+    let function = program(path, &database, &database.endpoint, &lambda.address, 1);
+    let _function = { function }.spawn().expect("runs");
+    for status in [200, 200, 200, 401] {
+        assert_eq!(lambda.answer().await["statusCode"], status);
+    }
+    let end = std::time::Instant::now();
+    let query = past_rooms::PageQuery::new(["weekly-call"]);
+    let page = database.past_rooms.page(&query).await.expect("a page");
+    assert!(end.elapsed() < Duration::from_secs(1));
+    assert_eq!((page.total, page.sessions.len()), (1, 1));
+    assert_eq!(
+        (&*page.sessions[0].room_sid, page.sessions[0].joined_participants),
+        ("SID_webhook", 1)
+    );
 }

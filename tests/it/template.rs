@@ -6,7 +6,9 @@ use std::path::Path;
 
 use past_rooms::api::route;
 use past_rooms::config::{ANSWERS, API_KEY, API_SECRET, Dialect, TABLE_NAME};
+use past_rooms::table::meetings::EXPIRES;
 use past_rooms::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
+use past_rooms::webhook;
 use yaml_rust2::{Yaml, YamlLoader};
 
 pub fn template() -> Yaml {
@@ -87,28 +89,69 @@ fn the_routes_are_the_endpoints_paths() {
     assert_eq!(any_other.len(), 1, "one route for all other paths");
 }
 
-#[test]
-fn the_function_may_read_this_table_and_nothing_else() {
-    let role = properties("FunctionRole");
+/// What a role may do, and with what.
+fn granted(role: &Yaml) -> Vec<(Vec<String>, String)> {
     let policies = role["Policies"].as_vec().expect("policies");
     let statements = policies
         .iter()
         .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_vec().expect("statements"));
-    let granted: Vec<(Vec<&str>, &str)> = statements
+    statements
         .map(|statement| {
             let actions = statement["Action"].as_vec().expect("actions").iter();
-            let actions = actions.filter_map(Yaml::as_str).collect();
-            (actions, statement["Resource"].as_str().expect("one resource"))
+            let actions = actions.filter_map(Yaml::as_str).map(str::to_owned).collect();
+            (actions, statement["Resource"].as_str().expect("one resource").to_owned())
         })
-        .collect();
-    assert_eq!(
-        granted,
-        [
-            (vec!["dynamodb:Query", "dynamodb:BatchGetItem"], "Table.Arn"),
-            (vec!["dynamodb:Query"], &*format!("${{Table.Arn}}/index/{BY_SID}")),
-            (vec!["logs:CreateLogStream", "logs:PutLogEvents"], "LogGroup.Arn"),
-        ]
-    );
+        .collect()
+}
+
+/// These actions on the table, reading its index, and writing this log.
+fn grants(actions: &[&str], log: &str) -> Vec<(Vec<String>, String)> {
+    let owned = |actions: &[&str]| actions.iter().map(|&action| action.to_owned()).collect();
+    vec![
+        (owned(actions), "Table.Arn".to_owned()),
+        (owned(&["dynamodb:Query"]), format!("${{Table.Arn}}/index/{BY_SID}")),
+        (owned(&["logs:CreateLogStream", "logs:PutLogEvents"]), format!("{log}.Arn")),
+    ]
+}
+
+#[test]
+fn the_function_may_read_this_table_and_nothing_else() {
+    let reads = ["dynamodb:Query", "dynamodb:BatchGetItem"];
+    assert_eq!(granted(&properties("FunctionRole")), grants(&reads, "LogGroup"));
+}
+
+#[test]
+fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
+    let actions = [
+        "dynamodb:Query",
+        "dynamodb:BatchGetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:ConditionCheckItem",
+    ];
+    assert_eq!(granted(&properties("WebhookRole")), grants(&actions, "WebhookLogGroup"));
+    let template = template();
+    assert_eq!(template["Parameters"]["Webhook"]["Default"].as_str(), Some("off"));
+    for (name, resource) in template["Resources"].as_hash().expect("resources") {
+        let name = name.as_str().expect("a name");
+        if name.contains("Webhook") {
+            assert_eq!(resource["Condition"].as_str(), Some("TakeWebhooks"), "{name}");
+        }
+    }
+    let function = properties("WebhookFunction");
+    let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
+    let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
+    let read = [TABLE_NAME, API_KEY, API_SECRET, "AWS_ENDPOINT_URL_DYNAMODB"];
+    assert_eq!(variables, read.into());
+    let path = &function["Events"]["WebhookPath"]["Properties"]["Path"];
+    assert_eq!(path.as_str(), Some(webhook::handler::PATH));
+}
+
+#[test]
+fn what_expires_is_what_the_code_says() {
+    let ttl = properties("Table")["TimeToLiveSpecification"].clone();
+    assert_eq!(ttl["AttributeName"].as_str(), Some(EXPIRES));
 }
 
 #[test]
@@ -134,6 +177,11 @@ fn the_log_is_counted_and_every_count_has_an_alarm() {
             [Some("LogGroup"), Some(r#"{ $.message = "request" && $.status >= 500 }"#)],
             [Some("LogGroup"), Some(r#"{ $.message = "request" && $.status = 401 }"#)],
             [Some("AccessLogGroup"), Some(r#"{ $.status = "429" }"#)],
+            [Some("WebhookLogGroup"), Some(r#"{ $.message = "webhook" && $.status = 401 }"#)],
+            [
+                Some("WebhookLogGroup"),
+                Some(r#"{ $.message = "webhook" && $.status >= 400 && $.status != 401 }"#),
+            ],
         ]
     );
     let alarms = of_type("AWS::CloudWatch::Alarm");

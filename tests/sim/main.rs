@@ -29,7 +29,7 @@ mod seeds;
 mod tallies;
 
 /// Seeds of a plain `cargo test`.
-const SEEDS: u64 = 1000;
+const SEEDS: u64 = 3000;
 
 #[test]
 fn every_page_is_true_while_others_write() {

@@ -1,0 +1,37 @@
+//! The Lambda function that takes plugNmeet's webhooks: read the configuration, make the client,
+//! serve.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lambda_http::{Adapter, Request, service_fn};
+use lambda_runtime::Error;
+use past_rooms::api::event::CheckedEvents;
+use past_rooms::config::Config;
+use past_rooms::webhook::handler::{App, handle};
+use past_rooms::{PastRooms, dynamodb, logging};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    logging::start();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Error> {
+    let config = Config::from_env()?;
+    let settings = dynamodb::settings_from_env()?;
+    let past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name);
+    dynamodb::warm_up(past_rooms.table()).await;
+    let app = Arc::new(App { credentials: config.credentials, past_rooms });
+    let service = service_fn(move |request: Request| {
+        let app = Arc::clone(&app);
+        async move { Ok::<_, Error>(handle(&app, request).await) }
+    });
+    lambda_runtime::run_concurrent(CheckedEvents(Adapter::from(service))).await
+}

@@ -1,0 +1,175 @@
+//! Meetings in progress: what is reported of them is kept in rows of the table until they are over;
+//! then their sessions are recorded.
+//!
+//! - Reports may come in any order, twice, late, and at once; some may never come. The session
+//!   depends only on which came. What is computed from them is in [`state`], without a database.
+//! - Who joined is counted before the meeting is read, and the meeting is written before those who
+//!   joined are counted; so of a join and an end at once, the one that comes later sees the other.
+//! - A session is recorded in a transaction that also says so on the meeting's row, on condition
+//!   that this was not changed since it was read. So there is one row for a session, and never an
+//!   older state of it over a newer.
+
+pub mod state;
+mod store;
+
+use crate::past_rooms::PastRooms;
+use crate::record::{self, ATTEMPTS, Settlement, WriteError};
+use crate::table::Table;
+use crate::table::keys::RowKey;
+use crate::table::meetings::sid_of_timer;
+use crate::table::retry::Backoff;
+use state::{Details, Draft, Kind, Report};
+use store::Stored;
+
+/// How long, in seconds, rows of a meeting are kept after they were last written.
+const KEPT: i64 = 14 * 86_400;
+
+/// For how many seconds nothing is heard of a meeting until it is presumed to be over.
+pub const SILENCE: i64 = 86_400;
+
+/// Something that is reported of a meeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The room.
+    pub room_id: String,
+    /// The session that the meeting will be.
+    pub room_sid: String,
+    /// What it is about.
+    pub kind: Kind,
+    /// When it was, and what is said of the room.
+    pub report: Report,
+    /// The person who joined or left, if it is about one.
+    pub person: Option<String>,
+}
+
+/// What became of a meeting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It goes on, as far as is known.
+    InProgress,
+    /// It is over, and its session is recorded.
+    Recorded,
+    /// It is over, and its session was recorded before, with the same values.
+    Unchanged,
+}
+
+/// Takes a notice of a meeting, at the time `now` in UNIX seconds, and records the session if the
+/// meeting is over. Also presumes meetings of the room to be over that began before another one.
+///
+/// # Errors
+/// [`WriteError`]. The same notice can be taken again, whatever was done of it.
+pub async fn take(
+    past_rooms: &PastRooms,
+    notice: &Notice,
+    now: i64,
+) -> Result<Outcome, WriteError> {
+    let table = past_rooms.table();
+    let id = (&*notice.room_id, &*notice.room_sid);
+    let expires = now.saturating_add(KEPT);
+    if let Some(person) = &notice.person {
+        store::add_person(table, id, person, expires).await?;
+    }
+    let stored = store::add_report(table, id, (notice.kind, &notice.report), expires).await?;
+    if stored.is_new() {
+        if !stored.meeting.has_ended() {
+            store::set_timer(table, id.0, id.1, now.saturating_add(SILENCE)).await?;
+        }
+        let outcome = settle(table, stored).await?;
+        end_predecessors(table, id.0, now).await?;
+        return Ok(outcome);
+    }
+    settle(table, stored).await
+}
+
+/// Looks after a meeting whose timer has expired: presumes it to be over if nothing was heard of it
+/// for [`SILENCE`], and sets the timer anew if something was. Other rows than timers are passed over.
+///
+/// # Errors
+/// [`WriteError`]. It can be called again, whatever was done.
+pub async fn timer_expired(
+    past_rooms: &PastRooms,
+    timer: &RowKey,
+    now: i64,
+) -> Result<(), WriteError> {
+    let table = past_rooms.table();
+    let Some(room_sid) = sid_of_timer(timer) else {
+        return Ok(());
+    };
+    let room_id = &*timer.room_id;
+    let stored = store::read(table, room_id, room_sid).await?;
+    if stored.version.is_none() || stored.meeting.has_ended() {
+        return Ok(());
+    }
+    let quiet_at = stored.meeting.last_seen().unwrap_or(0).saturating_add(SILENCE);
+    if quiet_at > now {
+        store::set_timer(table, room_id, room_sid, quiet_at).await?;
+        return Ok(());
+    }
+    presume_over(table, &stored, now, now).await
+}
+
+/// Presumes those meetings of a room to be over that have no end and began before another one.
+async fn end_predecessors(table: &Table, room_id: &str, now: i64) -> Result<(), WriteError> {
+    let meetings = store::of_room(table, room_id).await?;
+    let began = |stored: &Stored| stored.meeting.created().map(|(created, _)| created);
+    for stored in meetings.iter().filter(|stored| !stored.meeting.has_ended()) {
+        let later = meetings.iter().filter_map(began).filter(|later| Some(*later) > began(stored));
+        if let Some(next) = later.min() {
+            presume_over(table, stored, next, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn presume_over(table: &Table, stored: &Stored, at: i64, now: i64) -> Result<(), WriteError> {
+    let report = Report { at, details: Details::default() };
+    let id = (&*stored.room_id, &*stored.room_sid);
+    let expires = now.saturating_add(KEPT);
+    let stored = store::add_report(table, id, (Kind::PresumedOver, &report), expires).await?;
+    settle(table, stored).await?;
+    Ok(())
+}
+
+/// Records the session of a meeting that is over, unless it is recorded as it is.
+async fn settle(table: &Table, mut stored: Stored) -> Result<Outcome, WriteError> {
+    let mut backoff = Backoff::new(ATTEMPTS);
+    loop {
+        let Some(draft) = stored.meeting.draft(&stored.room_id, &stored.room_sid) else {
+            return Ok(Outcome::InProgress);
+        };
+        match settle_once(table, &stored, draft).await {
+            Err(error) if error.is_transient() => {
+                if !backoff.wait().await {
+                    return Err(error);
+                }
+                stored = store::read(table, &stored.room_id, &stored.room_sid).await?;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn settle_once(
+    table: &Table,
+    stored: &Stored,
+    mut draft: Draft,
+) -> Result<Outcome, WriteError> {
+    let people = store::count_people(table, &stored.room_id, &stored.room_sid).await?;
+    draft.session.joined_participants = people;
+    let content = format!("{draft:?}");
+    if stored.recorded.as_deref() == Some(&*content) {
+        return Ok(Outcome::Unchanged);
+    }
+    let settlement = Settlement {
+        session: &draft.session,
+        created_is_certain: draft.created_is_certain,
+        ended_is_certain: draft.ended_is_certain,
+        recorded: stored.recorded_key.clone(),
+        found: table.keys_by_sid(&stored.room_sid).await?,
+    };
+    let row = crate::table::meetings::meeting_key(&stored.room_id, &stored.room_sid);
+    let claim = |update, key: &RowKey| stored.claim(update, key, &content);
+    record::settle(table, &settlement, claim, &row).await?;
+    Ok(Outcome::Recorded)
+}

@@ -1,0 +1,208 @@
+//! What is known of a meeting, from whatever was reported of it. Pure: no request, no clock.
+//!
+//! A meeting keeps one report of each [`Kind`], the greatest (by time, then by content). Taking the
+//! greater of two does not depend on the order, nor on how often it is done; so the same reports
+//! make the same meeting in whatever order, and however often, they arrive.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::table::session::Session;
+
+/// Seconds by which the clocks of two reports may differ.
+const CLOCK_TOLERANCE: i64 = 60;
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The room was created. Its creation time is the one in plugNmeet's database.
+    RoomCreated,
+    /// A participant joined or left. The creation time is another clock's.
+    Participant,
+    /// The session ended.
+    SessionEnded,
+    /// The media server closed the room.
+    RoomFinished,
+    /// The session's analytics are there.
+    Analytics,
+    /// The end was not reported, but the meeting must be over at this time.
+    PresumedOver,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 6] = [
+        Kind::RoomCreated,
+        Kind::Participant,
+        Kind::SessionEnded,
+        Kind::RoomFinished,
+        Kind::Analytics,
+        Kind::PresumedOver,
+    ];
+
+    /// The attribute that holds the report in the table.
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Kind::RoomCreated => "room_created",
+            Kind::Participant => "participant",
+            Kind::SessionEnded => "session_ended",
+            Kind::RoomFinished => "room_finished",
+            Kind::Analytics => "analytics",
+            Kind::PresumedOver => "presumed_over",
+        }
+    }
+}
+
+/// What a report says of the room. Empty or `None` where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Details {
+    /// When the session began, in UNIX seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<i64>,
+    /// The room's title.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Where the room's webhooks are sent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub webhook_url: String,
+    /// The analytics file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub analytics: String,
+}
+
+/// When something was reported, in UNIX seconds from 0 to [`MAX_SECONDS`], and what.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Report {
+    /// UNIX seconds.
+    pub at: i64,
+    /// What was said.
+    pub details: Details,
+}
+
+/// The last second of the year 9999.
+pub const MAX_SECONDS: i64 = 253_402_300_799;
+
+/// Digits of [`MAX_SECONDS`].
+const DIGITS: usize = 12;
+
+impl Report {
+    /// The report as text. The greater of two texts is taken by the table; its order is the time's.
+    pub fn encode(&self) -> String {
+        // Strings and numbers can always be written as JSON.
+        let details = serde_json::to_string(&self.details).unwrap_or_default();
+        format!("{:0DIGITS$}{details}", self.at)
+    }
+
+    /// The report that a text is of. `None`: of none.
+    pub fn decode(text: &str) -> Option<Self> {
+        let (at, details) = text.split_at_checked(DIGITS)?;
+        Some(Report { at: at.parse().ok()?, details: serde_json::from_str(details).ok()? })
+    }
+}
+
+/// What is known of a meeting.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meeting {
+    reports: BTreeMap<Kind, String>,
+}
+
+/// A session as its meeting's reports have it, without its participants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The session.
+    pub session: Session,
+    /// Whether `created` is that of plugNmeet's database, not another clock's.
+    pub created_is_certain: bool,
+    /// Whether `ended` was reported, not presumed.
+    pub ended_is_certain: bool,
+}
+
+impl Meeting {
+    /// Takes a report in.
+    pub fn add(&mut self, kind: Kind, report: &Report) {
+        self.add_encoded(kind, report.encode());
+    }
+
+    /// Takes a report in as the table has it.
+    pub fn add_encoded(&mut self, kind: Kind, report: String) {
+        let known = self.reports.entry(kind).or_default();
+        if *known < report {
+            *known = report;
+        }
+    }
+
+    fn report(&self, kind: Kind) -> Option<Report> {
+        Report::decode(self.reports.get(&kind)?)
+    }
+
+    /// When the meeting was last known to go on. `None`: nothing says so.
+    pub fn last_seen(&self) -> Option<i64> {
+        [Kind::RoomCreated, Kind::Participant]
+            .into_iter()
+            .filter_map(|kind| Some(self.report(kind)?.at))
+            .max()
+    }
+
+    /// When it began, and whether that is what plugNmeet's database has.
+    pub fn created(&self) -> Option<(i64, bool)> {
+        let created = |kind| self.report(kind)?.details.created;
+        if let Some(created) = created(Kind::RoomCreated) {
+            return Some((created, true));
+        }
+        let others = [Kind::SessionEnded, Kind::Participant, Kind::RoomFinished];
+        let reported = others.into_iter().find_map(created);
+        let first = || {
+            let reports = Kind::ALL.into_iter().filter(|kind| *kind != Kind::PresumedOver);
+            reports.filter_map(|kind| Some(self.report(kind)?.at)).min()
+        };
+        reported.or_else(first).map(|created| (created, false))
+    }
+
+    /// Whether its end was reported.
+    pub fn has_ended(&self) -> bool {
+        self.reports.contains_key(&Kind::SessionEnded)
+            || self.reports.contains_key(&Kind::RoomFinished)
+    }
+
+    /// When it ended, and whether that was reported. A meeting that is presumed to be over ended when
+    /// it was last seen; one that was seen after that is not over.
+    fn ended(&self) -> Option<(i64, bool)> {
+        let reported = self.report(Kind::SessionEnded).or_else(|| self.report(Kind::RoomFinished));
+        if let Some(report) = reported {
+            return Some((report.at, true));
+        }
+        let over = self.report(Kind::PresumedOver)?.at;
+        let last = self.last_seen().unwrap_or(over);
+        (last <= over.saturating_add(CLOCK_TOLERANCE)).then_some((last, false))
+    }
+
+    /// The session, if the meeting is over.
+    pub fn draft(&self, room_id: &str, room_sid: &str) -> Option<Draft> {
+        let (ended, ended_is_certain) = self.ended()?;
+        let (created, created_is_certain) = self.created()?;
+        let mut session = Session::new(room_id, room_sid, Timestamp::from_second(created).ok()?);
+        // Clocks may differ; a session does not end before it begins.
+        session.ended = Timestamp::from_second(ended.max(created)).ok();
+        session.room_title = self.text(|details| &details.title);
+        session.webhook_url = self.text(|details| &details.webhook_url);
+        let analytics = self.report(Kind::Analytics).map(|report| report.details.analytics);
+        session.analytics_file_id = analytics.filter(|id| !id.is_empty());
+        Some(Draft { session, created_is_certain, ended_is_certain })
+    }
+
+    /// A text that is the same in all reports, from the one that is nearest to the database.
+    fn text(&self, of: impl Fn(&Details) -> &String) -> String {
+        [Kind::RoomCreated, Kind::SessionEnded, Kind::Participant, Kind::RoomFinished]
+            .into_iter()
+            .filter_map(|kind| Some(of(&self.report(kind)?.details).clone()))
+            .find(|text| !text.is_empty())
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

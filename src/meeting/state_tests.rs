@@ -1,0 +1,135 @@
+//! The reports of a meeting in any order, any number of times, and with losses.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+const CREATED: i64 = 1_795_341_600;
+
+fn report(at: i64, created: Option<i64>, title: &str) -> Report {
+    let webhook_url = if title.is_empty() { String::new() } else { format!("https://{title}") };
+    let details = Details { created, title: title.to_owned(), webhook_url, ..Details::default() };
+    Report { at, details }
+}
+
+fn analytics(at: i64) -> Report {
+    let details = Details { analytics: "file-1".to_owned(), ..Details::default() };
+    Report { at, details }
+}
+
+/// A whole meeting: created, three comings and goings, both ends, analytics.
+fn reports() -> Vec<(Kind, Report)> {
+    vec![
+        (Kind::RoomCreated, report(CREATED + 1, Some(CREATED), "Title")),
+        (Kind::Participant, report(CREATED + 5, Some(CREATED + 2), "Title")),
+        (Kind::Participant, report(CREATED + 60, Some(CREATED + 2), "Title")),
+        (Kind::Participant, report(CREATED + 600, Some(CREATED + 2), "Title")),
+        (Kind::SessionEnded, report(CREATED + 610, Some(CREATED + 1), "Title")),
+        (Kind::RoomFinished, report(CREATED + 612, Some(CREATED + 2), "")),
+        (Kind::Analytics, analytics(CREATED + 670)),
+    ]
+}
+
+fn meeting<'a>(reports: impl IntoIterator<Item = &'a (Kind, Report)>) -> Meeting {
+    let mut meeting = Meeting::default();
+    for (kind, report) in reports {
+        meeting.add(*kind, report);
+    }
+    meeting
+}
+
+fn seconds(time: Timestamp) -> i64 {
+    time.as_second()
+}
+
+proptest! {
+    /// What arrives decides, and not in which order nor how often. What the session must be is said
+    /// here once more, from the kinds that arrived.
+    #[test]
+    fn order_and_repetition_make_no_difference(
+        picks in vec(0..7_usize, 1..40),
+        ending in 4..6_usize,
+    ) {
+        let all = reports();
+        let mut picks = picks;
+        picks.push(ending);
+        let came = meeting(picks.iter().map(|index| &all[*index]));
+        let mut once = picks.clone();
+        once.sort_unstable();
+        once.dedup();
+        prop_assert_eq!(&came, &meeting(once.iter().map(|index| &all[*index])));
+
+        let has = |index: usize| once.contains(&index);
+        let draft = came.draft("room", "sid").expect("it has ended");
+        let participant = has(1) || has(2) || has(3);
+        let created = match (has(0), has(4)) {
+            (true, _) => CREATED,
+            (false, true) => CREATED + 1,
+            (false, false) => CREATED + 2,
+        };
+        prop_assert_eq!(seconds(draft.session.created), created);
+        prop_assert_eq!(draft.created_is_certain, has(0));
+        let ended = if has(4) { CREATED + 610 } else { CREATED + 612 };
+        prop_assert_eq!(draft.session.ended.map(seconds), Some(ended));
+        prop_assert!(draft.ended_is_certain);
+        let title = if has(0) || has(4) || participant { "Title" } else { "" };
+        prop_assert_eq!(&draft.session.room_title, title);
+        prop_assert_eq!(draft.session.webhook_url.is_empty(), title.is_empty());
+        prop_assert_eq!(draft.session.analytics_file_id.is_some(), has(6));
+    }
+
+    #[test]
+    fn reports_come_back_and_sort_by_their_time(at in 0..=MAX_SECONDS, other in 0..=MAX_SECONDS, title: String) {
+        let one = report(at, Some(at), &title);
+        prop_assert_eq!(Report::decode(&one.encode()), Some(one.clone()));
+        let two = report(other, None, "");
+        prop_assert_eq!(at < other, at != other && one.encode() < two.encode());
+    }
+}
+
+#[test]
+fn without_an_end_it_is_not_over() {
+    let all = reports();
+    assert_eq!(meeting(&all[..4]).draft("room", "sid"), None);
+    assert_eq!(meeting(&all[6..]).draft("room", "sid"), None);
+    assert_eq!(Meeting::default().draft("room", "sid"), None);
+}
+
+#[test]
+fn presumed_over_it_ended_when_it_was_last_seen() {
+    let mut presumed = meeting(&reports()[..4]);
+    presumed.add(Kind::PresumedOver, &report(CREATED + 9_000, None, ""));
+    let draft = presumed.draft("room", "sid").expect("over");
+    assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 600));
+    assert!(!draft.ended_is_certain);
+    // A reported end is better.
+    presumed.add(Kind::RoomFinished, &report(CREATED + 612, None, ""));
+    let draft = presumed.draft("room", "sid").expect("over");
+    assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 612));
+    // One that was seen later goes on.
+    let mut seen = meeting(&reports()[..4]);
+    seen.add(Kind::PresumedOver, &report(CREATED + 500, None, ""));
+    assert_eq!(seen.draft("room", "sid"), None);
+}
+
+#[test]
+fn without_any_creation_time_the_first_report_counts() {
+    let ended = [
+        (Kind::SessionEnded, report(CREATED + 610, None, "")),
+        (Kind::Analytics, analytics(CREATED + 5)),
+    ];
+    let draft = meeting(&ended).draft("room", "sid").expect("over");
+    assert_eq!((seconds(draft.session.created), draft.created_is_certain), (CREATED + 5, false));
+    // The media server's clock may be ahead.
+    let late = [(Kind::RoomFinished, report(CREATED, Some(CREATED + 3), ""))];
+    let draft = meeting(&late).draft("room", "sid").expect("over");
+    assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 3));
+}
+
+#[test]
+fn what_is_no_report_is_none() {
+    for text in ["", "000000000001", "00000000000x{}", "ü".repeat(20).as_str()] {
+        assert_eq!(Report::decode(text), None, "{text}");
+    }
+}

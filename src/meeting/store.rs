@@ -1,0 +1,236 @@
+//! A meeting's rows in the table. Each write takes effect whatever else is written at the same time:
+//! a report replaces only a lesser one, and people are added to sets.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+};
+use sha2::{Digest, Sha256};
+
+use super::state::{Kind, Meeting, Report};
+use crate::record::{ATTEMPTS, WriteError};
+use crate::table::keys::{KeyRange, RowKey, string_attribute};
+use crate::table::meetings::{
+    BUCKETS, EXPIRES, PEOPLE, RECORDED, RECORDED_KEY, meeting_key, meetings_prefix, people_key,
+    people_prefix, sid_of_meeting, timer_key,
+};
+use crate::table::retry::with_retries;
+use crate::table::tally::{VERSION, number};
+use crate::table::{Consistency, Item, RowQuery, Table, TableError, units};
+
+const OPERATION: &str = "UpdateItem";
+
+/// A meeting as stored.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub room_id: String,
+    pub room_sid: String,
+    pub meeting: Meeting,
+    /// Raised by every write. `None`: there is no row.
+    pub version: Option<String>,
+    /// Where its session was recorded.
+    pub recorded_key: Option<RowKey>,
+    /// What of it was recorded.
+    pub recorded: Option<String>,
+}
+
+impl Stored {
+    fn of_item(room_id: &str, room_sid: &str, item: &Item) -> Self {
+        let mut meeting = Meeting::default();
+        for kind in Kind::ALL {
+            if let Some(report) = string_attribute(item, kind.attribute()) {
+                meeting.add_encoded(kind, report.to_owned());
+            }
+        }
+        let version = item.get(VERSION).and_then(|version| version.as_n().ok().cloned());
+        let recorded_key = string_attribute(item, RECORDED_KEY);
+        Stored {
+            room_id: room_id.to_owned(),
+            room_sid: room_sid.to_owned(),
+            meeting,
+            version,
+            recorded_key: recorded_key.map(|key| RowKey::new(room_id, key)),
+            recorded: string_attribute(item, RECORDED).map(str::to_owned),
+        }
+    }
+
+    /// Whether this is the first that is known of it.
+    pub fn is_new(&self) -> bool {
+        self.version.as_deref() == Some("1")
+    }
+
+    /// Turns an update of the meeting's row into the note that its session is recorded at `key`, on
+    /// condition that nobody has changed the row.
+    pub fn claim(&self, update: UpdateBuilder, key: &RowKey, recorded: &str) -> UpdateBuilder {
+        update
+            .update_expression("SET #recorded = :recorded, #key = :key ADD #version :one")
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#recorded", RECORDED)
+            .expression_attribute_names("#key", RECORDED_KEY)
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":recorded", AttributeValue::S(recorded.to_owned()))
+            .expression_attribute_values(":key", AttributeValue::S(key.sort_key.clone()))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(
+                ":version",
+                AttributeValue::N(self.version.clone().unwrap_or_default()),
+            )
+    }
+}
+
+/// Adds a report to a meeting, and returns the meeting as it is then, reports of others included.
+pub(super) async fn add_report(
+    table: &Table,
+    (room_id, room_sid): (&str, &str),
+    (kind, report): (Kind, &Report),
+    expires: i64,
+) -> Result<Stored, TableError> {
+    let item = with_retries(ATTEMPTS, TableError::is_transient, || async {
+        let request = table
+            .client()
+            .update_item()
+            .table_name(table.name())
+            .set_key(Some(meeting_key(room_id, room_sid).into_item()))
+            .update_expression("SET #kind = :report, #expires = :expires ADD #version :one")
+            .condition_expression("attribute_not_exists(#kind) OR #kind < :report")
+            .expression_attribute_names("#kind", kind.attribute())
+            .expression_attribute_names("#expires", EXPIRES)
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":report", AttributeValue::S(report.encode()))
+            .expression_attribute_values(":expires", number(expires))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(answer) => {
+                table.count_request(units(answer.consumed_capacity.as_slice()));
+                Ok(answer.attributes)
+            }
+            Err(error) => match refused(&error) {
+                Some(item) => {
+                    table.count_request(0.0);
+                    Ok(Some(item))
+                }
+                None => Err(TableError::new(OPERATION, &error)),
+            },
+        }
+    })
+    .await?;
+    match item {
+        Some(item) => Ok(Stored::of_item(room_id, room_sid, &item)),
+        None => read(table, room_id, room_sid).await,
+    }
+}
+
+/// The row as it is, if an update was refused because it has a greater report, or the same.
+fn refused<R>(error: &SdkError<UpdateItemError, R>) -> Option<Item> {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item.clone(),
+        _ => None,
+    }
+}
+
+/// A meeting, strongly consistent; one of which nothing is known if there is no row.
+pub(super) async fn read(
+    table: &Table,
+    room_id: &str,
+    room_sid: &str,
+) -> Result<Stored, TableError> {
+    let row = table.get_row(meeting_key(room_id, room_sid), Consistency::Strong).await?;
+    Ok(Stored::of_item(room_id, room_sid, &row.unwrap_or_default()))
+}
+
+/// All meetings of a room that are known.
+pub(super) async fn of_room(table: &Table, room_id: &str) -> Result<Vec<Stored>, TableError> {
+    let range = KeyRange::with_prefix(meetings_prefix());
+    let mut meetings = Vec::new();
+    table
+        .walk(RowQuery::rows(room_id, &range, Consistency::Strong), |item| {
+            let key = RowKey::of_item(&item);
+            if let Some(room_sid) = key.as_ref().and_then(sid_of_meeting) {
+                meetings.push(Stored::of_item(room_id, room_sid, &item));
+            }
+        })
+        .await?;
+    Ok(meetings)
+}
+
+/// Counts a person among those who joined.
+///
+/// What is kept is 8 bytes of a hash that is another in every meeting. Of 10 000 people two have the
+/// same with a probability of 3 in 10^12.
+pub(super) async fn add_person(
+    table: &Table,
+    (room_id, room_sid): (&str, &str),
+    identity: &str,
+    expires: i64,
+) -> Result<(), WriteError> {
+    let mut hash = Sha256::new();
+    hash.update(room_sid);
+    hash.update([0]);
+    hash.update(identity);
+    let hash = hash.finalize();
+    let (person, _) = hash.split_at(8);
+    let bucket = hash.last().copied().unwrap_or_default() % BUCKETS;
+    let people = AttributeValue::Bs(vec![Blob::new(person)]);
+    let added = with_retries(ATTEMPTS, TableError::is_transient, || async {
+        let request = table
+            .client()
+            .update_item()
+            .table_name(table.name())
+            .set_key(Some(people_key(room_id, room_sid, bucket).into_item()))
+            .update_expression("SET #expires = :expires ADD #people :people")
+            .expression_attribute_names("#expires", EXPIRES)
+            .expression_attribute_names("#people", PEOPLE)
+            .expression_attribute_values(":expires", number(expires))
+            .expression_attribute_values(":people", people.clone())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
+        table.count_request(units(answer.consumed_capacity.as_slice()));
+        Ok(())
+    });
+    added.await.map_err(WriteError::from)
+}
+
+/// How many different people joined.
+pub(super) async fn count_people(
+    table: &Table,
+    room_id: &str,
+    room_sid: &str,
+) -> Result<u32, TableError> {
+    let range = KeyRange::with_prefix(&people_prefix(room_sid));
+    let mut people = 0;
+    table
+        .walk(RowQuery::rows(room_id, &range, Consistency::Strong), |item| {
+            people += item
+                .get(PEOPLE)
+                .and_then(|people| people.as_bs().ok())
+                .map_or(0, |people| u32::try_from(people.len()).unwrap_or(u32::MAX));
+        })
+        .await?;
+    Ok(people)
+}
+
+/// Sets the time at which to look whether a meeting is over.
+pub(super) async fn set_timer(
+    table: &Table,
+    room_id: &str,
+    room_sid: &str,
+    expires: i64,
+) -> Result<(), TableError> {
+    let mut item = timer_key(room_id, room_sid).into_item();
+    item.insert(EXPIRES.to_owned(), number(expires));
+    let request = table
+        .client()
+        .put_item()
+        .table_name(table.name())
+        .set_item(Some(item))
+        .return_consumed_capacity(ReturnConsumedCapacity::Total);
+    let answer = request.send().await.map_err(|error| TableError::new("PutItem", &error))?;
+    table.count_request(units(answer.consumed_capacity.as_slice()));
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Recording the session of a meeting that is over: together with its counts, and with the row that
+//! says that and where it is recorded, in one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use jiff::Timestamp;
+
+use super::error::WriteError;
+use super::snapshot::Snapshot;
+use super::transaction::Transaction;
+use crate::table::Table;
+use crate::table::keys::RowKey;
+use crate::table::past_room::PastRoom;
+use crate::table::session::Session;
+
+/// A session to record, and what is known of the rows that it already has.
+pub(crate) struct Settlement<'a> {
+    /// The session as its meeting has it.
+    pub session: &'a Session,
+    /// Whether its `created` is better than that of a row of another writer.
+    pub created_is_certain: bool,
+    /// Whether its `ended` is better than that of a row of another writer.
+    pub ended_is_certain: bool,
+    /// Where it was recorded by an earlier settlement.
+    pub recorded: Option<RowKey>,
+    /// Where the index found it.
+    pub found: BTreeSet<RowKey>,
+}
+
+/// Records the session, once: at its own key, or at that of a row of another writer whose `created`
+/// is better; other rows of it are deleted. What is not empty in any of them is kept. `claim` is the
+/// update of the meeting's own row, on condition that nobody changed it, for the key it is given.
+///
+/// A session that was recorded and is nowhere any more was deleted on purpose, and is left alone.
+pub(crate) async fn settle(
+    table: &Table,
+    settlement: &Settlement<'_>,
+    claim: impl FnOnce(UpdateBuilder, &RowKey) -> UpdateBuilder,
+    claimed: &RowKey,
+) -> Result<(), WriteError> {
+    let own = settlement.session.key()?;
+    let in_room = settlement.found.iter().filter(|key| key.room_id == own.room_id);
+    let mut candidates: BTreeSet<RowKey> = in_room.cloned().collect();
+    candidates.extend(settlement.recorded.clone());
+    candidates.insert(own.clone());
+    let keys: Vec<RowKey> = candidates.iter().cloned().collect();
+    let snapshot = Snapshot::read(table, &keys).await?;
+    let rows = rows_of(&snapshot, &keys, &settlement.session.room_sid);
+
+    let mut transaction = Transaction::new(table);
+    let target = if settlement.recorded.is_some() && rows.is_empty() {
+        own
+    } else {
+        let session = merged(settlement, &rows);
+        let target = session.key()?;
+        for key in rows.keys().copied().filter(|key| **key != target) {
+            transaction.delete(key)?;
+        }
+        match snapshot.session(&target) {
+            None => transaction.put_new(&target, &session)?,
+            Some(stored) if stored.as_ref() == Some(&session.to_past_room()) => {}
+            Some(_) => transaction.change(&target, &session)?,
+        }
+        target
+    };
+    let update = transaction.update(claimed.clone());
+    transaction.push_update(claim(update, &target))?;
+    transaction.write(&snapshot).await
+}
+
+/// The rows of the session that are there.
+fn rows_of<'a>(
+    snapshot: &'a Snapshot,
+    keys: &'a [RowKey],
+    room_sid: &str,
+) -> BTreeMap<&'a RowKey, &'a PastRoom> {
+    let rows = keys.iter().filter_map(|key| Some((key, snapshot.session(key)?.as_ref()?)));
+    rows.filter(|(_, row)| row.room_sid == room_sid).collect()
+}
+
+/// The session with what its rows know better.
+fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &PastRoom>) -> Session {
+    let mut session = settlement.session.clone();
+    let foreign = |key: &RowKey| settlement.recorded.as_ref() != Some(key);
+    let foreign_time = |of: fn(&PastRoom) -> &str| {
+        let mut rows = rows.iter().filter(|(key, _)| foreign(key));
+        rows.find_map(|(_, row)| of(row).parse::<Timestamp>().ok())
+    };
+    if !settlement.created_is_certain {
+        session.created = foreign_time(|row| &row.created).unwrap_or(session.created);
+    }
+    if !settlement.ended_is_certain {
+        session.ended = foreign_time(|row| &row.ended).or(session.ended);
+    }
+    for row in rows.values() {
+        keep(&mut session.room_title, &row.room_title);
+        keep(&mut session.webhook_url, &row.webhook_url);
+        if session.analytics_file_id.is_none() {
+            session.analytics_file_id = row.analytics_file_id.clone();
+        }
+        // A server's own count goes down when people leave, so the greater is the truer.
+        let known = u32::try_from(row.joined_participants).unwrap_or_default();
+        session.joined_participants = session.joined_participants.max(known);
+    }
+    session
+}
+
+fn keep(value: &mut String, known: &str) {
+    if value.is_empty() {
+        known.clone_into(value);
+    }
+}

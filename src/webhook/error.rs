@@ -1,0 +1,72 @@
+//! Every way in which a webhook can end without being taken, and what the server is told of it.
+//!
+//! plugNmeet sends a webhook again, three times in all, after a 5xx, a 429 or a broken connection.
+
+use lambda_http::http::{Method, StatusCode};
+
+use super::event::InvalidEvent;
+use super::verify::VerifyError;
+use crate::api::event::MalformedEvent;
+use crate::record::WriteError;
+
+/// The only method.
+pub const METHOD: Method = Method::POST;
+
+/// Bytes of a body at the most.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// A webhook that is answered with an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WebhookError {
+    /// 405 with `Allow`.
+    #[error("method not allowed: use {METHOD}")]
+    MethodNotAllowed,
+    /// 400.
+    #[error(transparent)]
+    Malformed(#[from] MalformedEvent),
+    /// 401.
+    #[error(transparent)]
+    Unverified(#[from] VerifyError),
+    /// 413; with the body's bytes.
+    #[error("the body has {0} bytes; at most {MAX_BODY_BYTES} are allowed")]
+    TooLarge(usize),
+    /// 400.
+    #[error(transparent)]
+    Invalid(#[from] InvalidEvent),
+    /// 503: DynamoDB throttles or is unreachable.
+    #[error("the event cannot be taken at the moment: send it again")]
+    Unavailable(#[source] WriteError),
+    /// 503: the invocation's time is nearly over.
+    #[error("the event could not be taken in time: send it again")]
+    DeadlineExceeded,
+    /// 500.
+    #[error("internal error")]
+    Internal(#[source] WriteError),
+}
+
+impl From<WriteError> for WebhookError {
+    fn from(error: WriteError) -> Self {
+        if error.is_transient() {
+            WebhookError::Unavailable(error)
+        } else {
+            WebhookError::Internal(error)
+        }
+    }
+}
+
+impl WebhookError {
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            WebhookError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            WebhookError::Malformed(_) | WebhookError::Invalid(_) => StatusCode::BAD_REQUEST,
+            WebhookError::Unverified(_) => StatusCode::UNAUTHORIZED,
+            WebhookError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            WebhookError::Unavailable(_) | WebhookError::DeadlineExceeded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            WebhookError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! How a webhook flows: [verify](super::verify), [parse](super::event), [take](crate::meeting::take),
+//! answer, and one line in the log.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use lambda_http::http::{HeaderValue, header};
+use lambda_http::{Body, Request, RequestExt, Response};
+use serde_json::json;
+use tracing::Instrument;
+
+use super::error::{MAX_BODY_BYTES, METHOD, WebhookError};
+use super::{event, verify};
+use crate::api::event::MalformedEvent;
+use crate::api::handler::time_to_answer;
+use crate::config::ApiCredentials;
+use crate::meeting::state::Kind;
+use crate::meeting::{self, Outcome};
+use crate::past_rooms::PastRooms;
+use crate::table::Meter;
+
+/// The path of the local run and of the template. The function itself is all webhook, and does not
+/// look at the path.
+pub const PATH: &str = "/webhook";
+
+/// What the handler needs from one webhook to the next.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// What servers sign with.
+    pub credentials: ApiCredentials,
+    /// The history that is filled.
+    pub past_rooms: PastRooms,
+}
+
+/// What is known of a webhook, for its line in the log.
+#[derive(Default)]
+struct EventLog {
+    kind: Option<Kind>,
+    outcome: Option<Outcome>,
+    meter: Arc<Meter>,
+}
+
+/// Answers one webhook. Whatever goes wrong is an answer, too.
+pub async fn handle(app: &App, request: Request) -> Response<Body> {
+    let context = request.lambda_context_ref();
+    let span = tracing::error_span!(
+        "invocation",
+        request_id = context.map(|context| &*context.request_id)
+    );
+    answer_and_log(app, request).instrument(span).await
+}
+
+async fn answer_and_log(app: &App, request: Request) -> Response<Body> {
+    let start = Instant::now();
+    let mut log = EventLog::default();
+    let taken = take(app, &request, &mut log).await;
+    let (status, msg) = match &taken {
+        Ok(msg) => (200, (*msg).to_owned()),
+        Err(error) => (error.status().as_u16(), error.to_string()),
+    };
+    if let Err(error) = taken.as_ref()
+        && !error.status().is_success()
+    {
+        log_failure(error);
+    }
+    tracing::info!(
+        status,
+        event = log.kind.map(Kind::attribute),
+        outcome = log.outcome.map(tracing::field::debug),
+        dynamodb_requests = log.meter.requests(),
+        units = log.meter.units(),
+        milliseconds = start.elapsed().as_micros() as f64 / 1000.0,
+        "webhook"
+    );
+    let body = json!({"status": taken.is_ok(), "msg": msg}).to_string();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = taken.map_or_else(|error| error.status(), |_| Default::default());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if status == 405 {
+        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
+}
+
+/// Servers do not show answers to anybody, so the reason of each refusal is in the log.
+fn log_failure(error: &WebhookError) {
+    let status = error.status().as_u16();
+    match error.source() {
+        Some(cause) if error.status().is_server_error() => {
+            tracing::error!(status, %cause, "the event was not taken");
+        }
+        _ if error.status().is_server_error() => {
+            tracing::error!(status, cause = %error, "the event was not taken");
+        }
+        _ => tracing::warn!(status, cause = %error, "the event was refused"),
+    }
+}
+
+async fn take(
+    app: &App,
+    request: &Request,
+    log: &mut EventLog,
+) -> Result<&'static str, WebhookError> {
+    if request.method() != METHOD {
+        return Err(WebhookError::MethodNotAllowed);
+    }
+    if let Some(malformed) = MalformedEvent::of(request) {
+        return Err(malformed.into());
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let body = request.body().as_ref();
+    verify::verify(&app.credentials, request.headers(), body, now)?;
+    if body.len() > MAX_BODY_BYTES {
+        return Err(WebhookError::TooLarge(body.len()));
+    }
+    let Some(notice) = event::parse(body)? else {
+        return Ok("not needed");
+    };
+    log.kind = Some(notice.kind);
+    let past_rooms = app.past_rooms.metered(&log.meter);
+    let taken = meeting::take(&past_rooms, &notice, now);
+    let taken = tokio::time::timeout(time_to_answer(request), taken).await;
+    let outcome = taken.map_err(|_| WebhookError::DeadlineExceeded)??;
+    log.outcome = Some(outcome);
+    Ok(match outcome {
+        Outcome::InProgress => "noted",
+        Outcome::Recorded | Outcome::Unchanged => "recorded",
+    })
+}

@@ -1,0 +1,114 @@
+//! The first token was made with `openssl dgst -sha256 -hmac`, not with this code.
+
+use super::*;
+
+const BODY: &[u8] = br#"{"event":"room_created"}"#;
+const OPENSSL: &str = concat!(
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.",
+    "eyJpc3MiOiJwbHVnbm1lZXQiLCJleHAiOjE3OTUzNDE5MDAsIm5iZiI6MTc5NTM0MTYwMCwic2hhMjU2",
+    "IjoiM3dPajROOHhaRm0vcnk5K1g2Qk9Tc1R4RW05TDl5RmdORi9Zc0JNd2xibz0ifQ.",
+    "DPRdtl-F5fawnOAI1_A_D8hK5wOQkOvYmw30nd7zWK0",
+);
+const NOW: i64 = 1_795_341_600;
+
+fn credentials() -> ApiCredentials {
+    ApiCredentials { key: "plugnmeet".to_owned(), secret: "local-demo-secret".to_owned() }
+}
+
+fn check(token: &str, body: &[u8], now: i64) -> Result<(), VerifyError> {
+    let headers = [("hash-token".parse().expect("a name"), token.parse().expect("a value"))];
+    verify(&credentials(), &headers.into_iter().collect(), body, now)
+}
+
+/// A token with any header and claims, rightly signed.
+fn token(header: &str, claims: &str) -> String {
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = keyed_hash("local-demo-secret", signed.as_bytes()).finalize().into_bytes();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[test]
+fn a_token_made_elsewhere_is_taken() {
+    assert_eq!(check(OPENSSL, BODY, NOW), Ok(()));
+    assert_eq!(check(&format!("bearer {OPENSSL}"), BODY, NOW), Ok(()));
+    assert_eq!(check(OPENSSL, b"{}", NOW), Err(VerifyError::WrongBody));
+}
+
+#[test]
+fn what_is_signed_here_is_taken_for_its_time() {
+    let token = sign(&credentials(), BODY, NOW + 300);
+    for (now, outcome) in
+        [(NOW, Ok(())), (NOW + 359, Ok(())), (NOW + 360, Err(VerifyError::NotNow))]
+    {
+        assert_eq!(check(&token, BODY, now), outcome, "{now}");
+    }
+    let other = ApiCredentials { key: "other".to_owned(), ..credentials() };
+    assert_eq!(check(&sign(&other, BODY, NOW), BODY, NOW), Err(VerifyError::WrongKey));
+    let other = ApiCredentials { secret: "other".to_owned(), ..credentials() };
+    assert_eq!(check(&sign(&other, BODY, NOW), BODY, NOW), Err(VerifyError::WrongSignature));
+}
+
+#[test]
+fn only_this_kind_of_token_is_taken() {
+    let hash = body_hash(BODY);
+    let claims =
+        format!(r#"{{"iss":"plugnmeet","nbf":{NOW},"exp":{},"sha256":"{hash}"}}"#, NOW + 300);
+    let right = r#"{"alg":"HS256","typ":"JWT"}"#;
+    assert_eq!(check(&token(right, &claims), BODY, NOW), Ok(()));
+    assert_eq!(check(&token(right, &claims), BODY, NOW - 61), Err(VerifyError::NotNow));
+    for header in [
+        r#"{"alg":"none"}"#,
+        r#"{"alg":"hs256"}"#,
+        r#"{"alg":"HS384"}"#,
+        r#"{"alg":"RS256"}"#,
+        r#"{"alg":"HS256","crit":["b64"]}"#,
+    ] {
+        let outcome = check(&token(header, &claims), BODY, NOW);
+        assert_eq!(outcome, Err(VerifyError::WrongAlgorithm), "{header}");
+    }
+    for claims in [
+        "{}",
+        "[]",
+        "",
+        &*claims.replace("exp", "expires"),
+        &*claims.replace("sha256", "hash"),
+        &*claims.replace(r#""plugnmeet""#, "5"),
+    ] {
+        assert_eq!(
+            check(&token(right, claims), BODY, NOW),
+            Err(VerifyError::NotAToken),
+            "{claims}"
+        );
+    }
+    let unsigned = token(right, &claims);
+    let (unsigned, _) = unsigned.rsplit_once('.').expect("a signature");
+    for (token, error) in [
+        ("", VerifyError::NotAToken),
+        ("a.b", VerifyError::NotAToken),
+        ("a.b.ü", VerifyError::NotAToken),
+        (&*format!("{unsigned}."), VerifyError::WrongSignature),
+        ("a.b.c2ln", VerifyError::WrongSignature),
+    ] {
+        assert!(token == "a.b.ü" || check(token, BODY, NOW) == Err(error), "{token}");
+    }
+}
+
+#[test]
+fn one_right_token_is_enough() {
+    let right = sign(&credentials(), BODY, NOW);
+    for (hash_token, authorization, outcome) in [
+        (None, Some(&*right), Ok(())),
+        (Some(&*right), Some("Basic eDp5"), Ok(())),
+        (Some("x"), Some(&*right), Ok(())),
+        (None, Some("Basic eDp5"), Err(VerifyError::NotAToken)),
+        (None, None, Err(VerifyError::Missing)),
+    ] {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("hash-token", hash_token), ("authorization", authorization)] {
+            if let Some(value) = value {
+                headers.insert(name, value.parse().expect("a value"));
+            }
+        }
+        assert_eq!(verify(&credentials(), &headers, BODY, NOW), outcome);
+    }
+}
