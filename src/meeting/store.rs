@@ -14,10 +14,11 @@ use super::state::{Kind, Meeting, Report};
 use crate::record::{ATTEMPTS, WriteError};
 use crate::table::keys::{KeyRange, RowKey, string_attribute};
 use crate::table::meetings::{
-    BUCKETS, EXPIRES, PEOPLE, RECORDED, RECORDED_KEY, meeting_key, meetings_prefix, people_key,
+    BUCKETS, PEOPLE, RECORDED, RECORDED_KEY, meeting_key, meetings_prefix, people_key,
     people_prefix, sid_of_meeting, timer_key,
 };
 use crate::table::retry::with_retries;
+use crate::table::schema::EXPIRES;
 use crate::table::tally::{VERSION, number};
 use crate::table::{Consistency, Item, RowQuery, Table, TableError, units};
 

@@ -83,7 +83,7 @@ impl Batch {
     /// # Errors
     /// [`MalformedBatch`] if it is none, or if an event has no sequence number.
     pub fn parse(mut event: Value) -> Result<Self, MalformedBatch> {
-        let Value::Array(records) = event["Records"].take() else {
+        let Some(Value::Array(records)) = event.get_mut("Records").map(Value::take) else {
             return Err(MalformedBatch("it has no list Records".to_owned()));
         };
         let mut batch = Batch { events: records.len(), ..Batch::default() };

@@ -11,8 +11,6 @@
 
 use super::keys::RowKey;
 
-/// The attribute with the UNIX time in seconds from which on DynamoDB may delete a row.
-pub const EXPIRES: &str = "expires";
 /// Attribute of a meeting: the sort key under which its session was recorded.
 pub const RECORDED_KEY: &str = "recorded_key";
 /// Attribute of a meeting: what of it was recorded.
