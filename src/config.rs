@@ -5,6 +5,7 @@
 //! | `TABLE_NAME` | the DynamoDB table of past rooms |
 //! | `API_KEY` | what clients send in the header `API-KEY` |
 //! | `API_SECRET` | the key of the clients' signatures |
+//! | `RETENTION_DAYS` | days after its end for which a session is kept that is recorded; 0 (default): for ever |
 //! | `ANSWERS` | the [dialect](Dialect) of the answers: `documented` (default) or `plugnmeet` |
 //!
 //! The region, the credentials and a different endpoint come from the AWS SDK's own variables.
@@ -20,6 +21,8 @@ pub const API_KEY: &str = "API_KEY";
 pub const API_SECRET: &str = "API_SECRET";
 /// The variable with the dialect of the answers.
 pub const ANSWERS: &str = "ANSWERS";
+/// The variable with the days for which sessions are kept.
+pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
 /// The AWS SDK's variable for the region, which Lambda sets.
 pub const REGION: &str = "AWS_REGION";
 
@@ -32,6 +35,8 @@ pub struct Config {
     pub credentials: ApiCredentials,
     /// How answers are written.
     pub dialect: Dialect,
+    /// Days after its end for which a session is kept; 0: for ever.
+    pub retention_days: u32,
 }
 
 /// How answers are written. What that means for the API is in one place, `api::dialect`.
@@ -71,6 +76,12 @@ pub enum ConfigError {
     /// The dialect is none.
     #[error("the environment variable {ANSWERS} is wrong: {0}")]
     Answers(#[from] UnknownDialect),
+    /// The days are no number.
+    #[error(
+        "the environment variable {RETENTION_DAYS} is {0:?}: it must be a number of days, 0 to keep \
+         sessions for ever"
+    )]
+    Retention(String),
 }
 
 /// The pair that plugNmeet calls API key and API secret.
@@ -136,6 +147,9 @@ impl Config {
             dialect: variable(ANSWERS)
                 .filter(|name| !name.is_empty())
                 .map_or(Ok(Dialect::default()), |name| name.parse())?,
+            retention_days: variable(RETENTION_DAYS)
+                .filter(|days| !days.is_empty())
+                .map_or(Ok(0), |days| days.parse().map_err(|_| ConfigError::Retention(days)))?,
         })
     }
 }
@@ -147,7 +161,7 @@ mod tests {
     fn with(changed: &str, value: Option<&str>) -> Result<Config, ConfigError> {
         Config::from_variables(|name| match name {
             _ if name == changed => value.map(str::to_owned),
-            ANSWERS => None,
+            ANSWERS | RETENTION_DAYS => None,
             _ => Some(format!("the {name}")),
         })
     }
@@ -162,6 +176,17 @@ mod tests {
         for other in ["Plugnmeet", "documented ", "2.4"] {
             let error = dialect(Some(other)).expect_err("no dialect").to_string();
             assert!(error.contains(ANSWERS) && error.contains(other), "{error}");
+        }
+    }
+
+    #[test]
+    fn sessions_are_kept_for_ever_or_for_some_days() {
+        let days = |value| with(RETENTION_DAYS, value).map(|config| config.retention_days);
+        assert_eq!([days(None), days(Some("")), days(Some("0"))], [Ok(0), Ok(0), Ok(0)]);
+        assert_eq!(days(Some("365")), Ok(365));
+        for other in ["-1", "1.5", "a year", "99999999999"] {
+            let error = days(Some(other)).expect_err("no days").to_string();
+            assert!(error.contains(RETENTION_DAYS) && error.contains(other), "{error}");
         }
     }
 

@@ -88,6 +88,12 @@ impl PastRooms {
         PastRooms { table: self.table.metered(meter), ..self.clone() }
     }
 
+    /// How long sessions are kept that are recorded through this handle.
+    #[cfg(feature = "meetings")]
+    pub(crate) fn retention(&self) -> Retention {
+        self.retention
+    }
+
     /// The table that the history is in.
     pub fn table(&self) -> &Table {
         &self.table

@@ -14,7 +14,6 @@ mod store;
 
 use crate::past_rooms::PastRooms;
 use crate::record::{self, ATTEMPTS, Settlement, WriteError};
-use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::meetings::sid_of_timer;
 use crate::table::retry::Backoff;
@@ -75,11 +74,11 @@ pub async fn take(
         if !stored.meeting.has_ended() {
             store::set_timer(table, id.0, id.1, now.saturating_add(SILENCE)).await?;
         }
-        let outcome = settle(table, stored).await?;
-        end_predecessors(table, id.0, now).await?;
+        let outcome = settle(past_rooms, stored).await?;
+        end_predecessors(past_rooms, id.0, now).await?;
         return Ok(outcome);
     }
-    settle(table, stored).await
+    settle(past_rooms, stored).await
 }
 
 /// Looks after a meeting whose timer has expired: presumes it to be over if nothing was heard of it
@@ -106,44 +105,54 @@ pub async fn timer_expired(
         store::set_timer(table, room_id, room_sid, quiet_at).await?;
         return Ok(());
     }
-    presume_over(table, &stored, now, now).await
+    presume_over(past_rooms, &stored, now, now).await
 }
 
 /// Presumes those meetings of a room to be over that have no end and began before another one.
-async fn end_predecessors(table: &Table, room_id: &str, now: i64) -> Result<(), WriteError> {
-    let meetings = store::of_room(table, room_id).await?;
+async fn end_predecessors(
+    past_rooms: &PastRooms,
+    room_id: &str,
+    now: i64,
+) -> Result<(), WriteError> {
+    let meetings = store::of_room(past_rooms.table(), room_id).await?;
     let began = |stored: &Stored| stored.meeting.created().map(|(created, _)| created);
     for stored in meetings.iter().filter(|stored| !stored.meeting.has_ended()) {
         let later = meetings.iter().filter_map(began).filter(|later| Some(*later) > began(stored));
         if let Some(next) = later.min() {
-            presume_over(table, stored, next, now).await?;
+            presume_over(past_rooms, stored, next, now).await?;
         }
     }
     Ok(())
 }
 
-async fn presume_over(table: &Table, stored: &Stored, at: i64, now: i64) -> Result<(), WriteError> {
+async fn presume_over(
+    past_rooms: &PastRooms,
+    stored: &Stored,
+    at: i64,
+    now: i64,
+) -> Result<(), WriteError> {
     let report = Report { at, details: Details::default() };
     let id = (&*stored.room_id, &*stored.room_sid);
     let expires = now.saturating_add(KEPT);
-    let stored = store::add_report(table, id, (Kind::PresumedOver, &report), expires).await?;
-    settle(table, stored).await?;
+    let stored =
+        store::add_report(past_rooms.table(), id, (Kind::PresumedOver, &report), expires).await?;
+    settle(past_rooms, stored).await?;
     Ok(())
 }
 
 /// Records the session of a meeting that is over, unless it is recorded as it is.
-async fn settle(table: &Table, mut stored: Stored) -> Result<Outcome, WriteError> {
+async fn settle(past_rooms: &PastRooms, mut stored: Stored) -> Result<Outcome, WriteError> {
     let mut backoff = Backoff::new(ATTEMPTS);
     loop {
         let Some(draft) = stored.meeting.draft(&stored.room_id, &stored.room_sid) else {
             return Ok(Outcome::InProgress);
         };
-        match settle_once(table, &stored, draft).await {
+        match settle_once(past_rooms, &stored, draft).await {
             Err(error) if error.is_transient() => {
                 if !backoff.wait().await {
                     return Err(error);
                 }
-                stored = store::read(table, &stored.room_id, &stored.room_sid).await?;
+                stored = store::read(past_rooms.table(), &stored.room_id, &stored.room_sid).await?;
             }
             outcome => return outcome,
         }
@@ -151,10 +160,11 @@ async fn settle(table: &Table, mut stored: Stored) -> Result<Outcome, WriteError
 }
 
 async fn settle_once(
-    table: &Table,
+    past_rooms: &PastRooms,
     stored: &Stored,
     mut draft: Draft,
 ) -> Result<Outcome, WriteError> {
+    let table = past_rooms.table();
     let people = store::count_people(table, &stored.room_id, &stored.room_sid).await?;
     draft.session.joined_participants = people;
     let content = format!("{draft:?}");
@@ -163,6 +173,7 @@ async fn settle_once(
     }
     let settlement = Settlement {
         session: &draft.session,
+        retention: past_rooms.retention(),
         created_is_certain: draft.created_is_certain,
         ended_is_certain: draft.ended_is_certain,
         recorded: stored.recorded_key.clone(),

@@ -12,12 +12,15 @@ use super::transaction::Transaction;
 use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::past_room::PastRoom;
+use crate::table::retention::Retention;
 use crate::table::session::Session;
 
 /// A session to record, and what is known of the rows that it already has.
 pub(crate) struct Settlement<'a> {
     /// The session as its meeting has it.
     pub session: &'a Session,
+    /// How long it is kept.
+    pub retention: Retention,
     /// Whether its `created` is better than that of a row of another writer.
     pub created_is_certain: bool,
     /// Whether its `ended` is better than that of a row of another writer.
@@ -48,18 +51,21 @@ pub(crate) async fn settle(
     let snapshot = Snapshot::read(table, &keys).await?;
     let rows = rows_of(&snapshot, &keys, &settlement.session.room_sid);
 
-    let mut transaction = Transaction::new(table);
+    let mut transaction = Transaction::new(table).with_retention(settlement.retention);
     let target = if settlement.recorded.is_some() && rows.is_empty() {
         own
     } else {
         let session = merged(settlement, &rows);
+        let expires = settlement.retention.of_session(&session);
         let target = session.key()?;
         for key in rows.keys().copied().filter(|key| **key != target) {
             transaction.delete(key)?;
         }
         match snapshot.session(&target) {
             None => transaction.put_new(&target, &session)?,
-            Some(stored) if stored.as_ref() == Some(&session.to_past_room()) => {}
+            Some(stored)
+                if stored.as_ref() == Some(&session.to_past_room())
+                    && (expires.is_none() || snapshot.expires(&target) == expires) => {}
             Some(_) => transaction.change(&target, &session)?,
         }
         target

@@ -8,6 +8,7 @@ use past_rooms::{Recorded, Session};
 
 use crate::record::assert_agreement;
 use crate::support::{Database, ask, row_of, session, time};
+use crate::webhook;
 
 const SORT_KEY: &str = "2026-11-22T10:00:00.000Z#SID_x";
 const DAY: Duration = Duration::from_secs(86_400);
@@ -79,4 +80,16 @@ async fn a_new_session_expires_from_the_first_record_on() {
     assert_eq!(record(&database, 1, &one).await, [1, 0, 0]);
     let created = one.created.as_second() + DAY.as_secs() as i64;
     assert_eq!(attribute(&database, EXPIRES).await, Some(AttributeValue::N(created.to_string())));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_by_webhook_expires() {
+    let database = Database::start().await;
+    let app = webhook::app(database.past_rooms.with_retention_days(30));
+    let start = time("2026-11-22T10:00:00Z").as_second();
+    for event in webhook::meeting("room01", "SID_x", start) {
+        assert_eq!(webhook::post(&app, &event).await, 200);
+    }
+    let ended = start + 600 + 30 * DAY.as_secs() as i64;
+    assert_eq!(attribute(&database, EXPIRES).await, Some(AttributeValue::N(ended.to_string())));
 }

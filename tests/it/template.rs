@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use past_rooms::api::route;
-use past_rooms::config::{ANSWERS, API_KEY, API_SECRET, Dialect, TABLE_NAME};
-use past_rooms::table::schema::{BY_SID, EXPIRES, PARTITION_KEY, ROOM_SID, SORT_KEY};
+use past_rooms::config::{ANSWERS, API_KEY, API_SECRET, Dialect, RETENTION_DAYS, TABLE_NAME};
+use past_rooms::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 use past_rooms::webhook;
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -141,16 +141,10 @@ fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
     let function = properties("WebhookFunction");
     let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
     let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
-    let read = [TABLE_NAME, API_KEY, API_SECRET, "AWS_ENDPOINT_URL_DYNAMODB"];
+    let read = [TABLE_NAME, API_KEY, API_SECRET, RETENTION_DAYS, "AWS_ENDPOINT_URL_DYNAMODB"];
     assert_eq!(variables, read.into());
     let path = &function["Events"]["WebhookPath"]["Properties"]["Path"];
     assert_eq!(path.as_str(), Some(webhook::handler::PATH));
-}
-
-#[test]
-fn what_expires_is_what_the_code_says() {
-    let ttl = properties("Table")["TimeToLiveSpecification"].clone();
-    assert_eq!(ttl["AttributeName"].as_str(), Some(EXPIRES));
 }
 
 #[test]

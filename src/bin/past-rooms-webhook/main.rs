@@ -26,7 +26,8 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let config = Config::from_env()?;
     let settings = dynamodb::settings_from_env()?;
-    let past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name);
+    let past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name)
+        .with_retention_days(config.retention_days);
     dynamodb::warm_up(past_rooms.table()).await;
     let app = Arc::new(App { credentials: config.credentials, past_rooms });
     let service = service_fn(move |request: Request| {
