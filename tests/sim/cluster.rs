@@ -11,12 +11,15 @@ use crate::content;
 use crate::database::{Database, Reply, TABLE};
 use crate::history::{Effect, History, Step};
 use crate::miscounts::Miscounted;
+use crate::stream::{self, Stream};
 
 /// The table, its replica and the model.
 pub struct Cluster {
     pub primary: Database,
     replica: Option<Replica>,
     pub history: History,
+    /// `None`: nobody listens to it.
+    pub stream: Option<Stream>,
     /// Tokens of the transactions that took effect; DynamoDB does none twice.
     tokens: HashSet<String>,
 }
@@ -33,8 +36,8 @@ struct Replica {
 }
 
 impl Cluster {
-    /// A table with these rows; `lags`: with a replica.
-    pub fn new(rows: &[Value], miscounted: &[Miscounted], lags: bool) -> Self {
+    /// A table with these rows; `lags`: with a replica; `streams`: with the function on its stream.
+    pub fn new(rows: &[Value], miscounted: &[Miscounted], lags: bool, streams: bool) -> Self {
         let filled = || {
             let database = Database::new();
             database.import(rows);
@@ -54,7 +57,8 @@ impl Cluster {
         for (key, before, after) in miscounted {
             history.begin_miscounted(key.clone(), *before, *after);
         }
-        Cluster { primary: filled(), replica, history, tokens: HashSet::new() }
+        let stream = streams.then(Stream::default);
+        Cluster { primary: filled(), replica, history, stream, tokens: HashSet::new() }
     }
 
     /// Does what a request asks for. A read that may be stale sees the replica with this
@@ -119,6 +123,7 @@ impl Cluster {
             let rows = written(operation, request);
             let (sessions, others): (Vec<_>, Vec<_>) =
                 rows.into_iter().partition(|(key, _)| content::is_session(key));
+            self.tell_stream(operation, request, &sessions);
             self.history
                 .commit(now, Effect { sessions, is_foreign: operation != "TransactWriteItems" });
             for (key, _) in others.iter().filter(|(key, _)| key.sort_key == "~") {
@@ -130,6 +135,27 @@ impl Cluster {
             }
         }
         reply
+    }
+
+    /// Tells the stream of the sessions that a request puts where there was none, and of those that it
+    /// deletes. A change of one that is there is an event, too, but calls nobody.
+    fn tell_stream(
+        &mut self,
+        operation: &str,
+        request: &Value,
+        sessions: &[(RowKey, Option<content::Version>)],
+    ) {
+        let Some(stream) = &mut self.stream else { return };
+        for (key, after) in sessions {
+            match (self.history.state(key), after) {
+                (None, Some(_)) => {
+                    let image = stream::new_image(operation, request, key).expect("it was put");
+                    stream.add(key, Some(&image));
+                }
+                (Some(_), None) => stream.add(key, None),
+                _ => {}
+            }
+        }
     }
 
     fn look_at_tally(&mut self, now: Step, room_id: &str) {

@@ -27,6 +27,7 @@ mod promise;
 mod run;
 mod scheduler;
 mod seeds;
+mod stream;
 mod tallies;
 
 /// Seeds of a plain `cargo test`.

@@ -78,6 +78,8 @@ pub struct Counters {
     pub writes: u64,
     pub write_errors: u64,
     pub final_pages: u64,
+    /// Batches of events that the function on the stream was called with.
+    pub batches: u64,
 }
 
 impl std::ops::AddAssign for Counters {
@@ -92,6 +94,7 @@ impl std::ops::AddAssign for Counters {
         self.writes += other.writes;
         self.write_errors += other.write_errors;
         self.final_pages += other.final_pages;
+        self.batches += other.batches;
     }
 }
 
@@ -227,7 +230,7 @@ impl World {
             Fate::Corrupted => {
                 let reply = execute(self);
                 self.counters.corruptions += 1;
-                Some(corruption::corrupt(&mut self.random, reply))
+                Some(corruption::corrupt(&mut self.random, body, reply))
             }
             Fate::LostRequest => None,
             Fate::LostAnswer => {
