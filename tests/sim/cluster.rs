@@ -9,17 +9,18 @@ use serde_json::{Value, json};
 
 use crate::content;
 use crate::database::{Database, Reply, TABLE};
-use crate::events::Events;
 use crate::history::{Effect, History, Step};
 use crate::miscounts::Miscounted;
+use crate::stream::{self, Stream};
 use crate::views::{Views, Which};
 
 /// The table, what else readers may see of it, its stream, and the model.
 pub struct Cluster {
     pub primary: Database,
     views: Views,
-    pub events: Events,
     pub history: History,
+    /// `None`: nobody listens to it.
+    pub stream: Option<Stream>,
     /// Tokens of the transactions that took effect; DynamoDB does none twice.
     tokens: HashSet<String>,
 }
@@ -34,8 +35,8 @@ pub struct Sight {
 }
 
 impl Cluster {
-    /// A table with these rows.
-    pub fn new(rows: &[Value], miscounted: &[Miscounted], views: Views, events: Events) -> Self {
+    /// A table with these rows; `lags`: with a replica; `streams`: with the function on its stream.
+    pub fn new(rows: &[Value], miscounted: &[Miscounted], lags: bool, streams: bool) -> Self {
         let mut history = History::default();
         for row in rows {
             let key = content::key(row);
@@ -49,8 +50,9 @@ impl Cluster {
         for (key, before, after) in miscounted {
             history.begin_miscounted(key.clone(), *before, *after);
         }
-        let primary = Database::filled(rows);
-        Cluster { primary, views, events, history, tokens: HashSet::new() }
+        let (primary, views) = (Database::filled(rows), Views::new(rows, lags));
+        let stream = streams.then(Stream::default);
+        Cluster { primary, views, history, stream, tokens: HashSet::new() }
     }
 
     /// Does what a request asks for.
@@ -132,9 +134,7 @@ impl Cluster {
         let states: Vec<_> = states.collect();
         let (sessions, others): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|(key, _)| content::is_session(key));
-        for (key, row) in states.iter().filter(|(key, _)| content::is_session(key)) {
-            self.events.happened(key, self.history.is_there(key), row.as_ref());
-        }
+        self.tell_stream(operation, request, &sessions);
         let is_transaction = operation == "TransactWriteItems";
         self.history.commit(now, Effect { sessions, is_foreign: !is_transaction });
         for (key, _) in others.iter().filter(|(key, _)| key.sort_key == "~") {
@@ -142,6 +142,27 @@ impl Cluster {
         }
         self.views.push(states, is_transaction);
         self.settle(now);
+    }
+
+    /// Tells the stream of the sessions that a request puts where there was none, and of those that it
+    /// deletes. A change of one that is there is an event, too, but calls nobody.
+    fn tell_stream(
+        &mut self,
+        operation: &str,
+        request: &Value,
+        sessions: &[(RowKey, Option<content::Version>)],
+    ) {
+        let Some(stream) = &mut self.stream else { return };
+        for (key, after) in sessions {
+            match (self.history.state(key), after) {
+                (None, Some(_)) => {
+                    let image = stream::new_image(operation, request, key).expect("it was put");
+                    stream.add(key, Some(&image));
+                }
+                (Some(_), None) => stream.add(key, None),
+                _ => {}
+            }
+        }
     }
 
     fn look_at_tally(&mut self, now: Step, room_id: &str) {

@@ -127,11 +127,6 @@ impl History {
         self.effects.push(written);
     }
 
-    /// Requests that took effect.
-    pub fn effects(&self) -> usize {
-        self.effects.len()
-    }
-
     /// The first `effects` requests have reached every replica.
     pub fn replicate(&mut self, at: Step, effects: usize) {
         for (key, write) in self.effects[self.replicated..effects].iter().flatten() {
