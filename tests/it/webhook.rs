@@ -13,6 +13,7 @@ use past_rooms::{PageQuery, PastRoom, PastRooms, RowKey, Session};
 use serde_json::{Value, json};
 
 use crate::support::proxy::{Fault, Proxy};
+use crate::support::stream::{Deliveries, invoke};
 use crate::support::{Database, KEY, SECRET, session, session_key, time};
 
 const START: i64 = 1_795_341_600;
@@ -379,6 +380,43 @@ async fn a_meeting_of_which_nothing_is_heard_ends_when_its_timer_does() {
     // Timers of meetings that are not known, and rows that are none.
     expired(RowKey::new("r", "!timer#SID_y"), START).await;
     expired(RowKey::new("r", "~"), START).await;
+}
+
+#[tokio::test]
+async fn the_stream_ends_a_meeting_when_its_timer_is_deleted_and_sets_that_of_one_that_goes_on() {
+    /// 2020, and 2100: long before and after any day on which this runs.
+    const LONG_AGO: i64 = 1_577_836_800;
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    let app = app(database.past_rooms.clone());
+    for (room, start) in [("over", LONG_AGO), ("goes-on", VALID_UNTIL)] {
+        for event in unended(room, "SID_x", start) {
+            assert_eq!(post(&app, &event).await, 200);
+        }
+    }
+    let (_, calls) = deliveries.next().await;
+    assert!(calls.is_empty(), "bookkeeping calls nobody: {calls:?}");
+    let timer = "!timer#SID_x";
+    // As DynamoDB's time to live does.
+    for room in ["over", "goes-on"] {
+        database.delete_item(RowKey::new(room, timer)).await;
+    }
+    let kept = database.past_rooms.with_retention_days(30);
+    let (_, calls) = deliveries.next().await;
+    assert_eq!(calls.len(), 2);
+    // An event may come twice.
+    for _ in 0..2 {
+        assert!(invoke(&kept, &calls).await.is_empty());
+    }
+    let mut session = past_room("over", "SID_x", LONG_AGO);
+    session.ended = past_room("over", "SID_x", LONG_AGO + 80 - 600).ended;
+    session.analytics_file_id = None;
+    assert_eq!(history(&database, &["over", "goes-on"]).await, [session]);
+    let recorded = database.item("over", "2020-01-01T00:00:00.000Z#SID_x").await.expect("a row");
+    let expires = recorded["expires"].as_n().expect("a number");
+    assert_eq!(*expires, (LONG_AGO + 80 + 30 * 86_400).to_string());
+    assert!(database.item("over", timer).await.is_none());
+    assert!(database.item("goes-on", timer).await.is_some());
 }
 
 #[tokio::test]
