@@ -1,6 +1,7 @@
 """Replays every event of events/ through `sam local invoke`, each in a container of its own, those of the other functions
-too, and runs the signed request of docs/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB by its address on this machine. No
-function may log an error: its container ends when it has answered, and that is a normal end.
+too, and runs the signed request of docs/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB
+by its address on this machine. No function may log an error: its container ends when it has answered, and that is a normal
+end.
 
 usage: containers.py LOCAL_RUN ADDRESS
 """
