@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use past_rooms::meeting::{SILENCE, timer_expired};
-use past_rooms::{PastRoom, RowKey};
+use past_rooms::{PageQuery, PastRoom, RowKey};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use crate::support::Database;
 use crate::support::proxy::{Fault, Proxy};
+use crate::support::stream::Deliveries;
+use crate::support::{Database, embedded};
 use crate::webhook::{START, app, event, history, meeting, past_room, post, unended, with_person};
 
 const DAY: i64 = 86_400;
@@ -140,6 +143,35 @@ async fn what_an_event_leaves_undone_the_next_one_does() {
         let timer = database.item("r", "!timer#SID_2").await;
         assert!(timer.is_some(), "request {failing}");
     }
+}
+
+/// From the expiry of the timer's row on, by the embedded DynamoDB itself.
+#[tokio::test]
+async fn the_time_to_live_ends_a_meeting() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let dynamodb = dynoxide::Database::memory().expect("a database");
+    let endpoint = embedded::start(&dynamodb, [listener]).expect("served");
+    let settings = embedded::settings(&endpoint);
+    let client = past_rooms::dynamodb::client(&settings);
+    let past_rooms = embedded::create_table(client, "past-rooms").await.expect("a table");
+    let mut deliveries = Deliveries::open(&settings, past_rooms.table()).await;
+    /// 2020: more than a day ago.
+    const LONG_AGO: i64 = 1_577_836_800;
+    for event in unended("r", "SID_x", LONG_AGO) {
+        assert_eq!(post(&app(past_rooms.clone()), &event).await, 200);
+    }
+    assert_eq!(dynamodb.sweep_ttl().expect("swept"), 0);
+    let mut timer = RowKey::new("r", "!timer#SID_x").into_item();
+    let passed = jiff::Timestamp::now().as_second() - 1;
+    timer.insert("expires".to_owned(), AttributeValue::N(passed.to_string()));
+    let table = past_rooms.table();
+    let put = table.client().put_item().table_name(table.name()).set_item(Some(timer));
+    put.send().await.expect("put");
+    assert_eq!(deliveries.deliver(&past_rooms).await, 0, "it is not over yet");
+    assert_eq!(dynamodb.sweep_ttl().expect("swept"), 1);
+    assert_eq!(deliveries.deliver(&past_rooms).await, 1);
+    let page = past_rooms.page(&PageQuery::new(["r"])).await.expect("a page");
+    assert_eq!((page.total, page.sessions[0].joined_participants), (1, 3));
 }
 
 #[tokio::test]
