@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
-use crate::record::{self, Recorded, Recount, TallyReport, WriteError};
+use crate::record::{self, Importer, Recorded, Recount, TallyReport, WriteError};
 use crate::table::keys::SessionKey;
 use crate::table::retention::Retention;
 use crate::table::session::Session;
@@ -159,6 +159,11 @@ impl PastRooms {
     /// ```
     pub async fn record(&self, sessions: &[Session]) -> Result<Recorded, WriteError> {
         record::record(&self.table, self.retention, sessions).await
+    }
+
+    /// Imports sessions, as files have them, through this handle.
+    pub fn importer(&self) -> Importer {
+        Importer::new(&self.table, self.retention)
     }
 
     /// Deletes sessions of a room together with their counts, and returns how many were there.

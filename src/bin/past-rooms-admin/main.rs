@@ -1,11 +1,13 @@
 //! The operator's tool: import a history, check and repair its tallies, delete sessions.
 
 mod advice;
+mod chunk;
 mod columns;
 mod delete;
 mod duplicates;
 mod files;
 mod import;
+mod options;
 mod output;
 mod rejects;
 mod row;
