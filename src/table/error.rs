@@ -10,10 +10,10 @@ use aws_sdk_dynamodb::operation::RequestId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableErrorKind {
-    /// Unreachable, too slow, or cut off: the same request may succeed later.
+    /// Unreachable, or cut off: the same request may succeed later.
     Transient,
-    /// There are more requests than DynamoDB takes: the same may succeed later, and more of them
-    /// with fewer at once.
+    /// There are more requests than DynamoDB takes, or answers in time: the same may succeed later,
+    /// and more of them with fewer at once.
     Throttled,
     /// The same request will fail again until somebody changes something.
     Permanent,

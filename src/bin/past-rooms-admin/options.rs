@@ -52,8 +52,8 @@ pub struct Arguments {
     #[arg(long, env = "RETENTION_DAYS", value_name = "DAYS", default_value_t = 0)]
     pub retention_days: u32,
 
-    /// Work on so many rooms at once, at the most; fewer while DynamoDB throttles
-    #[arg(long, value_name = "ROOMS", default_value_t = 64,
+    /// Have so many transactions in flight, at the most; fewer when DynamoDB throttles
+    #[arg(long, value_name = "NUMBER", default_value_t = 32,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     pub in_flight: u16,
 

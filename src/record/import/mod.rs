@@ -38,7 +38,7 @@ use sids::Sids;
 const LARGE: usize = 33;
 
 /// Transactions and looks at the table at once, if nothing else is asked for.
-const IN_FLIGHT: usize = 64;
+const IN_FLIGHT: usize = 32;
 
 /// For how long DynamoDB may fail, if nothing else is asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
