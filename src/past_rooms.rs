@@ -161,7 +161,23 @@ impl PastRooms {
         record::record(&self.table, self.retention, sessions).await
     }
 
-    /// Imports sessions, as files have them, through this handle.
+    /// Imports sessions, as files have them: in part, in any order, and again and again.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::{Entry, Field, Fields, Session};
+    ///
+    /// let mut session = Session::new("room01", "SID_a", "2026-11-20T10:00:00Z".parse()?);
+    /// session.analytics_file_id = Some("file".to_owned());
+    /// let fields = Fields::default().with(Field::AnalyticsFileId);
+    /// let written = past_rooms.importer().write(&[Entry { session, fields }]).await?;
+    /// assert_eq!((written.recorded.changed, written.misplaced.len()), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn importer(&self) -> Importer {
         Importer::new(&self.table, self.retention)
     }

@@ -21,7 +21,11 @@ use tokio::net::TcpListener;
 const SERVE: &str = "--serve";
 
 /// What every request takes longer.
-pub const DELAYS: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(25)];
+pub fn delays() -> Result<Vec<Duration>, Box<dyn Error>> {
+    let milliseconds = env::var("IMPORT_DELAYS").unwrap_or("5,25".to_owned());
+    let milliseconds = milliseconds.split(',').map(|number| number.trim().parse());
+    Ok(milliseconds.map(|number| number.map(Duration::from_millis)).collect::<Result<_, _>>()?)
+}
 
 /// An empty database.
 pub struct Database {
@@ -38,7 +42,7 @@ impl Database {
             .stdout(Stdio::piped())
             .spawn()?;
         let output = process.stdout.take().ok_or("no output")?;
-        let endpoints = BufReader::new(output).lines().take(DELAYS.len());
+        let endpoints = BufReader::new(output).lines().take(delays()?.len());
         let endpoints = endpoints.collect::<Result<_, _>>()?;
         Ok(Database { process, endpoints })
     }
@@ -72,7 +76,7 @@ pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
     let endpoint = embedded::start([TcpListener::bind("127.0.0.1:0").await?])?;
     let client = dynamodb::client(&embedded::settings(&endpoint));
     embedded::create_table(client, embedded::TABLE_NAME).await?;
-    for delay in DELAYS {
+    for delay in delays()? {
         println!("{}", Proxy::start(&endpoint, move |_, _| Fault::Delay(delay)).await.endpoint);
     }
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;

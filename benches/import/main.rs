@@ -7,6 +7,7 @@
 //! | variable | meaning |
 //! | --- | --- |
 //! | `IMPORT_ROWS`, `IMPORT_ROOMS` | another history |
+//! | `IMPORT_DELAYS` | other delays in milliseconds, such as `5,25` |
 //! | `IMPORT_TOOL` | another build of the tool, which is run without options |
 
 mod database;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use database::{DELAYS, Database};
+use database::{Database, delays};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -75,14 +76,14 @@ fn write_history(path: &Path, rows: u64, rooms: u64) -> Result<(), Box<dyn Error
 
 async fn measure(file: &Path) -> Result<(), Box<dyn Error>> {
     if let Ok(tool) = env::var("IMPORT_TOOL") {
-        for delay in 0..DELAYS.len() {
+        for delay in 0..delays()?.len() {
             let database = Database::start()?;
             run(&PathBuf::from(tool.clone()), &database, delay, None, file).await?;
         }
         return Ok(());
     }
     let tool = PathBuf::from(env!("CARGO_BIN_EXE_past-rooms-admin"));
-    for delay in 0..DELAYS.len() {
+    for delay in 0..delays()?.len() {
         let mut seconds = Vec::new();
         for in_flight in [32, 1] {
             let database = Database::start()?;
@@ -129,7 +130,7 @@ async fn run(
     let what = if number("new") > 0.0 { "all new" } else { "all there" };
     println!(
         "| {} ms more | {} | {what} | {:.1} | {:.0} | {} | {} MB |",
-        DELAYS[delay].as_millis(),
+        delays()?.get(delay).ok_or("no such delay")?.as_millis(),
         in_flight.map_or("-".to_owned(), |number| number.to_string()),
         number("seconds"),
         number("rows_per_second"),
