@@ -25,6 +25,7 @@ mod import_files;
 mod import_history;
 mod import_killed;
 mod layout;
+mod meetings;
 mod pages;
 mod record;
 mod retention;
