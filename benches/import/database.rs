@@ -73,7 +73,8 @@ pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
     if !env::args().any(|argument| argument == SERVE) {
         return Ok(false);
     }
-    let endpoint = embedded::start([TcpListener::bind("127.0.0.1:0").await?])?;
+    let database = dynoxide::Database::memory()?;
+    let endpoint = embedded::start(&database, [TcpListener::bind("127.0.0.1:0").await?])?;
     let client = dynamodb::client(&embedded::settings(&endpoint));
     embedded::create_table(client, embedded::TABLE_NAME).await?;
     for delay in delays()? {
