@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
-use crate::record::{self, Recorded, Recount, TallyReport, WriteError};
+use crate::record::{self, Importer, Recorded, Recount, TallyReport, WriteError};
 use crate::table::keys::SessionKey;
 use crate::table::retention::Retention;
 use crate::table::session::Session;
@@ -159,6 +159,27 @@ impl PastRooms {
     /// ```
     pub async fn record(&self, sessions: &[Session]) -> Result<Recorded, WriteError> {
         record::record(&self.table, self.retention, sessions).await
+    }
+
+    /// Imports sessions, as files have them: in part, in any order, and again and again.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::{Entry, Field, Fields, Session};
+    ///
+    /// let mut session = Session::new("room01", "SID_a", "2026-11-20T10:00:00Z".parse()?);
+    /// session.analytics_file_id = Some("file".to_owned());
+    /// let fields = Fields::default().with(Field::AnalyticsFileId);
+    /// let written = past_rooms.importer().write(&[Entry { session, fields }]).await?;
+    /// assert_eq!((written.recorded.changed, written.misplaced.len()), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn importer(&self) -> Importer {
+        Importer::new(&self.table, self.retention)
     }
 
     /// Deletes sessions of a room together with their counts, and returns how many were there.

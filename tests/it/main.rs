@@ -22,6 +22,8 @@ mod faults;
 mod function_faults;
 mod function_pages;
 mod import_files;
+mod import_history;
+mod import_killed;
 mod layout;
 mod meetings;
 mod pages;

@@ -1,11 +1,13 @@
 //! The operator's tool: import a history, check and repair its tallies, delete sessions.
 
 mod advice;
+mod chunk;
 mod columns;
 mod delete;
 mod duplicates;
 mod files;
 mod import;
+mod options;
 mod output;
 mod rejects;
 mod row;
@@ -15,10 +17,17 @@ mod totals;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use clap::{Parser, Subcommand};
 use past_rooms::{PastRooms, dynamodb};
+
+/// How long an answer may take; and a request with its retries.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Import, tally and delete past sessions in the DynamoDB table of past-rooms.
 ///
@@ -95,10 +104,20 @@ async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
     if needs_table {
         advice::check_settings(&settings).await?;
     }
-    let past_rooms = PastRooms::new(dynamodb::client(&settings), arguments.table);
+    let past_rooms = PastRooms::new(client(&settings), arguments.table);
     match arguments.command {
         Command::Import(command) => import::run(&past_rooms, &command, arguments.json).await,
         Command::Tally(command) => tally::run(&past_rooms, &command, arguments.json).await,
         Command::Delete(command) => delete::run(&past_rooms, &command, arguments.json).await,
     }
+}
+
+/// The project's client with time to wait: no function's time is running out here, and a request
+/// that is given up too early is work for nothing.
+fn client(settings: &SdkConfig) -> Client {
+    let client = dynamodb::client(settings);
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT);
+    Client::from_conf(client.config().to_builder().timeout_config(timeouts.build()).build())
 }
