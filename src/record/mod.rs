@@ -15,9 +15,12 @@ mod batches;
 mod delete;
 mod error;
 mod recount;
+mod repair;
+mod repeated;
 #[cfg(feature = "meetings")]
 mod settle;
 mod snapshot;
+mod survey;
 pub(crate) mod tally;
 mod transaction;
 
@@ -27,6 +30,7 @@ pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
 pub use recount::Recount;
 pub(crate) use recount::recount;
+pub use repeated::Repeated;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
 
