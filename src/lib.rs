@@ -79,7 +79,7 @@ pub mod webhook;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
-pub use record::{Difference, Recorded, Recount, Repeated, TallyReport, WriteError};
+pub use record::{Difference, Expiries, Recorded, Recount, Repeated, TallyReport, WriteError};
 pub use table::keys::{RowKey, SessionKey};
 pub use table::past_room::PastRoom;
 pub use table::session::{InvalidSession, Session};

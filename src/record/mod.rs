@@ -14,6 +14,7 @@ mod audit;
 mod batches;
 mod delete;
 mod error;
+mod expiry;
 mod recount;
 mod repair;
 mod repeated;
@@ -28,9 +29,12 @@ pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
 pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
+pub use expiry::Expiries;
+pub(crate) use expiry::{Mode, apply};
 pub use recount::Recount;
 pub(crate) use recount::recount;
 pub use repeated::Repeated;
+pub(crate) use repeated::between_rooms;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
 

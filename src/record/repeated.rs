@@ -1,4 +1,4 @@
-//! Ids that several sessions of a room have.
+//! Ids that several sessions have.
 //!
 //! A media server gives an id once, so these are one session that was stored several times: imported
 //! with another time zone, say, or from two sources.
@@ -7,16 +7,23 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{Hash, Hasher};
 
-use crate::table::keys::SessionKey;
+use crate::table::keys::{RowKey, SessionKey};
+use crate::table::{Table, TableError};
 
-/// An id that several sessions of a room have.
+/// An id that several sessions have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repeated {
     /// The id.
     pub room_sid: String,
     /// The sessions' keys.
-    pub keys: BTreeSet<SessionKey>,
+    pub keys: BTreeSet<RowKey>,
+}
+
+/// Finds the ids that sessions of several rooms have.
+pub(crate) async fn between_rooms(table: &Table) -> Result<Vec<Repeated>, TableError> {
+    let found = table.sids_of_several_rooms().await?;
+    Ok(found.into_iter().map(|(room_sid, keys)| Repeated { room_sid, keys }).collect())
 }
 
 /// The ids of many sessions, in 8 bytes each.
@@ -66,10 +73,12 @@ impl Candidates {
         }
     }
 
-    /// The ids of several sessions.
-    pub fn repeated(self) -> Vec<Repeated> {
+    /// The ids of several sessions of this room.
+    pub fn repeated(self, room_id: &str) -> Vec<Repeated> {
+        let row = |key: SessionKey| RowKey::new(room_id, key.as_str());
         let several = self.sids.into_iter().filter(|(_, keys)| keys.len() > 1);
-        several.map(|(room_sid, keys)| Repeated { room_sid, keys }).collect()
+        let rows = several.map(|(room_sid, keys)| (room_sid, keys.into_iter().map(row)));
+        rows.map(|(room_sid, keys)| Repeated { room_sid, keys: keys.collect() }).collect()
     }
 }
 
@@ -90,8 +99,8 @@ mod tests {
         // As if the id of another session had the same digest.
         candidates.digests.insert(digest("c"));
         keys.iter().for_each(|key| candidates.add(key.clone()));
-        let found = candidates.repeated();
-        let both = [keys[0].clone(), keys[2].clone()].into();
+        let found = candidates.repeated("room01");
+        let both = [&keys[0], &keys[2]].map(|key| RowKey::new("room01", key.as_str())).into();
         assert_eq!(found, [Repeated { room_sid: "a".to_owned(), keys: both }]);
         assert!(Digest::default().candidates().is_empty());
     }

@@ -164,7 +164,7 @@ impl RoomTallies<'_> {
             })
             .await?;
         }
-        Ok(candidates.repeated())
+        Ok(candidates.repeated(self.room_id))
     }
 
     /// Reads all pages of a query, each as often as it takes.
