@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use past_rooms::table::keys::KeyRange;
 use past_rooms::table::session::format_timestamp;
 use past_rooms::table::{Consistency, RowQuery};
-use past_rooms::{PastRooms, RowKey, SessionKey};
+use past_rooms::{PastRooms, RowKey, SessionKey, WriteError};
 use serde_json::json;
 
 use crate::{Outcome, output, question, times};
@@ -68,7 +68,13 @@ pub async fn run(
             let deleted = past_rooms.delete(&arguments.room, &keys).await?;
             if keys.iter().any(|key| key.hour().is_none()) {
                 // As long as such a row was there, the room had no tally that counts.
-                past_rooms.tally(&arguments.room).await?;
+                match past_rooms.tally(&arguments.room).await {
+                    Err(WriteError::UntimedKey { key }) => output::note(format_args!(
+                        "The room has another such row: {}",
+                        key.sort_key
+                    )),
+                    tallied => drop(tallied?),
+                }
             }
             deleted
         }

@@ -159,7 +159,7 @@ fn report_as_json(room_id: &str, report: &TallyReport) -> Value {
         "room_id": room_id,
         "exists": report.exists,
         "sessions": report.sessions,
-        "agrees": report.is_consistent(),
+        "agrees": report.exists && report.is_consistent(),
         "untallied": report.untallied,
         "differences": differences.collect::<Vec<_>>(),
         "repeated": report.repeated.iter().map(repeated_as_json).collect::<Vec<_>>(),
