@@ -95,11 +95,13 @@ pub fn client(settings: &SdkConfig) -> Client {
     Client::from_conf(config)
 }
 
-/// A client for work on a whole table, which may wait. Once DynamoDB throttles, it sends no more
-/// requests a second than DynamoDB takes.
+/// A client for work on a whole table, which may wait: a request that DynamoDB throttles is tried
+/// again more often, after waits that double. What waits is not in flight, so the work slows down to
+/// what DynamoDB takes. (The SDK's adaptive retries would send one request in two seconds after a
+/// handful of refusals.)
 pub fn patient_client(settings: &SdkConfig) -> Client {
     let client = client(settings);
-    let retries = RetryConfig::adaptive()
+    let retries = RetryConfig::standard()
         .with_max_attempts(PATIENT_ATTEMPTS)
         .with_initial_backoff(FIRST_BACKOFF);
     let timeouts = TimeoutConfig::builder()

@@ -22,7 +22,9 @@ const DAY: i64 = 86_400;
 async fn one_bad_row_does_not_stop_the_others_and_can_be_deleted() {
     let database = Database::start().await;
     for room in ["a", "b", "c"] {
-        database.put_foreign(&history(room, 30, 600)).await;
+        let mut sessions = history(room, 30, 600);
+        sessions.iter_mut().for_each(|session| session.room_sid.push_str(room));
+        database.put_foreign(&sessions).await;
     }
     for sort_key in ["20240112 it's#x", "2024-13-01T00:00:00.000Z#y"] {
         database.put_item(RowKey::new("b", sort_key).into_item()).await;
