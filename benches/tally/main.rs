@@ -66,12 +66,12 @@ fn number(variable: &str, default: u64) -> Result<u64, Box<dyn Error>> {
 /// Is a database, until the input ends.
 async fn serve(sessions: u64, rooms: u64) -> Result<(), Box<dyn Error>> {
     let endpoint = embedded::start([TcpListener::bind("127.0.0.1:0").await?])?;
-    let client = dynamodb::client(&embedded::settings(&endpoint));
+    let client = dynamodb::patient_client(&embedded::settings(&endpoint));
     let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     let numbers: Vec<u64> = (0..sessions).collect();
     let batches = numbers.chunks(ROWS_PER_REQUEST as usize);
     let puts = batches.map(|numbers| put(&past_rooms, numbers, rooms));
-    stream::iter(puts).buffer_unordered(8).try_collect::<Vec<()>>().await?;
+    stream::iter(puts).buffer_unordered(2).try_collect::<Vec<()>>().await?;
     println!("{endpoint}");
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;
     Ok(())

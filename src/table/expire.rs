@@ -1,5 +1,6 @@
 //! When the table's sessions expire: setting it on a row that is there, and whether DynamoDB heeds it.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TimeToLiveStatus};
 
 use super::answer::units;
@@ -54,7 +55,7 @@ impl Table {
             }
             Err(error) => {
                 let service = error.as_service_error();
-                if service.is_some_and(|error| error.is_conditional_check_failed_exception()) {
+                if service.is_some_and(UpdateItemError::is_conditional_check_failed_exception) {
                     return Ok(false);
                 }
                 Err(TableError::new(OPERATION, &error))
