@@ -65,7 +65,8 @@ fn number(variable: &str, default: u64) -> Result<u64, Box<dyn Error>> {
 
 /// Is a database, until the input ends.
 async fn serve(sessions: u64, rooms: u64) -> Result<(), Box<dyn Error>> {
-    let endpoint = embedded::start([TcpListener::bind("127.0.0.1:0").await?])?;
+    let endpoint =
+        embedded::start(&dynoxide::Database::memory()?, [TcpListener::bind("127.0.0.1:0").await?])?;
     let client = dynamodb::patient_client(&embedded::settings(&endpoint));
     let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     let numbers: Vec<u64> = (0..sessions).collect();
