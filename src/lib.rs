@@ -80,8 +80,8 @@ pub mod webhook;
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
 pub use record::{
-    Difference, Entry, Field, Fields, Importer, Misplaced, Recorded, Recount, Stopped, TallyReport,
-    WriteError, Written,
+    Difference, Entry, Expiries, Field, Fields, Importer, Misplaced, Recorded, Recount, Repeated,
+    Stopped, TallyReport, WriteError, Written,
 };
 pub use table::keys::{RowKey, SessionKey};
 pub use table::past_room::PastRoom;

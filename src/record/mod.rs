@@ -14,14 +14,18 @@ mod audit;
 mod batches;
 mod delete;
 mod error;
+mod expiry;
 mod import;
 mod place;
 mod recorded;
 mod recount;
+mod repair;
+mod repeated;
 mod row;
 #[cfg(feature = "meetings")]
 mod settle;
 mod snapshot;
+mod survey;
 pub(crate) mod tally;
 mod transaction;
 
@@ -29,10 +33,14 @@ pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
 pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
+pub use expiry::Expiries;
+pub(crate) use expiry::{Mode, apply};
 pub use import::{Entry, Field, Fields, Importer, Misplaced, Stopped, Written};
 pub use recorded::Recorded;
 pub use recount::Recount;
 pub(crate) use recount::recount;
+pub use repeated::Repeated;
+pub(crate) use repeated::between_rooms;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
 

@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_tally;
 mod answers;
 mod auth;
 mod by_sid;
