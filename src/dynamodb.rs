@@ -30,6 +30,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first attempt counts.
 const MAX_ATTEMPTS: u32 = 3;
+/// Those of a client that may wait.
+const PATIENT_ATTEMPTS: u32 = 6;
+const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// For opening the connection at the start.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -90,6 +93,23 @@ pub fn client(settings: &SdkConfig) -> Client {
         )
         .build();
     Client::from_conf(config)
+}
+
+/// A client for work on a whole table, which may wait: a request that DynamoDB throttles is tried
+/// again more often, after waits that double. What waits is not in flight, so the work slows down to
+/// what DynamoDB takes. (The SDK's adaptive retries would send one request in two seconds after a
+/// handful of refusals.)
+pub fn patient_client(settings: &SdkConfig) -> Client {
+    let client = client(settings);
+    let retries = RetryConfig::standard()
+        .with_max_attempts(PATIENT_ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(PATIENT_ATTEMPT_TIMEOUT)
+        .build();
+    let config = client.config().to_builder().retry_config(retries).timeout_config(timeouts);
+    Client::from_conf(config.build())
 }
 
 /// Opens the connection and signs once, while the function is initialised and still has a full

@@ -79,7 +79,10 @@ pub mod webhook;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
-pub use record::{Difference, Recorded, Recount, TallyReport, WriteError};
+pub use record::{
+    Difference, Entry, Expiries, Field, Fields, Importer, Misplaced, Recorded, Recount, Repeated,
+    Stopped, TallyReport, WriteError, Written,
+};
 pub use table::keys::{RowKey, SessionKey};
 pub use table::past_room::PastRoom;
 pub use table::session::{InvalidSession, Session};

@@ -3,11 +3,14 @@
 
 mod bridge;
 mod embedded;
+mod expiry;
 mod filter;
 mod foreign;
+mod page;
 mod sample;
 mod serve;
 mod stream;
+mod usual;
 
 use std::error::Error;
 use std::io::{ErrorKind, IsTerminal};
@@ -23,6 +26,8 @@ use past_rooms::{PastRooms, logging};
 use tokio::net::TcpListener;
 
 /// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.
+///
+/// For people there is a page at `/` that shows what pages cost.
 ///
 /// Nothing is kept: every start fills a new database with the same sessions.
 #[derive(Parser)]
@@ -49,7 +54,7 @@ struct Arguments {
     api_key: String,
 
     /// The API secret that clients sign with
-    #[arg(long, env = "API_SECRET", hide_env_values = true, default_value = "local-demo-secret")]
+    #[arg(long, env = "API_SECRET", hide_env_values = true, default_value = page::DEMO_SECRET)]
     api_secret: String,
 
     /// How answers are written: documented, or plugnmeet as plugnmeet-server 2.4 does
@@ -77,11 +82,14 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         false => None,
     };
     let container_url = for_containers.as_ref().map(TcpListener::local_addr).transpose()?;
-    let dynamodb = embedded::start([dynamodb_listener].into_iter().chain(for_containers))?;
+    let database = dynoxide::Database::memory()?;
+    let listeners = [dynamodb_listener].into_iter().chain(for_containers);
+    let dynamodb = embedded::start(&database, listeners)?;
     let settings = embedded::settings(&dynamodb);
     let client = past_rooms::dynamodb::client(&settings);
     let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     fill(&past_rooms).await?;
+    expiry::delete_expired(database);
     if !arguments.no_stream {
         foreign::count(past_rooms.clone(), &settings).await?;
     }
@@ -151,6 +159,7 @@ fn print_guide(
     }
     println!("endpoint   {url}{}", route::PATHS[0]);
     println!("webhooks   {url}{WEBHOOK_PATH}");
+    println!("page       {url}/");
     println!("API key    {}", credentials.key);
     println!("API secret {}", credentials.secret);
     println!("\nTry it:\n");

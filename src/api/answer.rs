@@ -192,6 +192,13 @@ mod tests {
     }
 
     #[test]
+    fn what_lambda_adds_to_a_body_fits_beside_it() {
+        let lambda_sends = 6_291_556;
+        let added = lambda_sends - MAX_ANSWER_BYTES;
+        assert!((2048..=8192).contains(&added), "{added}");
+    }
+
+    #[test]
     fn a_page_that_lambda_cannot_send_is_an_error_that_names_a_limit_that_fits() {
         let query = PageQuery::new(["room01"]);
         let with_titles = |rooms: usize, title: &str| {

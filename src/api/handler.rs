@@ -48,6 +48,9 @@ struct RequestLog {
 }
 
 /// Answers one request. Whatever goes wrong is an answer, too.
+///
+/// What the page costs is counted by the [`Arc<Meter>`](Meter) among the request's extensions, if
+/// there is one; the answer does not tell it.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let context = request.lambda_context_ref();
     // At the highest level, so that the id is on every line, whatever the log's level is.
@@ -60,7 +63,8 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 
 async fn answer_and_log(app: &App, request: Request) -> Response<Body> {
     let start = Instant::now();
-    let mut log = RequestLog::default();
+    let meter = request.extensions().get::<Arc<Meter>>().cloned().unwrap_or_default();
+    let mut log = RequestLog { meter, ..RequestLog::default() };
     // The log has the true status, whatever the dialect makes of it.
     let (status, response) = match answer_request(app, &request, &mut log).await {
         Ok(response) => (response.status(), response),

@@ -190,7 +190,7 @@ impl RoomCursor {
         (share + share / 2 + ROWS_PER_UNIT / 2).max(ROWS_PER_UNIT).min(unread + 2).min(needed)
     }
 
-    fn push_page(&mut self, items: impl Iterator<Item = Item>, next: Option<String>) {
+    pub(super) fn push_page(&mut self, items: impl Iterator<Item = Item>, next: Option<String>) {
         self.rows.extend(items.filter_map(SessionRow::from_item));
         self.at_end = next.is_none();
         // A key outside the range (of another writer's row between the sessions and the tally) is
@@ -224,3 +224,7 @@ fn bucket_of(expected: &Counts, key: &SessionKey) -> Bucket {
     let month = Bucket::month_of(key);
     if expected.contains_key(&month) { month } else { Bucket::hour_of(key) }
 }
+
+#[cfg(test)]
+#[path = "cursor_tests.rs"]
+mod tests;

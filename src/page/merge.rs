@@ -147,3 +147,7 @@ async fn fetch_more(
     try_join_all(reads).await?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

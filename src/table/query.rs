@@ -27,6 +27,8 @@ pub struct RowQuery<'a> {
     pub limit: Option<usize>,
     /// Only the rows' keys. Costs DynamoDB the same, the network and the parser less.
     pub keys_only: bool,
+    /// Attributes beside the keys, where only these are read.
+    pub besides: &'a [&'a str],
     /// Which state of the table to read.
     pub consistency: Consistency,
 }
@@ -50,6 +52,7 @@ impl<'a> RowQuery<'a> {
             after: None,
             limit: None,
             keys_only: false,
+            besides: &[],
             consistency,
         }
     }
@@ -57,6 +60,23 @@ impl<'a> RowQuery<'a> {
     /// The keys of all rows in a range, in ascending order.
     pub fn keys(room_id: &'a str, range: &'a KeyRange, consistency: Consistency) -> Self {
         RowQuery { keys_only: true, ..RowQuery::rows(room_id, range, consistency) }
+    }
+
+    /// The keys of all rows in a range and some of their attributes, in ascending order.
+    pub fn attributes(
+        room_id: &'a str,
+        range: &'a KeyRange,
+        besides: &'a [&'a str],
+        consistency: Consistency,
+    ) -> Self {
+        RowQuery { besides, ..RowQuery::keys(room_id, range, consistency) }
+    }
+
+    /// The names of the attributes to read, under their placeholders. `None`: all.
+    fn projection(&self) -> Option<Vec<(String, &'a str)>> {
+        let besides = self.besides.iter().enumerate();
+        let besides = besides.map(|(index, name)| (format!("#b{index}"), *name));
+        self.keys_only.then(|| besides.collect())
     }
 
     /// Whether `key` comes after `other` on the way.
@@ -99,6 +119,11 @@ impl<'a> RowQuery<'a> {
                 )?;
                 key.map(|key| key.sort_key)
             }
+            // A query that is stopped by its limit always says where to go on, even at the end. Should
+            // an answer lack that, it is not the end that it was taken for.
+            //
+            // Source: Amazon DynamoDB API Reference, `Query`, *Limit*.
+            None if self.limit == Some(items.len()) => last.map(str::to_owned),
             None => None,
         };
         Ok((QueryPage { items, next }, units))
@@ -113,7 +138,7 @@ impl Table {
     pub async fn query(&self, query: RowQuery<'_>) -> Result<QueryPage, TableError> {
         let limit = query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
         let start = query.after.map(|key| RowKey::new(query.room_id, key).into_item());
-        let request = self
+        let mut request = self
             .client
             .query()
             .table_name(&*self.name)
@@ -126,9 +151,17 @@ impl Table {
             .scan_index_forward(query.ascending)
             .consistent_read(query.consistency == Consistency::Strong)
             .set_limit(limit)
-            .set_projection_expression(query.keys_only.then(|| "#room, #key".to_owned()))
             .set_exclusive_start_key(start)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(besides) = query.projection() {
+            let mut projection = "#room, #key".to_owned();
+            for (placeholder, name) in besides {
+                projection.push_str(", ");
+                projection.push_str(&placeholder);
+                request = request.expression_attribute_names(placeholder, name);
+            }
+            request = request.projection_expression(projection);
+        }
         let permit = self.permit().await;
         let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
         drop(permit);
@@ -159,5 +192,71 @@ impl Table {
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::types::ConsumedCapacity;
+
+    const KEYS: [&str; 3] = ["2026-11-01#a", "2026-11-02#b", "2026-11-03#c"];
+
+    /// The answer with rows of these keys, in the room `r`.
+    fn answer(keys: &[&str], last: Option<&str>) -> QueryOutput {
+        let items = keys.iter().map(|key| RowKey::new("r", *key).into_item()).collect();
+        QueryOutput::builder()
+            .set_items(Some(items))
+            .count(keys.len() as i32)
+            .consumed_capacity(ConsumedCapacity::builder().capacity_units(0.5).build())
+            .set_last_evaluated_key(last.map(|key| RowKey::new("r", key).into_item()))
+            .build()
+    }
+
+    /// Where it goes on behind an answer. `Err`: the answer cannot be one.
+    fn next(
+        limit: Option<usize>,
+        after: Option<&str>,
+        answer: QueryOutput,
+    ) -> Result<Option<String>, ()> {
+        let range = KeyRange::sessions();
+        let query = RowQuery { limit, after, ..RowQuery::rows("r", &range, Consistency::Eventual) };
+        query.validate(answer).map(|(page, _)| page.next).map_err(drop)
+    }
+
+    #[test]
+    fn a_page_goes_on_behind_its_last_row() {
+        assert_eq!(next(None, None, answer(&KEYS, Some(KEYS[2]))), Ok(Some(KEYS[2].to_owned())));
+        assert_eq!(next(None, None, answer(&KEYS, None)), Ok(None));
+        assert_eq!(next(Some(4), None, answer(&KEYS, None)), Ok(None));
+        assert_eq!(next(Some(3), None, answer(&[], None)), Ok(None));
+    }
+
+    #[test]
+    fn a_full_page_is_not_the_end_whatever_the_answer_says() {
+        assert_eq!(next(Some(3), None, answer(&KEYS, None)), Ok(Some(KEYS[2].to_owned())));
+    }
+
+    #[test]
+    fn an_answer_with_other_rows_than_were_asked_for_is_none() {
+        let reversed: Vec<&str> = KEYS.into_iter().rev().collect();
+        for (limit, after, wrong) in [
+            (Some(2), None, answer(&KEYS, None)),
+            (None, Some(KEYS[0]), answer(&KEYS, None)),
+            (None, None, answer(&reversed, None)),
+            (None, None, answer(&[KEYS[0], KEYS[0]], None)),
+            (None, None, answer(&["~"], None)),
+            (None, None, answer(&KEYS, Some(KEYS[1]))),
+            (None, None, answer(&[], Some(KEYS[1]))),
+        ] {
+            let text = format!("{wrong:?}");
+            assert_eq!(next(limit, after, wrong), Err(()), "{text}");
+        }
+        let mut other = answer(&KEYS, None);
+        other.count = 2;
+        assert_eq!(next(None, None, other), Err(()));
+        let range = KeyRange::sessions();
+        let query = RowQuery::rows("another room", &range, Consistency::Eventual);
+        assert!(query.validate(answer(&KEYS, None)).is_err());
     }
 }

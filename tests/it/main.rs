@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_tally;
 mod answers;
 mod auth;
 mod by_sid;
@@ -22,7 +23,10 @@ mod faults;
 mod function_faults;
 mod function_pages;
 mod import_files;
+mod import_history;
+mod import_killed;
 mod layout;
+mod meetings;
 mod pages;
 mod record;
 mod retention;

@@ -29,12 +29,13 @@ impl Actor {
             self.note(|| format!("begins {}", name(&task)));
             match &task {
                 Task::Page { query, cold } => self.read(query, *cold, began).await,
+                Task::Deliver { shard } => self.deliver(*shard, began).await,
                 task => self.write(task, began).await,
             }
         }
     }
 
-    fn note(&self, line: impl FnOnce() -> String) {
+    pub fn note(&self, line: impl FnOnce() -> String) {
         let mut world = self.scheduler.world();
         let now = world.now;
         world.trace.add(now, || format!("actor {}: {}", self.number, line()));
@@ -111,7 +112,7 @@ impl Actor {
 
     async fn written(&self, task: &Task) -> Result<Written, WriteError> {
         match task {
-            Task::Page { .. } => unreachable!("a page is read"),
+            Task::Page { .. } | Task::Deliver { .. } => unreachable!("nothing is written"),
             Task::Record(sessions) => self.record(sessions).await,
             Task::Delete(room_id, keys) => self.delete(room_id, keys).await,
             Task::Tally(room_id) => {

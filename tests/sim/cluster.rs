@@ -1,5 +1,5 @@
-//! DynamoDB as its clients see it: a table, and a replica of it that lags behind. Keeps the model
-//! up to date with what took effect.
+//! DynamoDB as its clients see it: a table, other states of it that readers may see, and its stream.
+//! Keeps the model up to date with what took effect.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,36 +11,32 @@ use crate::content;
 use crate::database::{Database, Reply, TABLE};
 use crate::history::{Effect, History, Step};
 use crate::miscounts::Miscounted;
+use crate::stream::{self, Stream};
+use crate::views::{Views, Which};
 
-/// The table, its replica and the model.
+/// The table, what else readers may see of it, its stream, and the model.
 pub struct Cluster {
     pub primary: Database,
-    replica: Option<Replica>,
+    views: Views,
     pub history: History,
+    /// `None`: nobody listens to it.
+    pub stream: Option<Stream>,
     /// Tokens of the transactions that took effect; DynamoDB does none twice.
     tokens: HashSet<String>,
 }
 
-/// A state of the table that eventually consistent reads may see.
-struct Replica {
-    database: Database,
-    /// The requests that took effect, in order.
-    log: Vec<(String, String)>,
-    /// How many of them the replica shows.
-    shown: usize,
-    /// How many of them it has done: it does them when somebody reads.
-    done: usize,
+/// What a reader may see.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight {
+    /// The probability that a read that may be stale sees the replica.
+    pub stale: f64,
+    /// Whether reads may see a part of a transaction.
+    pub halves: bool,
 }
 
 impl Cluster {
-    /// A table with these rows; `lags`: with a replica.
-    pub fn new(rows: &[Value], miscounted: &[Miscounted], lags: bool) -> Self {
-        let filled = || {
-            let database = Database::new();
-            database.import(rows);
-            database
-        };
-        let replica = lags.then(|| Replica { database: filled(), log: vec![], shown: 0, done: 0 });
+    /// A table with these rows; `lags`: with a replica; `streams`: with the function on its stream.
+    pub fn new(rows: &[Value], miscounted: &[Miscounted], lags: bool, streams: bool) -> Self {
         let mut history = History::default();
         for row in rows {
             let key = content::key(row);
@@ -54,44 +50,50 @@ impl Cluster {
         for (key, before, after) in miscounted {
             history.begin_miscounted(key.clone(), *before, *after);
         }
-        Cluster { primary: filled(), replica, history, tokens: HashSet::new() }
+        let (primary, views) = (Database::filled(rows), Views::new(rows, lags));
+        let stream = streams.then(Stream::default);
+        Cluster { primary, views, history, stream, tokens: HashSet::new() }
     }
 
-    /// Does what a request asks for. A read that may be stale sees the replica with this
-    /// probability.
+    /// Does what a request asks for.
     pub fn execute(
         &mut self,
         now: Step,
         operation: &str,
         body: &str,
         random: &mut Rng,
-        stale: f64,
+        sight: Sight,
     ) -> Reply {
         let request: Value = serde_json::from_str(body).expect("JSON");
+        let read = match operation {
+            "Query" => &request,
+            "BatchGetItem" => &request["RequestItems"][TABLE],
+            _ => return self.write(now, operation, body, &request),
+        };
+        let (which, probability) = if may_be_stale(read) && sight.stale > 0.0 {
+            (Which::Lagging, sight.stale)
+        } else if sight.halves && self.views.is_unfinished() {
+            (Which::Unfinished, 0.5)
+        } else {
+            return self.primary.execute(operation, body);
+        };
         match operation {
-            "Query" if may_be_stale(&request) && random.f64() < stale => self.old(operation, body),
-            "BatchGetItem" if may_be_stale(&request["RequestItems"][TABLE]) && stale > 0.0 => {
-                self.mixed(body, random, stale)
-            }
-            "Query" | "BatchGetItem" => self.primary.execute(operation, body),
-            _ => self.write(now, operation, body, &request),
+            "Query" if random.f64() < probability => self.other(which, operation, body, random),
+            "Query" => self.primary.execute(operation, body),
+            _ => self.mixed(which, body, random, probability),
         }
     }
 
-    /// What the replica answers.
-    fn old(&mut self, operation: &str, body: &str) -> Reply {
-        let Some(replica) = &mut self.replica else { return self.primary.execute(operation, body) };
-        for (operation, body) in &replica.log[replica.done..replica.shown] {
-            replica.database.execute(operation, body);
-        }
-        replica.done = replica.shown;
-        replica.database.execute(operation, body)
+    /// What somebody gets who sees another state than the newest.
+    fn other(&mut self, which: Which, operation: &str, body: &str, random: &mut Rng) -> Reply {
+        let other = self.views.execute(which, operation, body, random);
+        other.unwrap_or_else(|| self.primary.execute(operation, body))
     }
 
-    /// Each row as the table has it, or as the replica has it.
-    fn mixed(&mut self, body: &str, random: &mut Rng, stale: f64) -> Reply {
-        let (new, old) =
-            (self.primary.execute("BatchGetItem", body), self.old("BatchGetItem", body));
+    /// Each row as the table has it, or as the other state has it.
+    fn mixed(&mut self, which: Which, body: &str, random: &mut Rng, probability: f64) -> Reply {
+        let new = self.primary.execute("BatchGetItem", body);
+        let old = self.other(which, "BatchGetItem", body, random);
         let mut answer: Value = serde_json::from_str(&new.body).expect("JSON");
         let old: Value = serde_json::from_str(&old.body).expect("JSON");
         let rows = |answer: &Value| -> Vec<(RowKey, Value)> {
@@ -99,10 +101,12 @@ impl Cluster {
             rows.map(|row| (content::key(row), row.clone())).collect()
         };
         let (new_rows, old_rows) = (rows(&answer), rows(&old));
-        let keys = new_rows.iter().chain(&old_rows).map(|(key, _)| key);
-        let stale: BTreeSet<&RowKey> = keys.filter(|_| random.f64() < stale).collect();
-        let new_rows = new_rows.iter().filter(|(key, _)| !stale.contains(key));
-        let old_rows = old_rows.iter().filter(|(key, _)| stale.contains(key));
+        let keys: BTreeSet<&RowKey> =
+            new_rows.iter().chain(&old_rows).map(|(key, _)| key).collect();
+        let other: BTreeSet<&RowKey> =
+            keys.into_iter().filter(|_| random.f64() < probability).collect();
+        let new_rows = new_rows.iter().filter(|(key, _)| !other.contains(key));
+        let old_rows = old_rows.iter().filter(|(key, _)| other.contains(key));
         answer["Responses"][TABLE] = new_rows.chain(old_rows).map(|(_, row)| row.clone()).collect();
         Reply { body: answer.to_string(), ..new }
     }
@@ -116,20 +120,49 @@ impl Cluster {
                 self.tokens.remove(token);
             }
         } else if !is_again {
-            let rows = written(operation, request);
-            let (sessions, others): (Vec<_>, Vec<_>) =
-                rows.into_iter().partition(|(key, _)| content::is_session(key));
-            self.history
-                .commit(now, Effect { sessions, is_foreign: operation != "TransactWriteItems" });
-            for (key, _) in others.iter().filter(|(key, _)| key.sort_key == "~") {
-                self.look_at_tally(now, &key.room_id);
-            }
-            match &mut self.replica {
-                Some(replica) => replica.log.push((operation.to_owned(), body.to_owned())),
-                None => self.history.replicate(now, self.history.effects()),
-            }
+            self.took_effect(now, operation, request);
         }
         reply
+    }
+
+    fn took_effect(&mut self, now: Step, operation: &str, request: &Value) {
+        let rows = written(operation, request);
+        let states = rows.iter().map(|(key, _)| {
+            let row = self.primary.row(&key.room_id, &key.sort_key);
+            (key.clone(), row)
+        });
+        let states: Vec<_> = states.collect();
+        let (sessions, others): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|(key, _)| content::is_session(key));
+        self.tell_stream(operation, request, &sessions);
+        let is_transaction = operation == "TransactWriteItems";
+        self.history.commit(now, Effect { sessions, is_foreign: !is_transaction });
+        for (key, _) in others.iter().filter(|(key, _)| key.sort_key == "~") {
+            self.look_at_tally(now, &key.room_id);
+        }
+        self.views.push(states, is_transaction);
+        self.settle(now);
+    }
+
+    /// Tells the stream of the sessions that a request puts where there was none, and of those that it
+    /// deletes. A change of one that is there is an event, too, but calls nobody.
+    fn tell_stream(
+        &mut self,
+        operation: &str,
+        request: &Value,
+        sessions: &[(RowKey, Option<content::Version>)],
+    ) {
+        let Some(stream) = &mut self.stream else { return };
+        for (key, after) in sessions {
+            match (self.history.state(key), after) {
+                (None, Some(_)) => {
+                    let image = stream::new_image(operation, request, key).expect("it was put");
+                    stream.add(key, Some(&image));
+                }
+                (Some(_), None) => stream.add(key, None),
+                _ => {}
+            }
+        }
     }
 
     fn look_at_tally(&mut self, now: Step, room_id: &str) {
@@ -141,14 +174,20 @@ impl Cluster {
         }
     }
 
+    fn settle(&mut self, now: Step) {
+        self.history.replicate(now, self.views.settled());
+    }
+
+    /// The transaction in progress is done.
+    pub fn finish(&mut self, now: Step) {
+        self.views.finish();
+        self.settle(now);
+    }
+
     /// The replica shows some of what it lacks, or all of it.
     pub fn replicate(&mut self, now: Step, random: &mut Rng, all: bool) {
-        let Some(replica) = &mut self.replica else { return };
-        let lag = replica.log.len() - replica.shown;
-        if lag > 0 {
-            replica.shown += if all { lag } else { random.usize(1..=lag) };
-            self.history.replicate(now, replica.shown);
-        }
+        self.views.replicate(random, all);
+        self.settle(now);
     }
 }
 

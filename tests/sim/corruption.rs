@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::database::{Reply, TABLE};
 
 /// Makes an answer to a `Query` or a `BatchGetItem` one that cannot be.
-pub fn corrupt(random: &mut Rng, reply: Reply) -> Reply {
+pub fn corrupt(random: &mut Rng, request: &str, reply: Reply) -> Reply {
     if reply.status != 200 {
         return reply;
     }
     let whole: Value = serde_json::from_str(&reply.body).expect("JSON");
-    let body = match random.u8(0..9) {
+    let body = match random.u8(0..10) {
         0 => String::new(),
         1 => "{}".to_owned(),
         2 => reply.body[..reply.body.len() / 2].to_owned(),
@@ -20,6 +20,8 @@ pub fn corrupt(random: &mut Rng, reply: Reply) -> Reply {
         4 if whole.get("Items").is_some() => without(whole, "Items"),
         4 => without(whole, "Responses"),
         5 => with_rows(whole, |rows| drop(rows.pop())),
+        // Where a page is not full, nobody can tell.
+        8 if is_full(request, &whole) => without(whole, "LastEvaluatedKey"),
         6 => with_rows(whole, |rows| rows.reverse()),
         7 => with_rows(whole, |rows| {
             if let Some(row) = rows.first_mut() {
@@ -29,6 +31,12 @@ pub fn corrupt(random: &mut Rng, reply: Reply) -> Reply {
         _ => with_rows(whole, |rows| rows.extend(rows.last().cloned())),
     };
     Reply { body, ..reply }
+}
+
+/// Whether an answer has as many rows as were asked for.
+fn is_full(request: &str, answer: &Value) -> bool {
+    let request: Value = serde_json::from_str(request).expect("JSON");
+    request["Limit"].as_u64().is_some_and(|limit| answer["Count"].as_u64() == Some(limit))
 }
 
 fn without(mut answer: Value, field: &str) -> String {

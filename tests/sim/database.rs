@@ -20,7 +20,7 @@ pub struct Database(dynoxide::Database);
 
 impl Database {
     /// An empty table.
-    pub fn new() -> Self {
+    fn new() -> Self {
         let database = Database(dynoxide::Database::memory().expect("a database"));
         let table = json!({
             "TableName": TABLE,
@@ -39,8 +39,15 @@ impl Database {
         database
     }
 
+    /// The table with these rows.
+    pub fn filled(rows: &[Value]) -> Self {
+        let database = Database::new();
+        database.import(rows);
+        database
+    }
+
     /// Puts rows as they are.
-    pub fn import(&self, rows: &[Value]) {
+    fn import(&self, rows: &[Value]) {
         let rows = rows.iter().map(|row| serde_json::from_value(row.clone()).expect("an item"));
         let imported = self.0.import_items(TABLE, rows.collect(), ImportOptions::default());
         imported.expect("imported");

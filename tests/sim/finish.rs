@@ -8,17 +8,20 @@ use past_rooms::{Order, Page, PageQuery, PastRoom, PastRooms, RowKey};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use crate::actors::Actor;
 use crate::content::{self, Version};
 use crate::database::TABLE;
 use crate::network;
 use crate::promise;
 use crate::run;
 use crate::scheduler::Scheduler;
+use crate::stream::{SHARDS, Stream};
 use crate::tallies::{self, Tallies};
 
 /// Nothing lost, nothing twice, every tally right, every page that of the model.
 pub async fn check(scheduler: &Arc<Scheduler>, room_ids: &[String]) {
     scheduler.world().calm_down();
+    drain_stream(scheduler).await;
     check_rows(scheduler);
     let mut work = JoinSet::new();
     let past_rooms = PastRooms::new(network::client(scheduler), TABLE);
@@ -29,6 +32,35 @@ pub async fn check(scheduler: &Arc<Scheduler>, room_ids: &[String]) {
         read(&counting, &past_rooms, &rooms).await;
     }));
     run::drive(scheduler, work).await;
+}
+
+/// The function on the stream gets all that it has not dealt with, so that nothing is uncounted.
+async fn drain_stream(scheduler: &Arc<Scheduler>) {
+    let has_stream = scheduler.world().cluster.stream.is_some();
+    if !has_stream {
+        return;
+    }
+    let past_rooms = PastRooms::new(network::client(scheduler), TABLE);
+    let mut work = JoinSet::new();
+    let function = Actor { number: 0, scheduler: Arc::clone(scheduler), past_rooms };
+    work.spawn(network::ACTOR.scope(0, async move {
+        let is_drained = || {
+            let world = function.scheduler.world();
+            world.cluster.stream.as_ref().is_none_or(Stream::is_drained)
+        };
+        while !is_drained() {
+            for shard in 0..SHARDS {
+                let began = function.scheduler.turn(function.number).await;
+                function.deliver(shard, began).await;
+            }
+        }
+    }));
+    run::drive(scheduler, work).await;
+    let world = scheduler.world();
+    let history = &world.cluster.history;
+    for room_id in history.room_ids() {
+        assert!(history.is_counted(&room_id), "{room_id} was written to and not counted");
+    }
 }
 
 /// The sessions in the table are those of the model, and what counts them says so.

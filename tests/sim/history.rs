@@ -4,7 +4,7 @@
 //! had reached every replica before the reader began; the reader must see it. Any other write that
 //! took effect before the reader ended is *open*: it is either seen or not. A write of somebody who
 //! does not count, into a room that has a complete tally, stays open until that room's tally has
-//! been built anew.
+//! been built anew, or the hour of that session been counted again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +27,9 @@ struct Write {
     replicated: Step,
     /// The session from then on; `None`: it is gone.
     after: Option<Version>,
-    /// Whether whoever wrote it counts.
-    is_foreign: bool,
+    /// Since when the counts may not know whether the session is there: somebody wrote it who does
+    /// not count. `None`: they know.
+    uncounted: Option<Step>,
 }
 
 /// What one request changed.
@@ -40,6 +41,8 @@ pub struct Effect {
 /// A successful build of a room's tally.
 #[derive(Debug)]
 struct Build {
+    /// The session whose hour was counted. `None`: all of them.
+    key: Option<RowKey>,
     began: Step,
     ended: Step,
     /// When all it wrote had reached every replica.
@@ -102,7 +105,7 @@ impl History {
         before: Option<Version>,
         after: Option<Version>,
     ) {
-        let write = Write { at: 0, replicated: 0, after, is_foreign: true };
+        let write = Write { at: 0, replicated: 0, after, uncounted: Some(0) };
         self.sessions.insert(key, (before, vec![write]));
     }
 
@@ -110,16 +113,18 @@ impl History {
     pub fn commit(&mut self, at: Step, effect: Effect) {
         let mut written = Vec::new();
         for (key, after) in effect.sessions {
-            let (_, writes) = self.sessions.entry(key.clone()).or_default();
+            let (first, writes) = self.sessions.entry(key.clone()).or_default();
             written.push((key, writes.len()));
-            writes.push(Write { at, replicated: NEVER, after, is_foreign: effect.is_foreign });
+            let before = writes.last().map_or(*first, |write| write.after);
+            let is_new_or_gone = before.is_some() != after.is_some();
+            // A change of a session that is there is as uncounted as the session is.
+            let uncounted = match effect.is_foreign && is_new_or_gone {
+                true => Some(at),
+                false => writes.last().and_then(|write| write.uncounted),
+            };
+            writes.push(Write { at, replicated: NEVER, after, uncounted });
         }
         self.effects.push(written);
-    }
-
-    /// Requests that took effect.
-    pub fn effects(&self) -> usize {
-        self.effects.len()
     }
 
     /// The first `effects` requests have reached every replica.
@@ -149,19 +154,41 @@ impl History {
 
     /// The room's tally was built.
     pub fn built(&mut self, room_id: &str, began: Step, ended: Step) {
+        self.add_build(room_id, None, began, ended);
+    }
+
+    /// The hour of this session was counted again.
+    pub fn recounted(&mut self, key: &RowKey, began: Step, ended: Step) {
+        self.add_build(&key.room_id, Some(key.clone()), began, ended);
+    }
+
+    fn add_build(&mut self, room_id: &str, key: Option<RowKey>, began: Step, ended: Step) {
         let effects = self.effects.len();
         let replicated = if self.replicated == effects { ended } else { NEVER };
         let builds = self.builds.entry(room_id.to_owned()).or_default();
-        builds.push(Build { began, ended, replicated, effects });
+        builds.push(Build { key, began, ended, replicated, effects });
     }
 
     /// Whether the room was never written to by somebody who does not count, or built since.
     pub fn is_counted(&self, room_id: &str) -> bool {
-        let writes = self.room(room_id).flat_map(|(_, (_, writes))| writes);
-        writes.filter(|write| write.is_foreign).all(|write| {
-            let mut builds = self.builds.get(room_id).into_iter().flatten();
-            builds.any(|build| build.began >= write.at)
+        self.room(room_id).all(|(key, (_, writes))| {
+            writes.iter().filter_map(|write| write.uncounted).all(|since| {
+                let mut builds = self.builds_of(key);
+                builds.any(|build| build.began >= since)
+            })
         })
+    }
+
+    /// The builds that counted a session.
+    fn builds_of<'a>(&'a self, key: &'a RowKey) -> impl Iterator<Item = &'a Build> {
+        let builds = self.builds.get(&key.room_id).into_iter().flatten();
+        builds.filter(move |build| build.key.as_ref().is_none_or(|counted| counted == key))
+    }
+
+    /// A session as it is now.
+    pub fn state(&self, key: &RowKey) -> Option<Version> {
+        let (first, writes) = self.sessions.get(key)?;
+        writes.last().map_or(*first, |write| write.after)
     }
 
     fn room<'a>(
@@ -178,7 +205,7 @@ impl History {
         let sessions = self.room(room_id).map(|(key, (first, writes))| {
             let mut visible = Visible::of(*first);
             for write in writes.iter().filter(|write| write.at <= ended) {
-                if self.is_settled(room_id, write, began, ended) {
+                if self.is_settled(key, write, began, ended) {
                     visible = Visible::of(write.after);
                 } else {
                     visible.or(write.after);
@@ -189,17 +216,16 @@ impl History {
         sessions.collect()
     }
 
-    fn is_settled(&self, room_id: &str, write: &Write, began: Step, ended: Step) -> bool {
+    fn is_settled(&self, key: &RowKey, write: &Write, began: Step, ended: Step) -> bool {
         let is_everywhere = write.at <= began && write.replicated <= began;
-        let is_counted = || {
-            let mut builds = self.builds.get(room_id).into_iter().flatten();
-            let tallied = self.tallied.get(room_id).copied().unwrap_or(NEVER);
+        let is_counted = |since| {
+            let tallied = self.tallied.get(&key.room_id).copied().unwrap_or(NEVER);
             tallied > ended
-                || builds.any(|build| {
-                    build.began >= write.at && build.ended <= began && build.replicated <= began
+                || self.builds_of(key).any(|build| {
+                    build.began >= since && build.ended <= began && build.replicated <= began
                 })
         };
-        is_everywhere && (!write.is_foreign || is_counted())
+        is_everywhere && write.uncounted.is_none_or(is_counted)
     }
 
     /// Whether a reader of these rooms has open writes: it may see sessions in more than one state.
@@ -213,6 +239,11 @@ impl History {
         let rooms = room_ids.iter().flat_map(|room_id| self.room(room_id));
         let mut writes = rooms.flat_map(|(_, (_, writes))| writes);
         writes.any(|write| write.at <= ended && (write.at > began || write.replicated > began))
+    }
+
+    /// The rooms that ever had a session.
+    pub fn room_ids(&self) -> BTreeSet<String> {
+        self.sessions.keys().map(|key| key.room_id.clone()).collect()
     }
 
     /// The sessions of a room as they are in the end.

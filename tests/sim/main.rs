@@ -27,10 +27,12 @@ mod promise;
 mod run;
 mod scheduler;
 mod seeds;
+mod stream;
 mod tallies;
+mod views;
 
 /// Seeds of a plain `cargo test`.
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 2000;
 
 #[test]
 fn every_page_is_true_while_others_write() {

@@ -34,6 +34,11 @@ impl Miscounts {
         Miscounts { random, any, all: vec![] }
     }
 
+    /// Whether this run has any.
+    pub fn any(&self) -> bool {
+        self.any
+    }
+
     /// The tallies of a room with these sessions, wrong in two of three rooms of such a run. Where a
     /// month is missing, its sessions are taken from `keys`: they are not counted.
     pub fn tallies(

@@ -1,11 +1,13 @@
 //! What a seed stands for: the rooms as they are at first, and who does what.
 
 use fastrand::Rng;
+use past_rooms::table::schema::COUNTED;
 use past_rooms::{Order, PageQuery, RowKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::content::{self, Version};
 use crate::miscounts::{Miscounted, Miscounts};
+use crate::stream::SHARDS;
 use crate::tallies;
 
 /// Something that an actor does.
@@ -22,6 +24,10 @@ pub enum Task {
     /// As a writer does that knows nothing of tallies.
     ForeignPut(RowKey, Version),
     ForeignDelete(RowKey),
+    /// As Lambda does: hands over what happened to the function on the stream.
+    Deliver {
+        shard: usize,
+    },
 }
 
 /// The beginning of a run, and its actors.
@@ -30,6 +36,8 @@ pub struct Plan {
     pub rows: Vec<Value>,
     pub miscounted: Vec<Miscounted>,
     pub actors: Vec<Vec<Task>>,
+    /// Whether the function on the stream counts what others write.
+    pub streams: bool,
 }
 
 /// What times and ids sessions have.
@@ -79,6 +87,7 @@ struct Planner {
     foreign: Vec<RowKey>,
     version: Version,
     miscounts: Miscounts,
+    streams: bool,
 }
 
 impl Plan {
@@ -87,8 +96,12 @@ impl Plan {
         let rooms = [1, 1, 2, 3, 3, 4, 6, 10][random.usize(0..8)];
         let room_ids = (0..rooms).map(|room| format!("room{room}")).collect();
         let is_crowded = random.bool();
+        let miscounts = Miscounts::new(&random);
+        // Nobody hears of tallies that are wrong from the beginning.
+        let streams = !miscounts.any() && random.clone().fork().u8(8..16).is_multiple_of(2);
         let mut planner = Planner {
-            miscounts: Miscounts::new(&random),
+            miscounts,
+            streams,
             is_crowded,
             random,
             calendar,
@@ -100,7 +113,7 @@ impl Plan {
         let rows = planner.rows();
         let actors = planner.actors();
         let miscounted = planner.miscounts.all;
-        Plan { room_ids: planner.room_ids, rows, miscounted, actors }
+        Plan { room_ids: planner.room_ids, rows, miscounted, actors, streams }
     }
 }
 
@@ -117,7 +130,12 @@ impl Planner {
         let mut rows = Vec::new();
         for room_id in self.room_ids.clone() {
             let sessions = self.random.usize(0..=most / self.room_ids.len().min(3));
-            let keys = (0..sessions).map(|_| self.calendar.sort_key(&mut self.random, 'p'));
+            // Where the stream counts, others also put and delete what our own writers recorded.
+            let is_foreign = |session: usize| self.streams && session.is_multiple_of(3);
+            let writers = (0..sessions).map(|session| if is_foreign(session) { 'q' } else { 'p' });
+            let writers: Vec<char> = writers.collect();
+            let keys =
+                writers.iter().map(|writer| self.calendar.sort_key(&mut self.random, *writer));
             let mut keys: Vec<RowKey> = keys.map(|key| RowKey::new(&*room_id, key)).collect();
             keys.sort();
             keys.dedup();
@@ -126,8 +144,14 @@ impl Planner {
                 rows.extend(tallies::rows(&room_id, &tallies));
             }
             for key in keys {
-                rows.push(content::row(&key, self.version()));
-                self.known.push(key);
+                let mut row = content::row(&key, self.version());
+                row[COUNTED] = json!({"BOOL": true});
+                rows.push(row);
+                if key.sort_key.contains("#q") {
+                    self.foreign.push(key);
+                } else {
+                    self.known.push(key);
+                }
             }
         }
         for (key, _, after) in &self.miscounts.all {
@@ -154,6 +178,10 @@ impl Planner {
                 tasks.push(if self.random.u8(0..4) == 0 { again } else { self.page() });
             }
             actors.push(tasks);
+        }
+        for shard in (0..SHARDS).filter(|_| self.streams) {
+            let batches = self.random.usize(0..=5);
+            actors.push(vec![Task::Deliver { shard }; batches]);
         }
         actors
     }
@@ -206,6 +234,10 @@ impl Planner {
         if self.random.u8(0..3) == 0 && !self.foreign.is_empty() {
             let key = &self.foreign[self.random.usize(0..self.foreign.len())];
             return Task::ForeignDelete(key.clone());
+        }
+        if self.streams && self.random.u8(0..3) == 0 && !self.foreign.is_empty() {
+            let key = self.foreign[self.random.usize(0..self.foreign.len())].clone();
+            return Task::ForeignPut(key, self.version());
         }
         let sort_key = self.calendar.sort_key(&mut self.random, 'f');
         let key = RowKey::new(self.room_id(), sort_key);

@@ -29,8 +29,8 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let mut random = Rng::with_seed(seed);
     let plan = Plan::new(random.fork());
     let faults = Faults::new(&mut random);
-    let cluster = Cluster::new(&plan.rows, &plan.miscounted, faults.lag());
-    let scheduler = Scheduler::new(cluster, faults, random, plan.actors.len());
+    let cluster = Cluster::new(&plan.rows, &plan.miscounted, faults.lag(), plan.streams);
+    let scheduler = Scheduler::new(cluster, faults, random, &plan.actors);
     scheduler.world().trace.0 = traced.then(Vec::new);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

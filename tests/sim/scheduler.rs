@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fastrand::Rng;
 use tokio::sync::{Notify, oneshot};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Sight};
 use crate::corruption;
 use crate::database::Reply;
 use crate::faults::{self, Fate, Faults};
 use crate::history::Step;
+use crate::plan::Task;
 
 /// What a client gets: an answer, or a broken connection.
 type Answer = oneshot::Sender<Option<Reply>>;
@@ -49,6 +50,8 @@ pub struct World {
     /// How often an actor is drawn, beside the others.
     speeds: Vec<f64>,
     restarts: Vec<Arc<Notify>>,
+    /// Which of the actors read pages.
+    readers: Vec<bool>,
 }
 
 /// What happened, if somebody wants to read it.
@@ -78,6 +81,8 @@ pub struct Counters {
     pub writes: u64,
     pub write_errors: u64,
     pub final_pages: u64,
+    /// Batches of events that the function on the stream was called with.
+    pub batches: u64,
 }
 
 impl std::ops::AddAssign for Counters {
@@ -92,6 +97,7 @@ impl std::ops::AddAssign for Counters {
         self.writes += other.writes;
         self.write_errors += other.write_errors;
         self.final_pages += other.final_pages;
+        self.batches += other.batches;
     }
 }
 
@@ -102,8 +108,14 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    pub fn new(cluster: Cluster, faults: Faults, mut random: Rng, actors: usize) -> Arc<Self> {
-        let speeds = (0..actors).map(|_| [1.0, 1.0, 1.0, 0.1, 0.02][random.usize(0..5)]);
+    pub fn new(
+        cluster: Cluster,
+        faults: Faults,
+        mut random: Rng,
+        actors: &[Vec<Task>],
+    ) -> Arc<Self> {
+        let speeds = actors.iter().map(|_| [1.0, 1.0, 1.0, 0.1, 0.02][random.usize(0..5)]);
+        let is_reader = |tasks: &Vec<Task>| matches!(tasks[..], [Task::Page { .. }, ..]);
         let world = World {
             cluster,
             now: 0,
@@ -113,7 +125,8 @@ impl Scheduler {
             held: vec![],
             silent: vec![],
             speeds: speeds.collect(),
-            restarts: (0..actors).map(|_| Arc::default()).collect(),
+            restarts: actors.iter().map(|_| Arc::default()).collect(),
+            readers: actors.iter().map(is_reader).collect(),
             random,
         };
         Arc::new(Scheduler { world: Mutex::new(world), held_more: Notify::new() })
@@ -172,6 +185,9 @@ impl World {
         if self.random.f64() < self.faults.replication {
             self.cluster.replicate(self.now, &mut self.random, false);
         }
+        if self.random.u8(0..8) == 0 {
+            self.cluster.finish(self.now);
+        }
         if self.random.f64() < self.faults.restart {
             let actor = self.random.usize(0..self.restarts.len());
             // Nobody is told unless it is a writer in the middle of its work.
@@ -185,6 +201,9 @@ impl World {
                 let status = reply.as_ref().map_or(0, |reply| reply.status);
                 self.trace
                     .add(self.now, || format!("actor {actor}: {operation} answered {status}"));
+                if operation == "TransactWriteItems" {
+                    self.cluster.finish(self.now);
+                }
                 drop(then.send(reply));
             }
         }
@@ -215,8 +234,8 @@ impl World {
             format!("actor {actor}: {operation} {} {fate}", summary(body))
         });
         let execute = |world: &mut World| {
-            let stale = world.faults.stale;
-            world.cluster.execute(world.now, &operation, body, &mut world.random, stale)
+            let sight = Sight { stale: world.faults.stale, halves: world.readers[actor] };
+            world.cluster.execute(world.now, &operation, body, &mut world.random, sight)
         };
         let reply = match fate {
             Fate::Delivered => Some(execute(self)),
@@ -227,7 +246,7 @@ impl World {
             Fate::Corrupted => {
                 let reply = execute(self);
                 self.counters.corruptions += 1;
-                Some(corruption::corrupt(&mut self.random, reply))
+                Some(corruption::corrupt(&mut self.random, body, reply))
             }
             Fate::LostRequest => None,
             Fate::LostAnswer => {
@@ -256,6 +275,7 @@ impl World {
     pub fn calm_down(&mut self) {
         self.faults = Faults::default();
         self.now += 1;
+        self.cluster.finish(self.now);
         self.cluster.replicate(self.now, &mut self.random, true);
     }
 }

@@ -1,0 +1,163 @@
+//! What a cursor makes of the rows that it is given. No database is asked.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const MONTH: &str = "2026-11";
+
+/// A session on this day of November.
+fn key(day: u8) -> String {
+    format!("{MONTH}-{day:02}T10:00:00.000Z#s{day}")
+}
+
+fn items(days: &[u8]) -> std::vec::IntoIter<Item> {
+    let items: Vec<Item> = days.iter().map(|day| RowKey::new("r", key(*day)).into_item()).collect();
+    items.into_iter()
+}
+
+/// A cursor from the beginning of November on that expects so many sessions there.
+fn november(order: Order, expected: u64) -> RoomCursor {
+    let month = Bucket::new(MONTH);
+    let first = match order {
+        Order::Asc => MONTH.to_owned(),
+        Order::Desc => month.last_key(),
+    };
+    let mut cursor = RoomCursor::new("r".to_owned(), order, first);
+    cursor.expect(Counts::from([(month, expected)]), expected);
+    cursor
+}
+
+/// Gives it these rows as the next page, as [`RoomCursor::fetch_more`] does.
+fn read(cursor: &mut RoomCursor, days: &[u8], is_last: bool) {
+    let held = cursor.rows.len();
+    let next = days.last().filter(|_| !is_last).map(|day| key(*day));
+    cursor.push_page(items(days), next);
+    for row in cursor.rows.iter().skip(held) {
+        bucket::count(&mut cursor.read, bucket_of(&cursor.expected, &row.key));
+    }
+}
+
+fn counted_and_read(cursor: &RoomCursor) -> Option<(u64, u64)> {
+    cursor.contradiction().map(|it| (it.counted, it.read))
+}
+
+#[test]
+fn before_anything_is_read_the_bound_is_where_it_begins() {
+    assert_eq!(november(Order::Asc, 3).lower_bound().as_deref(), Some(MONTH));
+    let last = Bucket::new(MONTH).last_key();
+    assert_eq!(november(Order::Desc, 3).lower_bound(), Some(last));
+}
+
+#[test]
+fn the_bound_is_the_last_key_read_until_the_end() {
+    let mut cursor = november(Order::Asc, 3);
+    read(&mut cursor, &[1, 2], false);
+    assert_eq!((cursor.lower_bound(), cursor.is_at_end()), (Some(key(2)), false));
+    assert_eq!(cursor.unread_in_window(), 1);
+    read(&mut cursor, &[3], true);
+    assert_eq!((cursor.lower_bound(), cursor.is_at_end()), (None, true));
+    assert_eq!(cursor.unread_in_window(), 0);
+    let taken: Vec<String> =
+        std::iter::from_fn(|| cursor.take_row()).map(|row| row.key.as_str().to_owned()).collect();
+    assert_eq!(taken, [key(1), key(2), key(3)]);
+}
+
+#[test]
+fn as_many_rows_as_counted_are_not_the_end() {
+    let mut cursor = november(Order::Asc, 2);
+    read(&mut cursor, &[1, 2], false);
+    assert!(!cursor.is_at_end());
+    assert_eq!(cursor.contradiction(), None);
+}
+
+#[test]
+fn rows_contradict_the_counts_as_soon_as_that_is_certain() {
+    // One too many, at once.
+    let mut cursor = november(Order::Asc, 2);
+    read(&mut cursor, &[1, 2, 3], false);
+    assert_eq!(counted_and_read(&cursor), Some((2, 3)));
+    // Too few, only when the month is over.
+    let mut cursor = november(Order::Asc, 3);
+    read(&mut cursor, &[1, 2], false);
+    assert_eq!(cursor.contradiction(), None);
+    read(&mut cursor, &[], true);
+    assert_eq!(counted_and_read(&cursor), Some((3, 2)));
+    // The month is over, too, when a row of the next one is read.
+    let mut cursor = november(Order::Asc, 3);
+    cursor.push_page(items(&[1]), Some("2026-12-01T00:00:00.000Z#x".to_owned()));
+    bucket::count(&mut cursor.read, Bucket::new(MONTH));
+    assert_eq!(counted_and_read(&cursor), Some((3, 1)));
+}
+
+#[test]
+fn rows_where_none_were_counted_contradict() {
+    let mut cursor = november(Order::Asc, 0);
+    cursor.expect(Counts::new(), 0);
+    read(&mut cursor, &[1], false);
+    let contradiction = cursor.contradiction().expect("a contradiction");
+    assert_eq!((contradiction.counted, contradiction.read), (0, 1));
+    assert_eq!(contradiction.bucket, Bucket::new("2026-11-01T10"));
+    let text = contradiction.to_string();
+    assert!(text.contains("2026-11-01T10 has 0 sessions by the tally, 1 by its rows"), "{text}");
+}
+
+#[test]
+fn a_key_out_of_the_range_is_no_place_to_continue_from() {
+    let mut cursor = RoomCursor::with_range("r".to_owned(), Order::Desc, KeyRange::sessions());
+    cursor.push_page(items(&[]), Some(ROOM_TALLY.to_owned()));
+    assert!(!cursor.is_at_end());
+    assert_eq!(cursor.lower_bound(), Some(KeyRange::sessions().high));
+    cursor.push_page(items(&[3]), Some(key(3)));
+    assert_eq!(cursor.lower_bound(), Some(key(3)));
+    cursor.push_page(items(&[]), Some(ROOM_TALLY.to_owned()));
+    assert_eq!(cursor.lower_bound(), Some(key(3)));
+}
+
+#[test]
+fn it_asks_for_its_likely_share() {
+    // All that is needed, if nobody else has a row there, within a bound.
+    assert_eq!(november(Order::Asc, 100).rows_to_ask_for(20, 100), 20);
+    assert_eq!(november(Order::Asc, 9000).rows_to_ask_for(9000, 9000), MAX_READ_AHEAD);
+    // A half more than its share, and no less than costs the same.
+    assert_eq!(november(Order::Asc, 40).rows_to_ask_for(100, 100), 40 + 20 + 5);
+    assert_eq!(november(Order::Asc, 1).rows_to_ask_for(100, 100), ROWS_PER_UNIT);
+    assert_eq!(november(Order::Asc, 1).rows_to_ask_for(3, 100), 3);
+    // Where the counts expect nothing, or were wrong once, they are not asked again.
+    assert_eq!(november(Order::Asc, 0).rows_to_ask_for(7, 0), 7);
+    assert_eq!(november(Order::Asc, 0).rows_to_ask_for(0, 0), 1);
+    let mut cursor = november(Order::Asc, 40);
+    read(&mut cursor, &[1], false);
+    assert_eq!(cursor.rows_to_ask_for(100, 100), 100);
+}
+
+proptest! {
+    /// However the rows come, they are taken in order, and the counts are contradicted if and only if
+    /// they are wrong.
+    #[test]
+    fn pages_add_up(days in proptest::collection::btree_set(1_u8..=28, 0..28),
+                    cuts in proptest::collection::vec(1_usize..6, 28),
+                    ascending: bool, wrong_by in -2_i64..=2) {
+        let order = if ascending { Order::Asc } else { Order::Desc };
+        let mut days: Vec<u8> = days.into_iter().collect();
+        if !ascending {
+            days.reverse();
+        }
+        let counted = (days.len() as i64 + wrong_by).max(0) as u64;
+        let mut cursor = november(order, counted);
+        let (mut rest, mut cuts) = (&days[..], cuts.into_iter());
+        while !rest.is_empty() {
+            let (page, later) = rest.split_at(cuts.next().unwrap_or(1).min(rest.len()));
+            read(&mut cursor, page, false);
+            prop_assert_eq!(cursor.lower_bound(), page.last().map(|day| key(*day)));
+            rest = later;
+        }
+        read(&mut cursor, &[], true);
+        prop_assert!(cursor.is_at_end());
+        let expected = (counted != days.len() as u64).then_some((counted, days.len() as u64));
+        prop_assert_eq!(counted_and_read(&cursor), expected);
+        let keys: Vec<String> = cursor.rows().map(|row| row.key.as_str().to_owned()).collect();
+        let all: Vec<String> = days.iter().map(|day| key(*day)).collect();
+        prop_assert_eq!(keys, all);
+    }
+}

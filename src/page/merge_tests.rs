@@ -1,0 +1,93 @@
+//! Rooms whose rows are read already, merged. No database is asked.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config};
+use proptest::prelude::*;
+
+use super::*;
+use crate::page::prefetch::CountsCache;
+use crate::page::reader::DistrustedRooms;
+use crate::table::keys::RowKey;
+use crate::table::{Consistency, Table};
+
+/// The rows of a page of these rooms, each with sessions at these minutes, as `room minute`.
+fn page(rooms: &[Vec<u8>], order: Order, from: u64, limit: usize) -> Vec<String> {
+    let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
+    let table = Table::new(Client::from_conf(config), "nobody is asked");
+    let (cache, distrusted) = (CountsCache::default(), DistrustedRooms::default());
+    let consistency = Consistency::Eventual;
+    let reader =
+        Reader { table: &table, cache: &cache, order, consistency, distrusted: &distrusted };
+    let cursors = rooms.iter().enumerate().map(|(room, minutes)| {
+        let mut items: Vec<_> = minutes
+            .iter()
+            .map(|minute| {
+                let key = format!("2026-11-22T10:{minute:02}:00.000Z#s");
+                let mut item = RowKey::new(format!("room{room}"), key).into_item();
+                let title = aws_sdk_dynamodb::types::AttributeValue::S(minute.to_string());
+                item.insert("room_title".to_owned(), title);
+                item
+            })
+            .collect();
+        if order == Order::Desc {
+            items.reverse();
+        }
+        let first = if order == Order::Asc { "0" } else { ":" };
+        let mut cursor = RoomCursor::new(format!("room{room}"), order, first.to_owned());
+        cursor.push_page(items.into_iter(), None);
+        cursor
+    });
+    let mut cursors: Vec<RoomCursor> = cursors.collect();
+    let plan = Plan::from_the_front(order, from);
+    let merged = merge(&reader, &mut cursors, &plan, limit);
+    let page = futures_util::FutureExt::now_or_never(merged).expect("nothing to wait for");
+    let page = page.expect("a page").into_iter();
+    page.map(|row| format!("{} {:0>2}", row.room_id, row.room_title)).collect()
+}
+
+#[test]
+fn sessions_of_one_moment_are_sorted_by_room() {
+    let rooms = [vec![7], vec![7], vec![6, 8]];
+    let ascending = ["room2 06", "room0 07", "room1 07", "room2 08"];
+    assert_eq!(page(&rooms, Order::Asc, 0, 9), ascending);
+    let descending: Vec<&str> = ascending.into_iter().rev().collect();
+    assert_eq!(page(&rooms, Order::Desc, 0, 9), descending);
+    assert!(page(&[], Order::Asc, 0, 9).is_empty());
+}
+
+#[test]
+fn an_unread_row_goes_before_a_known_one_of_the_same_key() {
+    let row = RowKey::new("r", "2026-11-22T10:00:00.000Z#s").into_item();
+    let row = SessionRow::from_item(row).expect("a row");
+    let bound = row.key.as_str().to_owned();
+    let order = Order::Asc;
+    let known = HeapEntry { order, head: Head::Row(row), cursor: 0 };
+    let unread = HeapEntry { order, head: Head::Unread(bound), cursor: 1 };
+    let heap = BinaryHeap::from([known, unread]);
+    assert_eq!(heap.peek().map(|first| first.cursor), Some(1));
+}
+
+proptest! {
+    #[test]
+    fn a_page_is_a_slice_of_all_rooms_sorted(
+        rooms in proptest::collection::vec(proptest::collection::btree_set(0_u8..60, 0..12), 1..6),
+        from in 0_u64..30,
+        limit in 0_usize..30,
+        ascending: bool,
+    ) {
+        let rooms: Vec<Vec<u8>> = rooms.into_iter().map(|it| it.into_iter().collect()).collect();
+        let order = if ascending { Order::Asc } else { Order::Desc };
+        let mut all: Vec<(u8, usize)> = Vec::new();
+        for (room, minutes) in rooms.iter().enumerate() {
+            all.extend(minutes.iter().map(|minute| (*minute, room)));
+        }
+        all.sort_unstable();
+        if !ascending {
+            all.reverse();
+        }
+        let expected = all.iter().skip(from as usize).take(limit);
+        let expected: Vec<String> =
+            expected.map(|(minute, room)| format!("room{room} {minute:02}")).collect();
+        prop_assert_eq!(page(&rooms, order, from, limit), expected);
+    }
+}

@@ -1,0 +1,171 @@
+//! The table's stream, and the function on it: the real handler, which gets what the template's event
+//! filter lets through. Events come late, twice and out of order, and a batch comes again from the
+//! first event on that failed.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use fastrand::Rng;
+use past_rooms::RowKey;
+use past_rooms::stream::handler::handle;
+use serde_json::{Value, json};
+
+use crate::actors::Actor;
+use crate::content;
+use crate::history::Step;
+use filter::Filter;
+
+#[path = "../../examples/local/filter.rs"]
+mod filter;
+
+/// A room's events are all in one of them, in order.
+pub const SHARDS: usize = 2;
+
+/// Time for a batch.
+const TIME: Duration = Duration::from_secs(300);
+
+/// Events that were handed over before and come once more, at the most.
+const DOUBLES: usize = 3;
+
+static FILTER: LazyLock<Filter> = LazyLock::new(|| Filter::of_template().expect("the filter"));
+
+/// What happened to the table, as far as it calls the function.
+#[derive(Default)]
+pub struct Stream {
+    shards: [Shard; SHARDS],
+    /// Events so far, of all shards.
+    events: u64,
+}
+
+#[derive(Default)]
+struct Shard {
+    events: Vec<Event>,
+    /// How many of them are dealt with.
+    done: usize,
+}
+
+#[derive(Clone)]
+struct Event {
+    key: RowKey,
+    record: Value,
+}
+
+/// Events that are handed over together.
+pub struct Batch {
+    shard: usize,
+    /// Where those end that were not handed over before.
+    end: usize,
+    /// In any order.
+    events: Vec<Event>,
+}
+
+impl Stream {
+    /// A row was put (`Some`) where none was, or deleted.
+    pub fn add(&mut self, key: &RowKey, new_image: Option<&Value>) {
+        let mut record = json!({
+            "eventName": if new_image.is_some() { "INSERT" } else { "REMOVE" },
+            "dynamodb": {
+                "Keys": {"room_id": {"S": key.room_id}, "created_sid": {"S": key.sort_key}},
+                "SequenceNumber": format!("{:021}", self.events),
+            },
+        });
+        if let Some(image) = new_image {
+            record["dynamodb"]["NewImage"] = image.clone();
+        }
+        self.events += 1;
+        if FILTER.passes(&record) {
+            let shard = usize::from(key.room_id.bytes().last().unwrap_or_default()) % SHARDS;
+            self.shards[shard].events.push(Event { key: key.clone(), record });
+        }
+    }
+
+    /// Some of the events of a shard that are not dealt with, and some of the others once more.
+    fn batch(&self, shard: usize, random: &mut Rng) -> Batch {
+        let Shard { events, done } = &self.shards[shard];
+        let waiting = events.len() - done;
+        let end = done + if waiting == 0 { 0 } else { random.usize(1..=waiting) };
+        let mut batch = events[*done..end].to_vec();
+        if *done > 0 {
+            for _ in 0..random.usize(0..=DOUBLES) {
+                batch.push(events[random.usize(0..*done)].clone());
+            }
+        }
+        random.shuffle(&mut batch);
+        Batch { shard, end, events: batch }
+    }
+
+    /// A batch was answered. Whatever failed comes again, and with it what came after it.
+    fn answered(&mut self, batch: &Batch, failed: &BTreeSet<&str>) {
+        let shard = &mut self.shards[batch.shard];
+        let is_failed = |event: &Event| {
+            failed.contains(event.record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default())
+        };
+        let first_failed = shard.events[shard.done..batch.end].iter().position(is_failed);
+        shard.done = first_failed.map_or(batch.end, |first| shard.done + first);
+    }
+
+    /// Whether everything is dealt with.
+    pub fn is_drained(&self) -> bool {
+        self.shards.iter().all(|shard| shard.done == shard.events.len())
+    }
+}
+
+impl Actor {
+    /// Hands over a batch of a shard; again if the function is stopped and begins anew.
+    pub async fn deliver(&self, shard: usize, mut began: Step) {
+        let restart = self.scheduler.restart(self.number);
+        let batch = {
+            let mut world = self.scheduler.world();
+            let mut random = world.random.fork();
+            let Some(stream) = &world.cluster.stream else { return };
+            stream.batch(shard, &mut random)
+        };
+        if batch.events.is_empty() {
+            return;
+        }
+        let records: Vec<&Value> = batch.events.iter().map(|event| &event.record).collect();
+        let response = loop {
+            tokio::select! {
+                biased;
+                answered = handle(&self.past_rooms, json!({"Records": records}), TIME) => {
+                    break answered.expect("a batch");
+                }
+                () = restart.notified() => {}
+            }
+            self.note(|| "is stopped, and begins anew".to_owned());
+            self.scheduler.world().counters.restarts += 1;
+            began = self.scheduler.turn(self.number).await;
+        };
+        let failed: BTreeSet<&str> =
+            response.failures.iter().map(|failure| &*failure.sequence_number).collect();
+        self.note(|| format!("ends with {} of {} failed", failed.len(), records.len()));
+        let mut world = self.scheduler.world();
+        assert!(failed.is_empty() || world.counters.faults > 0, "no reason to fail: {failed:?}");
+        let ended = world.now;
+        for event in &batch.events {
+            let number = event.record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
+            if !failed.contains(number) {
+                world.cluster.history.recounted(&event.key, began, ended);
+            }
+        }
+        world.counters.batches += 1;
+        if let Some(stream) = &mut world.cluster.stream {
+            stream.answered(&batch, &failed);
+        }
+    }
+}
+
+/// The image of a row that a request puts, as the stream has it.
+pub fn new_image(operation: &str, request: &Value, key: &RowKey) -> Option<Value> {
+    let puts: Vec<&Value> = match operation {
+        "PutItem" => vec![&request["Item"]],
+        "TransactWriteItems" => {
+            let actions = request["TransactItems"].as_array().expect("actions").iter();
+            actions.map(|action| &action["Put"]["Item"]).collect()
+        }
+        _ => vec![],
+    };
+    let mut puts = puts.into_iter().filter(|item| !item.is_null());
+    puts.find(|item| content::key(item) == *key).cloned()
+}
