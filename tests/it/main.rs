@@ -36,3 +36,4 @@ mod support;
 mod template;
 mod template_stream;
 mod webhook;
+mod xray;
