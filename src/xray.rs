@@ -31,8 +31,8 @@ const DAEMON_ADDRESS: &str = "AWS_XRAY_DAEMON_ADDRESS";
 const PREAMBLE: &str = "{\"format\":\"json\",\"version\":1}\n";
 
 tokio::task_local! {
-    /// The trace of the invocation that the current task answers.
-    static TRACE: Trace;
+    /// The trace of the invocation that the current task answers, if it is traced.
+    static TRACE: Option<Trace>;
 }
 
 /// An invocation that is traced.
@@ -59,11 +59,8 @@ impl Trace {
 }
 
 /// Does the work of an invocation; its requests to DynamoDB belong to the trace, if there is one.
-pub async fn traced<F: Future>(trace: Option<Trace>, work: F) -> F::Output {
-    match trace {
-        Some(trace) => TRACE.scope(trace, work).await,
-        None => work.await,
-    }
+pub fn traced<F: Future>(trace: Option<Trace>, work: F) -> impl Future<Output = F::Output> {
+    TRACE.scope(trace, work)
 }
 
 /// Sends a subsegment for each request of a client that it is an interceptor of.
@@ -101,7 +98,7 @@ impl Intercept for Tracer {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Ok(trace) = TRACE.try_with(Trace::clone) {
+        if let Ok(Some(trace)) = TRACE.try_with(Option::clone) {
             let subsegment = Subsegment {
                 daemon: Arc::clone(&self.daemon),
                 trace,

@@ -13,6 +13,7 @@ use tracing::Instrument;
 use super::error::ApiError;
 use super::event::MalformedEvent;
 use super::request::{FetchPastRooms, MAX_BODY_BYTES};
+use super::route::RouteError;
 use super::{answer, auth, request, route};
 use crate::config::{ApiCredentials, Dialect};
 use crate::deadline;
@@ -105,7 +106,12 @@ async fn answer_request(
     request: &Request,
     log: &mut RequestLog,
 ) -> Result<Response<Body>, ApiError> {
-    log.route = Some(route::route(request)?);
+    match route::route(request) {
+        Err(RouteError::MethodNotAllowed) if route::is_preflight(request) => {
+            return Ok(answer::preflight());
+        }
+        route => log.route = Some(route?),
+    }
     if let Some(malformed) = MalformedEvent::of(request) {
         return Err(malformed.into());
     }

@@ -56,8 +56,8 @@ impl Filter {
     /// compare as numbers, texts in quotation marks as texts, and a field that is missing matches nothing.
     fn value_of(&self, line: &Value) -> Option<f64> {
         let conditions = self.pattern.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-        let conditions = conditions.expect("a pattern for JSON").split("&&");
-        let matches = conditions.map(|condition| holds(condition.trim(), line)).all(|holds| holds);
+        let mut conditions = conditions.expect("a pattern for JSON").split("&&");
+        let matches = conditions.all(|condition| holds(condition.trim(), line));
         let value = match self.value.strip_prefix("$.") {
             Some(field) => line[field].as_f64(),
             None => self.value.parse().ok(),
