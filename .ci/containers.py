@@ -1,6 +1,7 @@
-"""Replays every event of events/ through `sam local invoke`, each in a container of its own, and runs the signed request
-of docs/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB by its address on this machine. No
-function may log an error: its container ends when it has answered, and that is a normal end.
+"""Replays every event of events/ through `sam local invoke`, each in a container of its own, those of the other functions
+too, and runs the signed request of docs/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB
+by its address on this machine. No function may log an error: its container ends when it has answered, and that is a normal
+end.
 
 usage: containers.py LOCAL_RUN ADDRESS
 """
@@ -17,8 +18,8 @@ from local import local_dynamodb
 from snippets import snippets
 
 
-def invoke(event):
-    command = ["sam", "local", "invoke", "-e", str(event.relative_to(EVENTS.parent))]
+def invoke(event, *function):
+    command = ["sam", "local", "invoke", *function, "-e", str(event.relative_to(EVENTS.parent))]
     return subprocess.run(command, cwd=EVENTS.parent, capture_output=True, text=True)
 
 
@@ -34,6 +35,23 @@ def replay():
                 wrong.append(event.name)
             wrong += [f"{event.name}: {line}" for line in errors(done.stderr)]
     return wrong
+
+
+def replay_others():
+    """What is wrong with the answers of the functions that SAM has to be told."""
+    wrong = []
+    # One after the other, in the order of a meeting: each must find what those before it have noted.
+    for event in events(webhooks=True):
+        done = invoke(event, "WebhookFunction")
+        if not check(event, done.stdout):
+            print(done.stderr)
+            wrong.append(event.name)
+        wrong += [f"{event.name}: {line}" for line in errors(done.stderr)]
+    event = EVENTS / "stream" / "foreign.json"
+    done = invoke(event, "StreamFunction")
+    right = done.stdout.strip() == '{"batchItemFailures": []}'
+    print(f"{'ok   ' if right else 'WRONG'} stream/{event.name}: {done.stdout.strip() or done.stderr}")
+    return wrong + ([] if right else [f"stream/{event.name}"])
 
 
 def errors(log):
@@ -75,7 +93,7 @@ def main():
     # As docs/in-a-container.md has it: where containers are led to loopback, without the flag.
     flags = [] if address == "127.0.0.1" else ["--container"]
     with local_dynamodb(local_run, "127.0.0.1:8000", *flags):
-        wrong = replay() + signed_request()
+        wrong = replay() + replay_others() + signed_request()
     print(f"{time.monotonic() - start:.0f} s")
     for complaint in wrong:
         print(complaint)

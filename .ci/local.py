@@ -22,18 +22,29 @@ def environment(endpoint, **more):
 
 
 @contextlib.contextmanager
-def local_dynamodb(local_run, address=None, *flags):
-    """The DynamoDB of `cargo run --example local`, with the sample history, at an address or on a free port."""
+def local_run(program, address=None, *flags):
+    """`cargo run --example local`, with the sample history: its URL, and that of its DynamoDB, at an address or on a free
+    port."""
     address = address or f"127.0.0.1:{free_port()}"
-    command = [local_run, "--listen", "127.0.0.1:0", "--dynamodb", address, *flags]
+    command = [program, "--listen", "127.0.0.1:0", "--dynamodb", address, *flags]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
+        url = None
         for line in process.stdout:
+            if line.startswith("webhooks"):
+                url = line.split()[1].removesuffix("/webhook")
             if line.startswith("Try it"):
                 break
         else:
-            raise SystemExit(f"{local_run} did not start")
-        yield f"http://{address}"
+            raise SystemExit(f"{program} did not start")
+        yield url, f"http://{address}"
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def local_dynamodb(program, address=None, *flags):
+    """The DynamoDB of the local run."""
+    with local_run(program, address, *flags) as (_, endpoint):
+        yield endpoint

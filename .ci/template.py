@@ -249,7 +249,7 @@ def check_versions():
     settings = {
         "MemorySize": ("512", {api, webhook}),
         "Answers": ("plugnmeet", {api}),
-        "RetentionDays": ("9", {webhook}),
+        "RetentionDays": ("9", {webhook, "StreamFunction"}),
         "CredentialsVersion": ("2", {api, webhook}),
         "CredentialsSecretArn": ("arn:aws:secretsmanager:eu-central-1:1:secret:s", {api, webhook}),
         "Tracing": ("on", every),

@@ -125,6 +125,19 @@ fn required(name: &'static str, value: Option<String>) -> Result<String, Missing
     value.filter(|value| !value.is_empty()).ok_or(MissingVariable(name))
 }
 
+/// The variable [`RETENTION_DAYS`] of the process's environment.
+///
+/// # Errors
+/// [`ConfigError::Retention`] if it is no number of days.
+pub fn retention_days() -> Result<u32, ConfigError> {
+    days(std::env::var(RETENTION_DAYS).ok())
+}
+
+fn days(value: Option<String>) -> Result<u32, ConfigError> {
+    let given = value.filter(|days| !days.is_empty());
+    given.map_or(Ok(0), |days| days.parse().map_err(|_| ConfigError::Retention(days)))
+}
+
 impl Config {
     /// Reads the configuration from the process's environment.
     ///
@@ -147,9 +160,7 @@ impl Config {
             dialect: variable(ANSWERS)
                 .filter(|name| !name.is_empty())
                 .map_or(Ok(Dialect::default()), |name| name.parse())?,
-            retention_days: variable(RETENTION_DAYS)
-                .filter(|days| !days.is_empty())
-                .map_or(Ok(0), |days| days.parse().map_err(|_| ConfigError::Retention(days)))?,
+            retention_days: days(variable(RETENTION_DAYS))?,
         })
     }
 }

@@ -77,7 +77,8 @@ pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
     let Some(number) = arguments.next() else {
         return Ok(false);
     };
-    let endpoint = embedded::start([TcpListener::bind("127.0.0.1:0").await?])?;
+    let endpoint =
+        embedded::start(&dynoxide::Database::memory()?, [TcpListener::bind("127.0.0.1:0").await?])?;
     let client = dynamodb::client(&embedded::settings(&endpoint));
     let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     fill(&past_rooms, Scenario::ALL[number.parse::<usize>()?]).await?;

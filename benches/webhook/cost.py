@@ -6,9 +6,6 @@ reads the processes' own accounting (user and system time) before and after.
 usage: cost.py PAST_ROOMS WEBHOOK LOCAL_RUN [EVENTS]
 """
 
-import base64
-import hashlib
-import hmac
 import json
 import os
 import pathlib
@@ -17,45 +14,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / ".ci"))
 
 from emulator import Function  # noqa: E402
-from local import EVENTS, environment, local_dynamodb  # noqa: E402
-
-SECRET, START = b"local-demo-secret", 1_795_341_600
-HEADER = b'{"alg":"HS256","typ":"JWT"}'
-
-
-def encode(data):
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def webhook(name, sid, at, **more):
-    """An event, signed, as API Gateway passes it on."""
-    room = {"sid": sid, "room_id": "cost", "creation_time": str(START), "metadata": '{"room_title":"Cost"}'}
-    body = json.dumps({"event": name, "room": room, "created_at": str(START + at), **more})
-    claims = {"iss": "plugnmeet", "exp": 4102444800, "sha256": base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()}
-    signed = f'{encode(HEADER)}.{encode(json.dumps(claims).encode())}'
-    token = f"{signed}.{encode(hmac.new(SECRET, signed.encode(), hashlib.sha256).digest())}"
-    event = json.loads((EVENTS / "webhook-1-room-created.json").read_text())
-    event["headers"].update({"authorization": token, "hash-token": token})
-    event["body"] = body
-    return json.dumps(event).encode()
-
-
-def first_page():
-    event = json.loads((EVENTS / "http-api.json").read_text())
-    event["body"] = '{"room_ids":["room01"],"limit":20}'
-    event["headers"]["hash-signature"] = hmac.new(SECRET, event["body"].encode(), hashlib.sha256).hexdigest()
-    return json.dumps(event).encode()
-
-
-def meeting(sid, people):
-    """A meeting: everybody comes and goes."""
-    yield webhook("room_created", sid, 0)
-    for name, at in (("participant_joined", 1), ("participant_left", 500)):
-        for number in range(people):
-            yield webhook(name, sid, at + number, participant={"identity": f"user-{number}"})
-    yield webhook("session_ended", sid, 600)
-    yield webhook("room_finished", sid, 601)
-    yield webhook("artifact_created", sid, 660, room_artifact={"type": "MEETING_ANALYTICS", "artifact_id": sid})
+from local import environment, local_dynamodb  # noqa: E402
+from webhooks import body, invocation, meeting, page_invocation  # noqa: E402
 
 
 def processor_milliseconds(function):
@@ -81,15 +41,15 @@ def main():
     past_rooms, webhook_function, local_run, *count = sys.argv[1:]
     count = int(count[0]) if count else 3000
     with local_dynamodb(local_run) as endpoint:
-        page = measure(past_rooms, endpoint, [first_page()] * count)
-        joins = [webhook("participant_joined", "SID_joins", at, participant={"identity": f"user-{at}"}) for at in range(count)]
+        page = measure(past_rooms, endpoint, [page_invocation(["room01"], 20)] * count)
+        joins = [body("participant_joined", "cost", "SID_joins", at, participant={"identity": f"user-{at}"}) for at in range(count)]
         print(f"first page of 20         {page:.3f} ms")
         for name, events in {
             "participant_joined": joins,
-            "meeting of 30 people": [event for number in range(count // 64) for event in meeting(f"SID_30_{number}", 30)],
-            "meeting of 5 people": [event for number in range(count // 14) for event in meeting(f"SID_5_{number}", 5)],
+            "meeting of 30 people": [event for number in range(count // 64) for event in meeting("cost", f"SID_30_{number}", 30)],
+            "meeting of 5 people": [event for number in range(count // 14) for event in meeting("cost", f"SID_5_{number}", 5)],
         }.items():
-            cost = measure(webhook_function, endpoint, events)
+            cost = measure(webhook_function, endpoint, [invocation(event) for event in events])
             print(f"{name:<24} {cost:.3f} ms an event, {cost / page:.2f} of a page")
 
 

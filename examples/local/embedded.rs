@@ -13,12 +13,12 @@ use tokio::net::TcpListener;
 /// The table's name in every local run.
 pub const TABLE_NAME: &str = "past-rooms";
 
-/// Serves one empty database on all of `listeners` for as long as the runtime lives, and returns
-/// the URL on the first.
+/// Serves a database on all of `listeners` for as long as the runtime lives, and returns the URL on
+/// the first.
 pub fn start(
+    database: &Database,
     listeners: impl IntoIterator<Item = TcpListener>,
 ) -> Result<String, Box<dyn std::error::Error>> {
-    let database = Database::memory()?;
     let mut first = None;
     for listener in listeners {
         let address = listener.local_addr()?;

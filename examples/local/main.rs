@@ -3,6 +3,7 @@
 
 mod bridge;
 mod embedded;
+mod expiry;
 mod filter;
 mod foreign;
 mod sample;
@@ -77,11 +78,14 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         false => None,
     };
     let container_url = for_containers.as_ref().map(TcpListener::local_addr).transpose()?;
-    let dynamodb = embedded::start([dynamodb_listener].into_iter().chain(for_containers))?;
+    let database = dynoxide::Database::memory()?;
+    let listeners = [dynamodb_listener].into_iter().chain(for_containers);
+    let dynamodb = embedded::start(&database, listeners)?;
     let settings = embedded::settings(&dynamodb);
     let client = past_rooms::dynamodb::client(&settings);
     let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
     fill(&past_rooms).await?;
+    expiry::delete_expired(database);
     if !arguments.no_stream {
         foreign::count(past_rooms.clone(), &settings).await?;
     }

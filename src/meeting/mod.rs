@@ -12,11 +12,14 @@
 pub mod state;
 mod store;
 
+use jiff::Timestamp;
+
 use crate::past_rooms::PastRooms;
 use crate::record::{self, ATTEMPTS, Settlement, WriteError};
 use crate::table::keys::RowKey;
 use crate::table::meetings::sid_of_timer;
 use crate::table::retry::Backoff;
+use crate::table::session::Session;
 use state::{Details, Draft, Kind, Report};
 use store::Stored;
 
@@ -70,19 +73,23 @@ pub async fn take(
         store::add_person(table, id, person, expires).await?;
     }
     let stored = store::add_report(table, id, (notice.kind, &notice.report), expires).await?;
-    if stored.is_new() {
-        if !stored.meeting.has_ended() {
-            store::set_timer(table, id.0, id.1, now.saturating_add(SILENCE)).await?;
-        }
-        let outcome = settle(past_rooms, stored).await?;
-        end_predecessors(past_rooms, id.0, now).await?;
-        return Ok(outcome);
+    let begun = stored.begun;
+    // A meeting that has ended has a timer, too: its session may fail to be recorded now.
+    if !begun || stored.meeting.goes_on_after_all() {
+        store::set_timer(table, id.0, id.1, now.saturating_add(SILENCE)).await?;
     }
-    settle(past_rooms, stored).await
+    let outcome = settle(past_rooms, stored).await?;
+    if !begun {
+        end_predecessors(past_rooms, id.0, now).await?;
+        // Last, so that the next event makes up for this one wherever it failed.
+        store::set_begun(table, id.0, id.1).await?;
+    }
+    Ok(outcome)
 }
 
 /// Looks after a meeting whose timer has expired: presumes it to be over if nothing was heard of it
-/// for [`SILENCE`], and sets the timer anew if something was. Other rows than timers are passed over.
+/// for [`SILENCE`], and sets the timer anew if something was. If its end was reported, but could not
+/// be recorded then, it is now. Other rows than timers of meetings are passed over.
 ///
 /// # Errors
 /// [`WriteError`]. It can be called again, whatever was done.
@@ -96,13 +103,23 @@ pub async fn timer_expired(
         return Ok(());
     };
     let room_id = &*timer.room_id;
+    if Session::new(room_id, room_sid, Timestamp::UNIX_EPOCH).key().is_err() {
+        return Ok(());
+    }
     let stored = store::read(table, room_id, room_sid).await?;
-    if stored.version.is_none() || stored.meeting.has_ended() {
+    if stored.version.is_none() {
+        return Ok(());
+    }
+    if stored.meeting.has_ended() {
+        settle(past_rooms, stored).await?;
         return Ok(());
     }
     let quiet_at = stored.meeting.last_seen().unwrap_or(0).saturating_add(SILENCE);
     if quiet_at > now {
-        store::set_timer(table, room_id, room_sid, quiet_at).await?;
+        store::keep(table, room_id, room_sid, now.saturating_add(KEPT)).await?;
+        // Not later than in a day, whatever the server's clock says: the other rows must outlive it.
+        let next = quiet_at.min(now.saturating_add(SILENCE));
+        store::set_timer(table, room_id, room_sid, next).await?;
         return Ok(());
     }
     presume_over(past_rooms, &stored, now, now).await

@@ -167,6 +167,11 @@ impl Meeting {
             || self.reports.contains_key(&Kind::RoomFinished)
     }
 
+    /// Whether it was presumed to be over, and then seen again.
+    pub fn goes_on_after_all(&self) -> bool {
+        self.reports.contains_key(&Kind::PresumedOver) && self.ended().is_none()
+    }
+
     /// When it ended, and whether that was reported. A meeting that is presumed to be over ended when
     /// it was last seen; one that was seen after that is not over.
     fn ended(&self) -> Option<(i64, bool)> {
@@ -175,8 +180,11 @@ impl Meeting {
             return Some((report.at, true));
         }
         let over = self.report(Kind::PresumedOver)?.at;
-        let last = self.last_seen().unwrap_or(over);
-        (last <= over.saturating_add(CLOCK_TOLERANCE)).then_some((last, false))
+        match self.last_seen() {
+            Some(last) => (last <= over.saturating_add(CLOCK_TOLERANCE)).then_some((last, false)),
+            // Analytics come soon after the end.
+            None => Some((self.report(Kind::Analytics).map_or(over, |report| report.at), false)),
+        }
     }
 
     /// The session, if the meeting is over.

@@ -14,11 +14,11 @@ use super::state::{Kind, Meeting, Report};
 use crate::record::{ATTEMPTS, WriteError};
 use crate::table::keys::{KeyRange, RowKey, string_attribute};
 use crate::table::meetings::{
-    BUCKETS, PEOPLE, RECORDED, RECORDED_KEY, meeting_key, meetings_prefix, people_key,
-    people_prefix, sid_of_meeting, timer_key,
+    BEGUN, BUCKETS, PEOPLE, RECORDED, RECORDED_KEY, is_people_key, meeting_key, meetings_prefix,
+    people_key, people_prefix, sid_of_meeting, timer_key,
 };
 use crate::table::retry::with_retries;
-use crate::table::schema::EXPIRES;
+use crate::table::schema::{EXPIRES, PARTITION_KEY};
 use crate::table::tally::{VERSION, number};
 use crate::table::{Consistency, Item, RowQuery, Table, TableError, units};
 
@@ -32,6 +32,8 @@ pub(super) struct Stored {
     pub meeting: Meeting,
     /// Raised by every write. `None`: there is no row.
     pub version: Option<String>,
+    /// Whether what is done once, when it is first heard of, is done.
+    pub begun: bool,
     /// Where its session was recorded.
     pub recorded_key: Option<RowKey>,
     /// What of it was recorded.
@@ -53,14 +55,10 @@ impl Stored {
             room_sid: room_sid.to_owned(),
             meeting,
             version,
+            begun: item.contains_key(BEGUN),
             recorded_key: recorded_key.map(|key| RowKey::new(room_id, key)),
             recorded: string_attribute(item, RECORDED).map(str::to_owned),
         }
-    }
-
-    /// Whether this is the first that is known of it.
-    pub fn is_new(&self) -> bool {
-        self.version.as_deref() == Some("1")
     }
 
     /// Turns an update of the meeting's row into the note that its session is recorded at `key`, on
@@ -207,10 +205,11 @@ pub(super) async fn count_people(
     let mut people = 0;
     table
         .walk(RowQuery::rows(room_id, &range, Consistency::Strong), |item| {
-            people += item
-                .get(PEOPLE)
-                .and_then(|people| people.as_bs().ok())
-                .map_or(0, |people| u32::try_from(people.len()).unwrap_or(u32::MAX));
+            if RowKey::of_item(&item).is_some_and(|key| is_people_key(&key, room_sid)) {
+                let hashes = item.get(PEOPLE).and_then(|people| people.as_bs().ok());
+                people +=
+                    hashes.map_or(0, |hashes| u32::try_from(hashes.len()).unwrap_or(u32::MAX));
+            }
         })
         .await?;
     Ok(people)
@@ -234,4 +233,66 @@ pub(super) async fn set_timer(
     let answer = request.send().await.map_err(|error| TableError::new("PutItem", &error))?;
     table.count_request(units(answer.consumed_capacity.as_slice()));
     Ok(())
+}
+
+/// Notes that what is done once, when a meeting is first heard of, is done.
+pub(super) async fn set_begun(
+    table: &Table,
+    room_id: &str,
+    room_sid: &str,
+) -> Result<(), TableError> {
+    let begun = AttributeValue::Bool(true);
+    set(table, meeting_key(room_id, room_sid), (BEGUN, begun)).await
+}
+
+/// Keeps all rows of a meeting until the time `expires`. Those who joined early are not written
+/// again while it goes on.
+pub(super) async fn keep(
+    table: &Table,
+    room_id: &str,
+    room_sid: &str,
+    expires: i64,
+) -> Result<(), TableError> {
+    let mut keys = vec![meeting_key(room_id, room_sid)];
+    let range = KeyRange::with_prefix(&people_prefix(room_sid));
+    let query = RowQuery::keys(room_id, &range, Consistency::Strong);
+    let of_meeting = |key: &RowKey| is_people_key(key, room_sid);
+    table.walk(query, |item| keys.extend(RowKey::of_item(&item).filter(of_meeting))).await?;
+    for key in keys {
+        set(table, key, (EXPIRES, number(expires))).await?;
+    }
+    Ok(())
+}
+
+/// Sets an attribute of a row, unless the row has expired meanwhile.
+async fn set(
+    table: &Table,
+    key: RowKey,
+    (attribute, value): (&str, AttributeValue),
+) -> Result<(), TableError> {
+    with_retries(ATTEMPTS, TableError::is_transient, || async {
+        let request = table
+            .client()
+            .update_item()
+            .table_name(table.name())
+            .set_key(Some(key.clone().into_item()))
+            .update_expression("SET #attribute = :value")
+            .condition_expression("attribute_exists(#room)")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_names("#room", PARTITION_KEY)
+            .expression_attribute_values(":value", value.clone())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(answer) => table.count_request(units(answer.consumed_capacity.as_slice())),
+            Err(error) if has_expired(&error) => table.count_request(0.0),
+            Err(error) => return Err(TableError::new(OPERATION, &error)),
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn has_expired<R>(error: &SdkError<UpdateItemError, R>) -> bool {
+    let error = error.as_service_error();
+    error.is_some_and(UpdateItemError::is_conditional_check_failed_exception)
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::table::keys::SessionKey;
+use crate::table::keys::{RowKey, SessionKey};
+use crate::table::meetings::sid_of_timer;
 
 /// A batch without sequence numbers, of which nobody can say what to try again. Lambda tries all of
 /// it again, in halves.
@@ -27,12 +28,21 @@ pub struct MalformedRecord {
 pub struct Batch {
     /// How many events it has.
     pub events: usize,
-    /// The sessions that were put or deleted, by room.
-    pub touched: BTreeMap<String, BTreeSet<SessionKey>>,
+    /// What was put or deleted, by room.
+    pub touched: BTreeMap<String, Touched>,
     /// Events that cannot be understood.
     pub malformed: Vec<MalformedRecord>,
     /// Each event's place in the stream and its room, in the batch's order.
     places: Vec<(String, Option<String>)>,
+}
+
+/// What was put or deleted in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Touched {
+    /// Sessions.
+    pub sessions: BTreeSet<SessionKey>,
+    /// Timers of meetings that have expired.
+    pub timers: BTreeSet<RowKey>,
 }
 
 /// The answer to a batch: where to try again.
@@ -102,12 +112,9 @@ impl Batch {
         let mut room = None;
         match serde_json::from_value::<Record>(record) {
             Ok(Record { dynamodb: Change { keys } }) => {
-                // What is no session is not counted.
-                if let Some(key) = SessionKey::parse(keys.created_sid.text) {
-                    let room_id = keys.room_id.text;
-                    self.touched.entry(room_id.clone()).or_default().insert(key);
-                    room = Some(room_id);
-                }
+                let key = RowKey::new(keys.room_id.text, keys.created_sid.text);
+                // Other rows than sessions and timers are passed over.
+                room = self.touch(key);
             }
             Err(error) => {
                 let (sequence_number, reason) = (sequence_number.clone(), error.to_string());
@@ -116,6 +123,19 @@ impl Batch {
         }
         self.places.push((sequence_number, room));
         Ok(())
+    }
+
+    /// Notes what has to be looked after because this row was put or deleted, and returns the room.
+    fn touch(&mut self, key: RowKey) -> Option<String> {
+        let room_id = key.room_id.clone();
+        if let Some(session) = key.session_key() {
+            self.touched.entry(room_id.clone()).or_default().sessions.insert(session);
+        } else if sid_of_timer(&key).is_some() {
+            self.touched.entry(room_id.clone()).or_default().timers.insert(key);
+        } else {
+            return None;
+        }
+        Some(room_id)
     }
 
     /// The answer, if these rooms could not be dealt with.
@@ -148,19 +168,24 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_reduced_to_its_rooms_and_sessions() {
+    fn a_batch_is_reduced_to_its_rooms_sessions_and_timers() {
         let batch = Batch::parse(json!({"Records": [
             record("1", "a", "2026-11-22T10:00:00.000Z#x"),
             record("2", "b", "2026-11-22T10:00:00.000Z#x"),
             record("3", "a", "2026-11-22T10:00:00.000Z#x"),
             record("4", "a", "2026-11-22T11:00:00.000Z#y"),
             record("5", "a", "~"),
+            record("6", "b", "!timer#x"),
+            record("7", "b", "!meeting#x"),
         ]}));
         let batch = batch.expect("a batch");
-        assert_eq!((batch.events, batch.touched["a"].len(), batch.touched["b"].len()), (5, 2, 1));
+        assert_eq!(batch.events, 7);
+        let [a, b] = ["a", "b"].map(|room| &batch.touched[room]);
+        assert_eq!((a.sessions.len(), a.timers.len()), (2, 0));
+        assert_eq!((b.sessions.len(), b.timers.len()), (1, 1));
         assert!(failures(&batch, &[]).is_empty());
         assert_eq!(failures(&batch, &["a"]), ["1", "3", "4"]);
-        assert_eq!(failures(&batch, &["b"]), ["2"]);
+        assert_eq!(failures(&batch, &["b"]), ["2", "6"]);
     }
 
     #[test]

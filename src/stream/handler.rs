@@ -1,4 +1,4 @@
-//! How a batch of events flows: parse, recount its rooms, answer, and one line in the log.
+//! How a batch of events flows: parse, look after its rooms, answer, and one line in the log.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,23 +6,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
-use super::event::{Batch, BatchResponse, MalformedBatch};
+use super::event::{Batch, BatchResponse, MalformedBatch, Touched};
+use crate::meeting;
 use crate::past_rooms::PastRooms;
-use crate::record::Recount;
+use crate::record::{Recount, WriteError};
 use crate::table::Meter;
 use crate::table::keys::SessionKey;
 
-/// Rooms that are recounted at the same time.
+/// Rooms that are looked after at the same time.
 const ROOMS_AT_ONCE: usize = 8;
 
 /// Time reserved at the end of an invocation to answer and to log.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
 
-/// Recounts what a batch of events touched, in the `time` that is left. What is not done by then, or
-/// fails, is in the answer, and Lambda tries it again.
+/// Recounts the sessions that a batch of events touched, and looks after the meetings whose timers
+/// have expired, in the `time` that is left. What is not done by then, or fails, is in the answer, and
+/// Lambda tries it again.
 ///
 /// # Errors
 /// [`MalformedBatch`] if the event is no batch of a DynamoDB stream.
@@ -43,14 +46,15 @@ pub async fn handle(
     let deadline = Instant::now() + time.saturating_sub(TIME_TO_ANSWER);
     let touched = std::mem::take(&mut batch.touched);
     let rooms = touched.len();
-    let recounts = stream::iter(touched).map(|(room_id, keys)| {
-        let room = Room { past_rooms: past_rooms.clone(), room_id, keys };
-        room.recount(deadline)
+    let timers: usize = touched.values().map(|room| room.timers.len()).sum();
+    let done = stream::iter(touched).map(|(room_id, touched)| {
+        let room = Room { past_rooms: past_rooms.clone(), room_id, touched };
+        room.look_after(deadline)
     });
-    let mut recounts = std::pin::pin!(recounts.buffer_unordered(ROOMS_AT_ONCE));
+    let mut done = std::pin::pin!(done.buffer_unordered(ROOMS_AT_ONCE));
     let (mut hours, mut corrected, mut failed) = (0, 0, BTreeSet::new());
-    while let Some(recount) = recounts.next().await {
-        match recount {
+    while let Some(room) = done.next().await {
+        match room {
             Ok(recount) => {
                 hours += recount.hours;
                 corrected += recount.corrected;
@@ -64,6 +68,7 @@ pub async fn handle(
         rooms,
         hours,
         corrected,
+        timers,
         failed_events = response.failures.len(),
         dynamodb_requests = meter.requests(),
         dynamodb_units = meter.units(),
@@ -78,35 +83,46 @@ pub async fn handle(
 struct Room {
     past_rooms: PastRooms,
     room_id: String,
-    keys: BTreeSet<SessionKey>,
+    touched: Touched,
 }
 
-/// A room could not be recounted, and the log says why.
+/// A room could not be looked after, and the log says why.
 struct Failed {
     room_id: String,
 }
 
 impl Room {
-    async fn recount(self, deadline: Instant) -> Result<Recount, Failed> {
-        let Room { past_rooms, room_id, keys } = self;
-        let keys: Vec<SessionKey> = keys.into_iter().collect();
-        match timeout_at(deadline, past_rooms.recount(&room_id, &keys)).await {
-            Ok(Ok(recount)) => {
-                if let Some(key) = &recount.untimed {
-                    tracing::warn!(
-                        room_id,
-                        created_sid = &*key.sort_key,
-                        "this session cannot be tallied, so readers count the room: its sort key must \
-                         begin with a time such as 2026-11-22T10:00:00.000Z"
-                    );
-                }
-                return Ok(recount);
-            }
+    /// Looks after the room. What it counted of it, or that it failed: whatever was done of it then is
+    /// done once more when the events come again.
+    async fn look_after(self, deadline: Instant) -> Result<Recount, Failed> {
+        match timeout_at(deadline, self.attempt()).await {
+            Ok(Ok(recount)) => return Ok(recount),
             Ok(Err(error)) => {
-                tracing::error!(room_id, cause = %error, "the room cannot be recounted");
+                tracing::error!(self.room_id, cause = %error, "the room cannot be looked after");
             }
-            Err(_) => tracing::warn!(room_id, "there is no time left to recount the room"),
+            Err(_) => tracing::warn!(self.room_id, "there is no time left to look after the room"),
         }
-        Err(Failed { room_id })
+        Err(Failed { room_id: self.room_id })
+    }
+
+    async fn attempt(&self) -> Result<Recount, WriteError> {
+        let Room { past_rooms, room_id, touched } = self;
+        let mut recount = Recount::default();
+        if !touched.sessions.is_empty() {
+            let keys: Vec<SessionKey> = touched.sessions.iter().cloned().collect();
+            recount = past_rooms.recount(room_id, &keys).await?;
+            if let Some(key) = &recount.untimed {
+                tracing::warn!(
+                    room_id,
+                    created_sid = &*key.sort_key,
+                    "this session cannot be tallied, so readers count the room: its sort key must \
+                     begin with a time such as 2026-11-22T10:00:00.000Z"
+                );
+            }
+        }
+        for timer in &touched.timers {
+            meeting::timer_expired(past_rooms, timer, Timestamp::now().as_second()).await?;
+        }
+        Ok(recount)
     }
 }

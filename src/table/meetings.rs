@@ -15,6 +15,8 @@ use super::keys::RowKey;
 pub const RECORDED_KEY: &str = "recorded_key";
 /// Attribute of a meeting: what of it was recorded.
 pub const RECORDED: &str = "recorded";
+/// Attribute of a meeting: what is done once, when it is first heard of, is done.
+pub const BEGUN: &str = "begun";
 /// Attribute of a share of the people: a set of hashes.
 pub const PEOPLE: &str = "people";
 
@@ -44,6 +46,13 @@ pub fn people_prefix(room_sid: &str) -> String {
 /// The row with a share of a meeting's people.
 pub fn people_key(room_id: &str, room_sid: &str, bucket: u8) -> RowKey {
     RowKey::new(room_id, format!("{}{bucket:02}", people_prefix(room_sid)))
+}
+
+/// Whether a row has a share of this meeting's people. A `room_sid` may have a separator in it, and
+/// then begin like another.
+pub fn is_people_key(key: &RowKey, room_sid: &str) -> bool {
+    let bucket = key.sort_key.strip_prefix(&people_prefix(room_sid));
+    bucket.is_some_and(|bucket| bucket.len() == 2)
 }
 
 /// The timer of a meeting.

@@ -79,6 +79,9 @@ fn both_events_name_the_analytics() {
 
 #[test]
 fn other_events_are_not_needed() {
+    let mut unset = body("room_created");
+    unset["room"]["creation_time"] = json!("0");
+    assert_eq!(notice(&unset).report.details.created, None);
     for event in ["", "track_published", "recording_proceeded", "ROOM_CREATED"] {
         assert_eq!(read(&json!({"event": event})).expect("valid"), None, "{event}");
     }
@@ -113,7 +116,11 @@ fn what_cannot_be_used_is_named() {
     for body in ["", "[]", "{", "null", "\"x\""] {
         assert!(parse(body.as_bytes()).is_err(), "{body}");
     }
-    let mut no_metadata = body("room_created");
-    no_metadata["room"]["metadata"] = json!("no JSON");
-    assert_eq!(notice(&no_metadata).report.details.title, "");
+    let deep = "[".repeat(100_000);
+    assert!(parse(format!(r#"{{"event":"room_created","x":{deep}"#).as_bytes()).is_err());
+    for metadata in ["no JSON", "null", "[]", "5", &*deep, &*format!(r#"{{"x":{deep}"#)] {
+        let mut body = body("room_created");
+        body["room"]["metadata"] = json!(metadata);
+        assert_eq!(notice(&body).report.details.title, "");
+    }
 }

@@ -3,8 +3,9 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
+use jiff::Timestamp;
 use lambda_http::http::{HeaderValue, header};
 use lambda_http::{Body, Request, RequestExt, Response};
 use serde_json::json;
@@ -111,8 +112,7 @@ async fn take(
     if let Some(malformed) = MalformedEvent::of(request) {
         return Err(malformed.into());
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let now = Timestamp::now().as_second();
     let body = request.body().as_ref();
     verify::verify(&app.credentials, request.headers(), body, now)?;
     if body.len() > MAX_BODY_BYTES {

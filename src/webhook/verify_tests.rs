@@ -73,6 +73,11 @@ fn only_this_kind_of_token_is_taken() {
         &*claims.replace("exp", "expires"),
         &*claims.replace("sha256", "hash"),
         &*claims.replace(r#""plugnmeet""#, "5"),
+        &*claims.replace(r#""exp":"#, r#""exp":null,"iat":"#),
+        &*claims.replace(r#""exp":1"#, r#""exp":"1","iat":1"#),
+        &*claims.replace(r#""exp":1"#, r#""exp":1e999,"iat":1"#),
+        &*claims.replace(r#""exp":"#, r#""exp":9e9,"exp":"#),
+        &*claims.replace("[", "").replace(r#""sha256":""#, r#""sha256":["#),
     ] {
         assert_eq!(
             check(&token(right, claims), BODY, NOW),
@@ -80,6 +85,32 @@ fn only_this_kind_of_token_is_taken() {
             "{claims}"
         );
     }
+    for (claims, outcome) in [
+        (claims.replace(r#""exp":1"#, r#""exp":9000000000.5,"iat":1"#), Ok(())),
+        (claims.replace(r#""exp":1"#, r#""exp":1e308,"iat":1"#), Ok(())),
+        (claims.replace(r#""exp":1"#, r#""exp":-1,"iat":1"#), Err(VerifyError::NotNow)),
+        (claims.replace(r#""exp":1"#, r#""exp":-1e308,"iat":1"#), Err(VerifyError::NotNow)),
+        (claims.replace(&hash, ""), Err(VerifyError::WrongBody)),
+        (claims.replace(&hash, hash.trim_end_matches('=')), Err(VerifyError::WrongBody)),
+        (claims.replace(r#""plugnmeet""#, r#""""#), Err(VerifyError::WrongKey)),
+    ] {
+        assert_eq!(check(&token(right, &claims), BODY, NOW), outcome, "{claims}");
+    }
+    // The signature's one form is without padding, and is of the two first parts.
+    let signed = token(right, &claims);
+    let (parts, signature) = signed.rsplit_once('.').expect("a signature");
+    for (changed, error) in [
+        (format!("{signed}="), VerifyError::NotAToken),
+        (format!("{signed}."), VerifyError::WrongSignature),
+        (format!("{signed}.{signature}"), VerifyError::WrongSignature),
+        (format!("x{signed}"), VerifyError::WrongSignature),
+        (format!("{parts}.{parts}.{signature}"), VerifyError::WrongSignature),
+        (format!("Bearer  {signed}"), VerifyError::WrongSignature),
+        (format!("Bearer Bearer {signed}"), VerifyError::WrongSignature),
+    ] {
+        assert_eq!(check(&changed, BODY, NOW), Err(error), "{changed}");
+    }
+    assert_eq!(check(&format!("BEARER {signed}"), BODY, NOW), Ok(()));
     let unsigned = token(right, &claims);
     let (unsigned, _) = unsigned.rsplit_once('.').expect("a signature");
     for (token, error) in [

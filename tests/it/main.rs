@@ -23,6 +23,7 @@ mod function_faults;
 mod function_pages;
 mod import_files;
 mod layout;
+mod meetings;
 mod metrics;
 mod pages;
 mod record;

@@ -50,12 +50,29 @@ fn the_functions_variables_are_those_that_it_reads() {
     let read =
         BTreeSet::from([TABLE_NAME, API_KEY, API_SECRET, ANSWERS, "AWS_ENDPOINT_URL_DYNAMODB"]);
     assert_eq!(variables, read);
+}
 
+#[test]
+fn sam_local_gives_every_function_all_its_variables() {
     let local = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("events/env.json"))
         .expect("env.json");
     let local: serde_json::Value = serde_json::from_slice(&local).expect("JSON");
-    let local = local["Function"].as_object().expect("variables").keys();
-    assert_eq!(local.map(String::as_str).collect::<BTreeSet<_>>(), read);
+    let template = template();
+    let resources = template["Resources"].as_hash().expect("resources").iter();
+    let functions = resources.filter_map(|(name, resource)| {
+        let is_function = resource["Type"].as_str() == Some("AWS::Serverless::Function");
+        is_function.then(|| name.as_str().expect("a name"))
+    });
+    let functions: BTreeSet<&str> = functions.collect();
+    let named = local.as_object().expect("functions").keys();
+    assert_eq!(named.map(String::as_str).collect::<BTreeSet<_>>(), functions);
+    for name in functions {
+        let function = properties(name);
+        let declared = function["Environment"]["Variables"].as_hash().expect("variables").keys();
+        let declared: BTreeSet<&str> = declared.filter_map(Yaml::as_str).collect();
+        let given = local[name].as_object().expect("variables").keys();
+        assert_eq!(given.map(String::as_str).collect::<BTreeSet<_>>(), declared, "{name}");
+    }
 }
 
 #[test]

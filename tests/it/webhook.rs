@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use lambda_http::http::{self, Method};
 use lambda_http::{Body, Request};
@@ -13,9 +15,10 @@ use past_rooms::{PageQuery, PastRoom, PastRooms, RowKey, Session};
 use serde_json::{Value, json};
 
 use crate::support::proxy::{Fault, Proxy};
+use crate::support::stream::{Deliveries, invoke};
 use crate::support::{Database, KEY, SECRET, session, session_key, time};
 
-const START: i64 = 1_795_341_600;
+pub const START: i64 = 1_795_341_600;
 /// 2100: what is signed for a test is valid whenever it runs.
 const VALID_UNTIL: i64 = 4_102_444_800;
 
@@ -46,7 +49,7 @@ pub async fn post(app: &App, event: &Value) -> u16 {
     send(app, request(Method::POST, &body, &token)).await.0
 }
 
-fn event(name: &str, room: &str, sid: &str, at: i64, created: Option<i64>) -> Value {
+pub fn event(name: &str, room: &str, sid: &str, at: i64, created: Option<i64>) -> Value {
     let metadata = json!({"room_title": format!("Title of {sid}"), "webhook_url": "https://x"});
     let mut room = json!({"sid": sid, "room_id": room, "metadata": metadata.to_string()});
     if let Some(created) = created {
@@ -55,7 +58,7 @@ fn event(name: &str, room: &str, sid: &str, at: i64, created: Option<i64>) -> Va
     json!({"event": name, "room": room, "created_at": at.to_string(), "id": format!("{name}{at}")})
 }
 
-fn with_person(mut event: Value, identity: &str) -> Value {
+pub fn with_person(mut event: Value, identity: &str) -> Value {
     event["participant"] = json!({"sid": "PA_x", "identity": identity});
     event
 }
@@ -85,7 +88,7 @@ pub fn meeting(room: &str, sid: &str, start: i64) -> Vec<Value> {
     ]
 }
 
-fn past_room(room: &str, sid: &str, start: i64) -> PastRoom {
+pub fn past_room(room: &str, sid: &str, start: i64) -> PastRoom {
     let text = |seconds| {
         let time = jiff::Timestamp::from_second(seconds).expect("a time");
         format!("{time:.3}")
@@ -103,7 +106,7 @@ fn past_room(room: &str, sid: &str, start: i64) -> PastRoom {
 }
 
 /// The sessions of rooms, oldest first; the total and the tallies fit them.
-async fn history(database: &Database, rooms: &[&str]) -> Vec<PastRoom> {
+pub async fn history(database: &Database, rooms: &[&str]) -> Vec<PastRoom> {
     let query = PageQuery::new(rooms.iter().copied()).limit(100);
     let page = database.past_rooms.page(&query).await.expect("a page");
     assert_eq!(page.total, page.sessions.len() as u64);
@@ -320,7 +323,7 @@ async fn a_session_that_was_deleted_stays_deleted() {
 }
 
 /// A meeting without its ends.
-fn unended(room: &str, sid: &str, start: i64) -> Vec<Value> {
+pub fn unended(room: &str, sid: &str, start: i64) -> Vec<Value> {
     meeting(room, sid, start).drain(..7).collect()
 }
 
@@ -382,10 +385,56 @@ async fn a_meeting_of_which_nothing_is_heard_ends_when_its_timer_does() {
 }
 
 #[tokio::test]
+async fn the_stream_ends_a_meeting_when_its_timer_is_deleted_and_sets_that_of_one_that_goes_on() {
+    /// 2020, and 2100: long before and after any day on which this runs.
+    const LONG_AGO: i64 = 1_577_836_800;
+    let database = Database::start().await;
+    let mut deliveries = Deliveries::of(&database).await;
+    let app = app(database.past_rooms.clone());
+    for (room, start) in [("over", LONG_AGO), ("goes-on", VALID_UNTIL)] {
+        for event in unended(room, "SID_x", start) {
+            assert_eq!(post(&app, &event).await, 200);
+        }
+    }
+    let (_, calls) = deliveries.next().await;
+    assert!(calls.is_empty(), "bookkeeping calls nobody: {calls:?}");
+    let timer = "!timer#SID_x";
+    // As DynamoDB's time to live does.
+    for room in ["over", "goes-on"] {
+        database.delete_item(RowKey::new(room, timer)).await;
+    }
+    let kept = database.past_rooms.with_retention_days(30);
+    let (_, calls) = deliveries.next().await;
+    assert_eq!(calls.len(), 2);
+    // An event may come twice.
+    for _ in 0..2 {
+        assert!(invoke(&kept, &calls).await.is_empty());
+    }
+    let mut session = past_room("over", "SID_x", LONG_AGO);
+    session.ended = past_room("over", "SID_x", LONG_AGO + 80 - 600).ended;
+    session.analytics_file_id = None;
+    assert_eq!(history(&database, &["over", "goes-on"]).await, [session]);
+    let recorded = database.item("over", "2020-01-01T00:00:00.000Z#SID_x").await.expect("a row");
+    let expires = recorded["expires"].as_n().expect("a number");
+    assert_eq!(*expires, (LONG_AGO + 80 + 30 * 86_400).to_string());
+    assert!(database.item("over", timer).await.is_none());
+    assert!(database.item("goes-on", timer).await.is_some());
+}
+
+#[tokio::test]
 async fn ten_thousand_people_fit_and_are_counted() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
-    let people: Vec<usize> = (0..10_000).collect();
+    // Most of them are put as the function has them in the table, in as many rows.
+    let mut random = fastrand::Rng::with_seed(1);
+    for bucket in 0..64_usize {
+        let mut row = RowKey::new("r", format!("!people#SID_x#{bucket:02}")).into_item();
+        let before = 9_500 * bucket / 64..9_500 * (bucket + 1) / 64;
+        let people = before.map(|_| Blob::new(random.u64(..).to_be_bytes())).collect();
+        row.insert("people".to_owned(), AttributeValue::Bs(people));
+        database.put_item(row).await;
+    }
+    let people: Vec<usize> = (0..500).collect();
     for some in people.chunks(50) {
         let posts = some.iter().map(|number| {
             let joined = event("participant_joined", "r", "SID_x", START + 5, Some(START));

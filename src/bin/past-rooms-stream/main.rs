@@ -1,10 +1,11 @@
-//! The Lambda function on the table's stream: it counts what other writers put and delete.
+//! The Lambda function on the table's stream: it counts what other writers put and delete, and ends
+//! meetings whose end was never reported.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use past_rooms::config::{TABLE_NAME, variable};
+use past_rooms::config::{TABLE_NAME, retention_days, variable};
 use past_rooms::stream::handler::handle;
 use past_rooms::xray::{Trace, traced};
 use past_rooms::{PastRooms, deadline, dynamodb, logging};
@@ -28,7 +29,8 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let settings = dynamodb::settings_from_env()?;
-    let past_rooms = PastRooms::new(dynamodb::client(&settings), variable(TABLE_NAME)?);
+    let past_rooms = PastRooms::new(dynamodb::client(&settings), variable(TABLE_NAME)?)
+        .with_retention_days(retention_days()?);
     dynamodb::warm_up(past_rooms.table()).await;
     let past_rooms = &past_rooms;
     let answer = async |event: LambdaEvent<Value>| {

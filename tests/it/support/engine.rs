@@ -53,7 +53,9 @@ impl Engine {
             Some(settings) => settings,
             None => {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                embedded::settings(&embedded::start([listener]).expect("an embedded DynamoDB"))
+                let database = dynoxide::Database::memory().expect("a database");
+                let endpoint = embedded::start(&database, [listener]);
+                embedded::settings(&endpoint.expect("an embedded DynamoDB"))
             }
         };
         let table_name = if outlives { own_name() } else { embedded::TABLE_NAME.to_owned() };
