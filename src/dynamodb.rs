@@ -17,6 +17,7 @@ use crate::config::{MissingVariable, REGION, variable};
 use crate::connections::RenewingClient;
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
+use crate::xray::Tracer;
 
 /// The SDK's variables for another endpoint; the first that is set wins.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
@@ -30,6 +31,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first attempt counts.
 const MAX_ATTEMPTS: u32 = 3;
+/// Those of a client that may wait.
+const PATIENT_ATTEMPTS: u32 = 6;
+const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// For opening the connection at the start.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -74,7 +78,7 @@ pub fn client(settings: &SdkConfig) -> Client {
     let endpoint = settings.endpoint_url();
     let is_plain = endpoint.is_some_and(|url| url.starts_with("http://"));
     let new_pool = if is_plain { http_client } else { https_client };
-    let config = Builder::from(settings)
+    let mut config = Builder::from(settings)
         .http_client(RenewingClient::new(new_pool))
         .timeout_config(
             TimeoutConfig::builder()
@@ -87,9 +91,28 @@ pub fn client(settings: &SdkConfig) -> Client {
             RetryConfig::standard()
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_initial_backoff(FIRST_BACKOFF),
-        )
+        );
+    if let Some(tracer) = Tracer::from_env() {
+        config = config.interceptor(tracer);
+    }
+    Client::from_conf(config.build())
+}
+
+/// A client for work on a whole table, which may wait: a request that DynamoDB throttles is tried
+/// again more often, after waits that double. What waits is not in flight, so the work slows down to
+/// what DynamoDB takes. (The SDK's adaptive retries would send one request in two seconds after a
+/// handful of refusals.)
+pub fn patient_client(settings: &SdkConfig) -> Client {
+    let client = client(settings);
+    let retries = RetryConfig::standard()
+        .with_max_attempts(PATIENT_ATTEMPTS)
+        .with_initial_backoff(FIRST_BACKOFF);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(PATIENT_ATTEMPT_TIMEOUT)
         .build();
-    Client::from_conf(config)
+    let config = client.config().to_builder().retry_config(retries).timeout_config(timeouts);
+    Client::from_conf(config.build())
 }
 
 /// Opens the connection and signs once, while the function is initialised and still has a full

@@ -1,15 +1,17 @@
 //! The handle that users of the library hold: what people do with a history.
 
+mod upkeep;
+
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
-use crate::record::{self, Recorded, Recount, TallyReport, WriteError};
+use crate::record::{self, Importer, Recorded, Recount, WriteError};
 use crate::table::keys::SessionKey;
 use crate::table::retention::Retention;
 use crate::table::session::Session;
-use crate::table::{Meter, RoomIds, Table};
+use crate::table::{Meter, Table};
 
 /// A history of past rooms in a DynamoDB table. Cheap to clone; clones share the bound on requests
 /// in flight and what they remember of rooms.
@@ -161,6 +163,27 @@ impl PastRooms {
         record::record(&self.table, self.retention, sessions).await
     }
 
+    /// Imports sessions, as files have them: in part, in any order, and again and again.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// use past_rooms::{Entry, Field, Fields, Session};
+    ///
+    /// let mut session = Session::new("room01", "SID_a", "2026-11-20T10:00:00Z".parse()?);
+    /// session.analytics_file_id = Some("file".to_owned());
+    /// let fields = Fields::default().with(Field::AnalyticsFileId);
+    /// let written = past_rooms.importer().write(&[Entry { session, fields }]).await?;
+    /// assert_eq!((written.recorded.changed, written.misplaced.len()), (1, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn importer(&self) -> Importer {
+        Importer::new(&self.table, self.retention)
+    }
+
     /// Deletes sessions of a room together with their counts, and returns how many were there.
     ///
     /// # Errors
@@ -218,40 +241,5 @@ impl PastRooms {
     /// ```
     pub async fn recount(&self, room_id: &str, keys: &[SessionKey]) -> Result<Recount, WriteError> {
         record::recount(&self.table, room_id, keys).await
-    }
-
-    /// Builds or repairs the tallies of a room from its sessions, while others may record, and
-    /// reports what was wrong. Reads every key of the room, strongly consistent.
-    ///
-    /// # Errors
-    /// As [`record`](Self::record); [`WriteError::UntimedKey`] if a session's sort key does not
-    /// begin with a time, which no tally can count. Readers then count the room's sessions.
-    ///
-    /// ```
-    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let past_rooms = sample_history().await?;
-    /// let report = past_rooms.tally("room01").await?;
-    /// assert_eq!(report.sessions, 2);
-    /// assert!(report.is_consistent(), "{:?}", report.differences);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn tally(&self, room_id: &str) -> Result<TallyReport, WriteError> {
-        record::tally::build(&self.table, room_id).await
-    }
-
-    /// Compares the tallies of a room with its sessions, and changes nothing.
-    ///
-    /// # Errors
-    /// As [`tally`](Self::tally).
-    pub async fn check_tally(&self, room_id: &str) -> Result<TallyReport, WriteError> {
-        record::tally::check(&self.table, room_id).await
-    }
-
-    /// The rooms of the table, some at a time. Reads the whole table.
-    pub fn room_ids(&self) -> RoomIds {
-        RoomIds::new(&self.table)
     }
 }

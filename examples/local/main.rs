@@ -6,9 +6,11 @@ mod embedded;
 mod expiry;
 mod filter;
 mod foreign;
+mod page;
 mod sample;
 mod serve;
 mod stream;
+mod usual;
 
 use std::error::Error;
 use std::io::{ErrorKind, IsTerminal};
@@ -24,6 +26,8 @@ use past_rooms::{PastRooms, logging};
 use tokio::net::TcpListener;
 
 /// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.
+///
+/// For people there is a page at `/` that shows what pages cost.
 ///
 /// Nothing is kept: every start fills a new database with the same sessions.
 #[derive(Parser)]
@@ -50,7 +54,7 @@ struct Arguments {
     api_key: String,
 
     /// The API secret that clients sign with
-    #[arg(long, env = "API_SECRET", hide_env_values = true, default_value = "local-demo-secret")]
+    #[arg(long, env = "API_SECRET", hide_env_values = true, default_value = page::DEMO_SECRET)]
     api_secret: String,
 
     /// How answers are written: documented, or plugnmeet as plugnmeet-server 2.4 does
@@ -155,6 +159,7 @@ fn print_guide(
     }
     println!("endpoint   {url}{}", route::PATHS[0]);
     println!("webhooks   {url}{WEBHOOK_PATH}");
+    println!("page       {url}/");
     println!("API key    {}", credentials.key);
     println!("API secret {}", credentials.secret);
     println!("\nTry it:\n");

@@ -11,12 +11,13 @@ use futures_util::future::{try_join, try_join_all};
 use super::cursor::RoomCursor;
 use super::error::ReadError;
 use super::order::Order;
+use super::plan::is_opening_all_cheaper;
 use super::query::PageQuery;
 use super::reader::Reader;
 use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::tally::{self, RoomTally};
-use crate::table::{Consistency, Item, MAX_IN_FLIGHT, RowQuery};
+use crate::table::{Consistency, Item, RowQuery};
 
 /// Sessions that may be skipped by reading them: they cost less than the tally of a month and a
 /// round trip more.
@@ -50,7 +51,9 @@ pub(super) async fn count_rooms(
     let room_ids = &query.room_ids;
     let is_near_front = query.from <= MAX_ROWS_TO_SKIP;
     match (query.order, &room_ids[..]) {
-        (Order::Desc, _) if is_near_front && room_ids.len() <= MAX_IN_FLIGHT => {
+        (Order::Desc, _)
+            if is_near_front && is_opening_all_cheaper(room_ids.len(), window(query)) =>
+        {
             let rows = rows_to_open(query);
             try_join_all(room_ids.iter().map(|room_id| open_newest(reader, room_id, rows))).await
         }
@@ -77,10 +80,15 @@ pub(super) async fn count_rooms(
     }
 }
 
+/// Rows from the front to the end of the page.
+fn window(query: &PageQuery) -> u64 {
+    query.from.saturating_add(query.limit as u64).max(1)
+}
+
 /// How many of each room's first rows to read along: all that one room needs, of several rooms
 /// twice their share.
 fn rows_to_open(query: &PageQuery) -> usize {
-    let window = query.limit.saturating_add(query.from as usize).max(1);
+    let window = window(query) as usize;
     match query.room_ids.len() {
         0 | 1 => window,
         rooms => (window.saturating_mul(2) / rooms).clamp(ROWS_WITH_TALLY.min(window), window),

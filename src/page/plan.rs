@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 
 use super::order::Order;
-use crate::table::MAX_IN_FLIGHT;
 use crate::table::bucket::{Bucket, Counts};
 
 /// Rows that may be skipped rather than ask for the hours of a month, for each room and in all:
@@ -19,6 +18,23 @@ const ROWS_TO_SKIP: u64 = 10;
 /// Rooms that count for this: with more of them, their rows may all be of a few, which then have to
 /// be read again and again.
 const ROOMS_TO_SKIP_IN: usize = 20;
+
+/// What a page makes its client wait for, in microseconds at 256 MB of memory, where a function has
+/// a seventh of a processor: measured by `.ci/processor`. Only their proportions matter.
+///
+/// A query of some of a room's rows, mostly the work of sending it.
+const QUERY: u64 = 700;
+/// One of the tallies that a `BatchGetItem` asks for, which is mostly reading its counts.
+const TALLY: u64 = 60;
+/// A round trip: a `BatchGetItem`, and some milliseconds until it is answered.
+const ROUND_TRIP: u64 = 4_000 + QUERY;
+
+/// Whether it is better to read the first rows of every one of so many rooms along with its tally
+/// than to find out by tallies which of them have one of the first `rows` rows.
+pub fn is_opening_all_cheaper(rooms: usize, rows: u64) -> bool {
+    let rooms = rooms as u64;
+    rooms.saturating_sub(rows) * QUERY <= 2 * (ROUND_TRIP + rooms * TALLY)
+}
 
 /// Where to begin reading, and how many rows to skip.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +128,9 @@ impl Plan {
         let rooms = rooms.into_iter().filter(|counts| self.sessions_in_window(counts) > 0).count();
         let skippable =
             ROWS_TO_SKIP.max(ROWS_TO_SKIP_PER_ROOM * rooms.min(limit).min(ROOMS_TO_SKIP_IN) as u64);
-        let too_many_rooms = rooms > MAX_IN_FLIGHT;
+        // By the hours it will show that no more rooms have to be read than rows.
+        let spared = (rooms as u64).saturating_sub(self.skip.saturating_add(limit as u64));
+        let too_many_rooms = spared * QUERY > ROUND_TRIP + rooms as u64 * TALLY;
         let first = self.first.iter().filter(|_| too_many_rooms || self.skip > skippable);
         let last = self.last.iter().filter(|_| too_many_rooms);
         let mut months: Vec<Bucket> =
@@ -165,12 +183,23 @@ mod tests {
     }
 
     #[test]
-    fn more_rooms_than_can_be_read_at_once_are_narrowed_down_by_hours() {
-        let rooms = vec![counts(&[("2026-10", 1), ("2026-11", 1)]); MAX_IN_FLIGHT];
-        assert_eq!(refined(&rooms, 0, 20), [""; 0]);
-        let rooms = vec![counts(&[("2026-10", 1), ("2026-11", 1)]); MAX_IN_FLIGHT + 1];
-        assert_eq!(refined(&rooms, 0, 20), ["2026-10"]);
-        assert_eq!(refined(&rooms, 90, 20), ["2026-10", "2026-11"]);
+    fn many_more_rooms_than_rows_are_narrowed_down_by_hours() {
+        let rooms = |rooms| vec![counts(&[("2026-10", 1), ("2026-11", 1)]); rooms];
+        assert_eq!(refined(&rooms(25), 0, 20), [""; 0]);
+        assert_eq!(refined(&rooms(40), 0, 20), ["2026-10"]);
+        assert_eq!(refined(&rooms(100), 0, 20), ["2026-10"]);
+        assert_eq!(refined(&rooms(100), 90, 20), ["2026-10", "2026-11"]);
+        // A page of a hundred rows may have one of every room.
+        assert_eq!(refined(&rooms(100), 0, 100), [""; 0]);
+    }
+
+    #[test]
+    fn rooms_are_opened_one_by_one_unless_there_are_many_more_than_rows() {
+        for (rooms, rows, all) in
+            [(1, 20, true), (20, 20, true), (100, 100, true), (100, 20, false), (1000, 100, false)]
+        {
+            assert_eq!(is_opening_all_cheaper(rooms, rows), all, "{rooms} rooms, {rows} rows");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::repeated::Repeated;
 use crate::table::Item;
 use crate::table::bucket::{Bucket, Counts};
 use crate::table::tally::{self, VERSION};
@@ -30,8 +31,12 @@ pub struct TallyReport {
     pub sessions: u64,
     /// Whether the room had no complete tally.
     pub untallied: bool,
+    /// Whether the room has any session or tally.
+    pub exists: bool,
     /// Where tallies and sessions differed.
     pub differences: Vec<Difference>,
+    /// Ids that several of the room's sessions have; only looked for when checking.
+    pub repeated: Vec<Repeated>,
 }
 
 impl TallyReport {

@@ -7,7 +7,7 @@ use super::transaction::MAX_ACTIONS;
 
 /// Bytes of sessions in one transaction at the most. DynamoDB allows 4 MB; this leaves room for
 /// keys and tallies.
-const MAX_TRANSACTION_BYTES: usize = 3_000_000;
+pub(super) const MAX_TRANSACTION_BYTES: usize = 3_000_000;
 
 /// A session and its key.
 pub(super) type Keyed<'a> = (RowKey, &'a Session);

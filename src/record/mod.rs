@@ -14,10 +14,18 @@ mod audit;
 mod batches;
 mod delete;
 mod error;
+mod expiry;
+mod import;
+mod place;
+mod recorded;
 mod recount;
+mod repair;
+mod repeated;
+mod row;
 #[cfg(feature = "meetings")]
 mod settle;
 mod snapshot;
+mod survey;
 pub(crate) mod tally;
 mod transaction;
 
@@ -25,8 +33,14 @@ pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
 pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
+pub use expiry::Expiries;
+pub(crate) use expiry::{Mode, apply};
+pub use import::{Entry, Field, Fields, Importer, Misplaced, Stopped, Written};
+pub use recorded::Recorded;
 pub use recount::Recount;
 pub(crate) use recount::recount;
+pub use repeated::Repeated;
+pub(crate) use repeated::between_rooms;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
 
@@ -36,28 +50,10 @@ use crate::table::retention::Retention;
 use crate::table::retry::with_retries;
 use crate::table::session::Session;
 use batches::Keyed;
+use place::place;
+use row::Row;
 use snapshot::Snapshot;
 use transaction::Transaction;
-
-/// How many sessions were created, changed and left unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Recorded {
-    /// Were not there; they are now, and are counted.
-    pub new: u64,
-    /// Were there, and have new values in some of their mutable fields.
-    pub changed: u64,
-    /// Were there with the same values.
-    pub unchanged: u64,
-}
-
-impl std::ops::AddAssign for Recorded {
-    fn add_assign(&mut self, other: Self) {
-        self.new += other.new;
-        self.changed += other.changed;
-        self.unchanged += other.unchanged;
-    }
-}
 
 /// Records past sessions, in as few transactions as DynamoDB's limits allow.
 pub(crate) async fn record(
@@ -80,26 +76,11 @@ async fn record_batch(
 ) -> Result<Recorded, WriteError> {
     let keys: Vec<RowKey> = batch.iter().map(|(key, _)| key.clone()).collect();
     let snapshot = Snapshot::read(table, &keys).await?;
-    let mut transaction = Transaction::new(table).with_retention(retention);
+    let mut transaction = Transaction::new(table);
     let mut recorded = Recorded::default();
     for (key, session) in batch {
-        let expires = retention.of_session(session);
-        match snapshot.session(key) {
-            None => {
-                transaction.put_new(key, session)?;
-                recorded.new += 1;
-            }
-            Some(stored)
-                if stored.as_ref() == Some(&session.to_past_room())
-                    && (expires.is_none() || snapshot.expires(key) == expires) =>
-            {
-                recorded.unchanged += 1;
-            }
-            Some(_) => {
-                transaction.change(key, session)?;
-                recorded.changed += 1;
-            }
-        }
+        let row = Row::of_session(session, retention);
+        recorded.count(place(&mut transaction, &snapshot, (key, &row), &[])?);
     }
     transaction.write(&snapshot).await?;
     Ok(recorded)

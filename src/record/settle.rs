@@ -7,6 +7,8 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use jiff::Timestamp;
 
 use super::error::WriteError;
+use super::place::place;
+use super::row::{Heard, Row};
 use super::snapshot::Snapshot;
 use super::transaction::Transaction;
 use crate::table::Table;
@@ -51,23 +53,17 @@ pub(crate) async fn settle(
     let snapshot = Snapshot::read(table, &keys).await?;
     let rows = rows_of(&snapshot, &keys, &settlement.session.room_sid);
 
-    let mut transaction = Transaction::new(table).with_retention(settlement.retention);
+    let mut transaction = Transaction::new(table);
     let target = if settlement.recorded.is_some() && rows.is_empty() {
         own
     } else {
         let session = merged(settlement, &rows);
-        let expires = settlement.retention.of_session(&session);
         let target = session.key()?;
-        for key in rows.keys().copied().filter(|key| **key != target) {
-            transaction.delete(key)?;
-        }
-        match snapshot.session(&target) {
-            None => transaction.put_new(&target, &session)?,
-            Some(stored)
-                if stored.as_ref() == Some(&session.to_past_room())
-                    && (expires.is_none() || snapshot.expires(&target) == expires) => {}
-            Some(_) => transaction.change(&target, &session)?,
-        }
+        let certain =
+            Heard { created: settlement.created_is_certain, ended: settlement.ended_is_certain };
+        let row = Row { heard: Some(certain), ..Row::of_session(&session, settlement.retention) };
+        let others: Vec<RowKey> = rows.keys().copied().cloned().collect();
+        place(&mut transaction, &snapshot, (&target, &row), &others)?;
         target
     };
     let update = transaction.update(claimed.clone());
@@ -81,7 +77,7 @@ fn rows_of<'a>(
     keys: &'a [RowKey],
     room_sid: &str,
 ) -> BTreeMap<&'a RowKey, &'a PastRoom> {
-    let rows = keys.iter().filter_map(|key| Some((key, snapshot.session(key)?.as_ref()?)));
+    let rows = keys.iter().filter_map(|key| Some((key, snapshot.session(key)?.room.as_ref()?)));
     rows.filter(|(_, row)| row.room_sid == room_sid).collect()
 }
 

@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::try_join_all;
 
+use super::row::Stored;
+use crate::table::calendar;
 use crate::table::keys::{KeyRange, RowKey};
-use crate::table::past_room::{PastRoom, SessionRow};
 use crate::table::schema::ROOM_TALLY;
-use crate::table::{Consistency, RowQuery, Table, TableError, retention};
+use crate::table::tally::INCOMPLETE;
+use crate::table::{Consistency, Item, RowQuery, Table, TableError};
 
 /// A room's tally, as far as writers have to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +26,10 @@ pub(super) enum TallyState {
 /// The sessions and the rooms' tallies, as they were a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    /// A row that cannot be read as a session is `None`.
-    sessions: HashMap<RowKey, Option<PastRoom>>,
-    /// When they expire, of those that do.
-    expires: HashMap<RowKey, i64>,
+    sessions: HashMap<RowKey, Stored>,
     tallies: HashMap<String, TallyState>,
+    /// How many sessions the complete tallies count, by room.
+    sums: HashMap<String, u64>,
 }
 
 impl Snapshot {
@@ -44,11 +45,10 @@ impl Snapshot {
                 continue;
             };
             if key.sort_key == ROOM_TALLY {
+                snapshot.sums.extend(sum(&item).map(|sum| (key.room_id.clone(), sum)));
                 snapshot.tallies.insert(key.room_id, TallyState::Present);
             } else {
-                snapshot.expires.extend(retention::expires(&item).map(|time| (key.clone(), time)));
-                let session = SessionRow::from_item(item).and_then(|row| row.into_past_room().ok());
-                snapshot.sessions.insert(key, session);
+                snapshot.sessions.insert(key, Stored::of_item(item));
             }
         }
         let without_tally =
@@ -61,20 +61,43 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// What is stored of a session. `None`: nothing; `Some(None)`: something that is no session.
-    pub fn session(&self, key: &RowKey) -> Option<&Option<PastRoom>> {
+    /// Reads more sessions of the same rooms.
+    pub async fn add(&mut self, table: &Table, keys: &[RowKey]) -> Result<(), TableError> {
+        let rows = table.get_rows_by_key(keys.iter().cloned(), Consistency::Strong).await?;
+        self.sessions.extend(rows.into_iter().map(|(key, item)| (key, Stored::of_item(item))));
+        Ok(())
+    }
+
+    /// What is stored of a session. `None`: nothing.
+    pub fn session(&self, key: &RowKey) -> Option<&Stored> {
         self.sessions.get(key)
     }
 
-    /// When a session expires, in UNIX seconds. `None`: never, or it is not there.
-    pub fn expires(&self, key: &RowKey) -> Option<i64> {
-        self.expires.get(key).copied()
+    /// How many sessions a room has, if its tally knows.
+    pub fn sum(&self, room_id: &str) -> Option<u64> {
+        let is_empty = self.tally(room_id) == TallyState::EmptyRoom;
+        self.sums.get(room_id).copied().or(is_empty.then_some(0))
+    }
+
+    /// A transaction has counted sessions of this room, so it has a tally.
+    pub fn is_tallied(&mut self, room_id: String) {
+        self.tallies.insert(room_id, TallyState::Present);
     }
 
     /// The state of a room's tally.
     pub fn tally(&self, room_id: &str) -> TallyState {
         self.tallies.get(room_id).copied().unwrap_or(TallyState::EmptyRoom)
     }
+}
+
+/// The sum of the months. `None`: they are not all of the room's.
+fn sum(room_tally: &Item) -> Option<u64> {
+    if room_tally.contains_key(INCOMPLETE) {
+        return None;
+    }
+    let months = room_tally.iter().filter(|(name, _)| calendar::is_month(name));
+    let counts = months.filter_map(|(_, count)| count.as_n().ok()?.parse::<u64>().ok());
+    Some(counts.fold(0, u64::saturating_add))
 }
 
 async fn state_without_tally(table: &Table, room_id: &str) -> Result<TallyState, TableError> {

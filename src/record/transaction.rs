@@ -4,18 +4,18 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::RequestId;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::builders::{DeleteBuilder, UpdateBuilder};
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update,
 };
 
 use super::error::WriteError;
+use super::row::{Row, Stored, delete_unchanged, update_unchanged};
 use super::snapshot::{Snapshot, TallyState};
 use crate::table::keys::RowKey;
-use crate::table::retention::Retention;
-use crate::table::schema::{COUNTED, EXPIRES, PARTITION_KEY};
-use crate::table::session::Session;
+use crate::table::schema::{COUNTED, PARTITION_KEY};
 use crate::table::tally::{self, INCOMPLETE, VERSION, number};
 use crate::table::{Item, Table, TableError, units};
 
@@ -37,7 +37,6 @@ type Additions = BTreeMap<String, i64>;
 /// A transaction in the making.
 pub(super) struct Transaction<'a> {
     table: &'a Table,
-    retention: Retention,
     actions: Vec<TransactWriteItem>,
     /// What to add, by room and month, to which hour.
     counts: BTreeMap<String, BTreeMap<String, Additions>>,
@@ -45,19 +44,15 @@ pub(super) struct Transaction<'a> {
 
 impl<'a> Transaction<'a> {
     pub fn new(table: &'a Table) -> Self {
-        let retention = Retention::default();
-        Transaction { table, retention, actions: Vec::new(), counts: BTreeMap::new() }
+        Transaction { table, actions: Vec::new(), counts: BTreeMap::new() }
     }
 
-    /// The same transaction; sessions that are put or changed expire as `retention` says.
-    pub fn with_retention(self, retention: Retention) -> Self {
-        Transaction { retention, ..self }
-    }
-
-    /// Puts a session that is not there yet, counts it, and marks it as counted.
-    pub fn put_new(&mut self, key: &RowKey, session: &Session) -> Result<(), WriteError> {
-        let mut item = key.clone().into_item();
-        item.extend(self.attributes(key, session)?);
+    /// Puts a session that is not there yet, counts it, and marks it as counted. Attributes of
+    /// others come along.
+    pub fn put_new(&mut self, key: &RowKey, row: &Row, others: Item) -> Result<(), WriteError> {
+        let mut item = others;
+        item.extend(key.clone().into_item());
+        item.extend(attributes(key, row)?);
         item.insert(COUNTED.to_owned(), AttributeValue::Bool(true));
         let put = Put::builder()
             .table_name(self.table.name())
@@ -69,52 +64,56 @@ impl<'a> Transaction<'a> {
         self.count(key, 1)
     }
 
-    /// Changes the mutable fields of a session that is there. Attributes that others added stay.
-    pub fn change(&mut self, key: &RowKey, session: &Session) -> Result<(), WriteError> {
-        let mut update = self.update(key.clone());
-        let mut set = Vec::new();
-        for (index, (name, value)) in self.attributes(key, session)?.into_iter().enumerate() {
-            set.push(format!("#a{index} = :a{index}"));
-            update = update
-                .expression_attribute_names(format!("#a{index}"), name)
-                .expression_attribute_values(format!(":a{index}"), value);
+    /// Changes what is different in a session that is there, if it is still as it was read.
+    /// Attributes that others added stay.
+    pub fn change(&mut self, key: &RowKey, stored: &Stored, row: &Row) -> Result<(), WriteError> {
+        let before = stored.room.clone().map(|room| Row { room, expires: None, heard: None });
+        let before = before.map_or(Ok(Item::new()), |before| attributes(key, &before))?;
+        let mut update = update_unchanged(self.update(key.clone()), stored);
+        let (mut set, mut remove) = (Vec::new(), Vec::new());
+        let after = attributes(key, row)?;
+        for name in before.keys().filter(|name| !after.contains_key(*name)) {
+            remove.push(format!("#r{}", remove.len()));
+            update = update.expression_attribute_names(format!("#r{}", remove.len() - 1), name);
         }
-        let mut expression = format!("SET {}", set.join(", "));
-        if session.to_past_room().analytics_file_id.is_none() {
-            expression.push_str(" REMOVE #analytics");
-            update = update.expression_attribute_names("#analytics", "analytics_file_id");
+        for (index, (name, value)) in after.into_iter().enumerate() {
+            if before.get(&name) != Some(&value) {
+                set.push(format!("#a{index} = :a{index}"));
+                update = update
+                    .expression_attribute_names(format!("#a{index}"), name)
+                    .expression_attribute_values(format!(":a{index}"), value);
+            }
         }
-        self.push_update(on_condition(update.update_expression(expression), EXISTS))
+        let clause = |word: &str, parts: &[String]| match parts {
+            [] => String::new(),
+            parts => format!("{word} {} ", parts.join(", ")),
+        };
+        let expression = clause("SET", &set) + &clause("REMOVE", &remove);
+        self.push_update(update.update_expression(expression))
     }
 
     /// Deletes a session that is there, and counts it no longer. One that no tally can count, because
     /// its key has no time, is counted nowhere.
     pub fn delete(&mut self, key: &RowKey) -> Result<(), WriteError> {
         let delete = Delete::builder()
-            .table_name(self.table.name())
-            .set_key(Some(key.clone().into_item()))
             .condition_expression(EXISTS)
             .expression_attribute_names("#room", PARTITION_KEY);
+        self.push_delete(key, delete)
+    }
+
+    /// The same, if the session is still as it was read.
+    pub fn delete_as_read(&mut self, key: &RowKey, stored: &Stored) -> Result<(), WriteError> {
+        self.push_delete(key, delete_unchanged(Delete::builder(), stored))
+    }
+
+    fn push_delete(&mut self, key: &RowKey, delete: DeleteBuilder) -> Result<(), WriteError> {
+        let delete = delete.table_name(self.table.name()).set_key(Some(key.clone().into_item()));
         let delete = delete.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
         self.push(TransactWriteItem::builder().delete(delete).build());
         match self.count(key, -1) {
             Err(WriteError::UntimedKey { .. }) => Ok(()),
             counted => counted,
         }
-    }
-
-    /// A session's attributes without its primary key, under the API's names, and when it expires.
-    fn attributes(&self, key: &RowKey, session: &Session) -> Result<Item, WriteError> {
-        let unrepresentable = |error: serde_dynamo::Error| WriteError::Unrepresentable {
-            key: key.clone(),
-            reason: error.to_string(),
-        };
-        let mut attributes: Item =
-            serde_dynamo::to_item(session.to_past_room()).map_err(unrepresentable)?;
-        attributes.remove(PARTITION_KEY);
-        let expires = self.retention.of_session(session);
-        attributes.extend(expires.map(|time| (EXPIRES.to_owned(), number(time))));
-        Ok(attributes)
     }
 
     fn count(&mut self, key: &RowKey, by: i64) -> Result<(), WriteError> {
@@ -206,8 +205,13 @@ impl<'a> Transaction<'a> {
                 self.table.count_request(units(answer.consumed_capacity()));
                 Ok(())
             }
-            Err(error) if is_conflict(&error) => Err(WriteError::Conflict),
-            Err(error) => Err(TableError::new(OPERATION, &error).into()),
+            Err(error) => Err(match cancellation(&error) {
+                Some(Cancellation::Conflict) => WriteError::Conflict,
+                Some(Cancellation::Throttled) => {
+                    TableError::throttled(OPERATION, error.request_id()).into()
+                }
+                None => TableError::new(OPERATION, &error).into(),
+            }),
         }
     }
 }
@@ -229,22 +233,34 @@ pub(super) fn on_condition(update: UpdateBuilder, condition: &str) -> UpdateBuil
     update.condition_expression(condition).expression_attribute_names("#room", PARTITION_KEY)
 }
 
-/// Whether a transaction was cancelled for reasons that may be gone at the next attempt: a
-/// condition, another transaction, or throttling. There is one reason for each action, `None` for
-/// those that were not the cause.
-fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
-    const TRANSIENT: [&str; 5] = [
-        "None",
-        "ConditionalCheckFailed",
-        "TransactionConflict",
-        "ProvisionedThroughputExceeded",
-        "ThrottlingError",
-    ];
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => canceled
-            .cancellation_reasons()
-            .iter()
-            .all(|reason| reason.code().is_none_or(|code| TRANSIENT.contains(&code))),
-        _ => false,
+/// A session's attributes without its primary key.
+fn attributes(key: &RowKey, row: &Row) -> Result<Item, WriteError> {
+    row.attributes().map_err(|error| WriteError::Unrepresentable {
+        key: key.clone(),
+        reason: error.to_string(),
+    })
+}
+
+/// Why a transaction was cancelled, if that may be gone at the next attempt.
+enum Cancellation {
+    /// A condition, or another transaction.
+    Conflict,
+    Throttled,
+}
+
+/// There is one reason for each action, `None` for those that were not the cause.
+fn cancellation<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Cancellation> {
+    const CONFLICTS: [&str; 3] = ["None", "ConditionalCheckFailed", "TransactionConflict"];
+    const THROTTLING: [&str; 2] = ["ProvisionedThroughputExceeded", "ThrottlingError"];
+    let TransactWriteItemsError::TransactionCanceledException(canceled) =
+        error.as_service_error()?
+    else {
+        return None;
+    };
+    let mut codes = canceled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    let is_throttling = |code: &str| THROTTLING.contains(&code);
+    if !codes.clone().all(|code| CONFLICTS.contains(&code) || is_throttling(code)) {
+        return None;
     }
+    Some(if codes.any(is_throttling) { Cancellation::Throttled } else { Cancellation::Conflict })
 }

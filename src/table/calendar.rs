@@ -14,6 +14,17 @@ pub fn is_month(text: &str) -> bool {
         && matches!(&bytes[5..], [b'0', b'1'..=b'9'] | [b'1', b'0'..=b'2'])
 }
 
+/// The number of a month, from which on the months after it are counted. `None`: it is no month.
+pub fn month_number(month: &str) -> Option<u32> {
+    let (year, month_of_year) = is_month(month).then(|| month.split_once('-'))??;
+    Some(year.parse::<u32>().ok()? * 12 + month_of_year.parse::<u32>().ok()?.checked_sub(1)?)
+}
+
+/// The month with a number.
+pub fn numbered_month(number: u32) -> String {
+    format!("{:04}-{:02}", number / 12, number % 12 + 1)
+}
+
 /// The hour of the month, counted from 0, that a text such as `2026-11-22T10` names.
 ///
 /// `None`: it is not the very text that [`hour`] makes of that number. Sessions sort by their text,
@@ -35,6 +46,15 @@ pub fn hour(month: &str, hour_of_month: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_month_comes_back_by_its_number() {
+        for (month, number) in [("0000-01", 0), ("0001-12", 23), ("2026-11", 24_322)] {
+            assert_eq!(month_number(month), Some(number));
+            assert_eq!(numbered_month(number), month);
+        }
+        assert_eq!(month_number("2026-13"), None);
+    }
 
     #[test]
     fn every_hour_of_a_month_comes_back() {

@@ -10,9 +10,10 @@ use super::meter::Meter;
 /// One row as the SDK gives it.
 pub type Item = std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
 
-/// Requests that one [`Table`] has in flight at once: enough to ask a hundred rooms in one round
-/// trip.
-pub const MAX_IN_FLIGHT: usize = 100;
+/// Requests that one [`Table`] has in flight at once, and so about as many connections, each of
+/// which has to be opened once: enough to ask the rooms of a page of 20 in one round trip. On a
+/// Lambda function's share of a processor more of them would only wait for one another.
+pub const MAX_IN_FLIGHT: usize = 20;
 
 /// Which state of the table a read may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

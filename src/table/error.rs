@@ -10,8 +10,11 @@ use aws_sdk_dynamodb::operation::RequestId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableErrorKind {
-    /// Throttled, unreachable, too slow, or cut off: the same request may succeed later.
+    /// Unreachable, or cut off: the same request may succeed later.
     Transient,
+    /// There are more requests than DynamoDB takes, or answers in time: the same may succeed later,
+    /// and more of them with fewer at once.
+    Throttled,
     /// The same request will fail again until somebody changes something.
     Permanent,
 }
@@ -45,6 +48,10 @@ const RETRYABLE_CODES: [&str; 8] = [
     "TransactionInProgressException",
 ];
 
+/// Those of them that ask for fewer requests.
+const THROTTLING_CODES: [&str; 3] =
+    ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"];
+
 /// HTTP's own word for throttling, from whatever stands between DynamoDB and us.
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -56,19 +63,24 @@ impl TableError {
         let status = error.raw_response().map(HttpResponse::status);
         let is_transient_status = status
             .is_some_and(|status| status.is_server_error() || status.as_u16() == TOO_MANY_REQUESTS);
+        let code = error.code().unwrap_or_default();
+        let is_throttled = THROTTLING_CODES.contains(&code)
+            || status.is_some_and(|status| status.as_u16() == TOO_MANY_REQUESTS);
         let is_transient = is_transient_status
             || match error {
                 SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => true,
-                SdkError::ServiceError(service) => {
-                    RETRYABLE_CODES.contains(&service.err().code().unwrap_or_default())
-                }
+                SdkError::ServiceError(_) => RETRYABLE_CODES.contains(&code),
                 // An answer that cannot be read. If the connection broke, the next may be whole; if
                 // it is whole and still unreadable, asking again does not help.
                 SdkError::ResponseError(_) => was_cut_off(error),
                 _ => false,
             };
         TableError {
-            kind: if is_transient { TableErrorKind::Transient } else { TableErrorKind::Permanent },
+            kind: match (is_throttled, is_transient) {
+                (true, _) => TableErrorKind::Throttled,
+                (false, true) => TableErrorKind::Transient,
+                (false, false) => TableErrorKind::Permanent,
+            },
             operation,
             request_id: error.request_id().unwrap_or("-").to_owned(),
             cause: match (error.code(), error.message()) {
@@ -82,10 +94,20 @@ impl TableError {
     /// DynamoDB kept returning a part of what was asked of it: it throttles.
     pub(super) fn unprocessed(operation: &'static str) -> Self {
         TableError {
-            kind: TableErrorKind::Transient,
+            kind: TableErrorKind::Throttled,
             operation,
             request_id: "-".to_owned(),
             cause: "DynamoDB left a part of the request unprocessed, again and again".to_owned(),
+        }
+    }
+
+    /// A transaction that DynamoDB cancelled because one of its rows is throttled.
+    pub(crate) fn throttled(operation: &'static str, request_id: Option<&str>) -> Self {
+        TableError {
+            kind: TableErrorKind::Throttled,
+            operation,
+            request_id: request_id.unwrap_or("-").to_owned(),
+            cause: "DynamoDB throttles the rows of the transaction".to_owned(),
         }
     }
 
@@ -101,7 +123,7 @@ impl TableError {
 
     /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
-        self.kind == TableErrorKind::Transient
+        self.kind != TableErrorKind::Permanent
     }
 }
 

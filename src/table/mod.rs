@@ -22,6 +22,7 @@ mod by_sid;
 pub mod calendar;
 mod client;
 mod error;
+mod expire;
 pub mod keys;
 #[cfg(feature = "meetings")]
 pub mod meetings;

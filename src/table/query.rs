@@ -27,6 +27,8 @@ pub struct RowQuery<'a> {
     pub limit: Option<usize>,
     /// Only the rows' keys. Costs DynamoDB the same, the network and the parser less.
     pub keys_only: bool,
+    /// Attributes beside the keys, where only these are read.
+    pub besides: &'a [&'a str],
     /// Which state of the table to read.
     pub consistency: Consistency,
 }
@@ -50,6 +52,7 @@ impl<'a> RowQuery<'a> {
             after: None,
             limit: None,
             keys_only: false,
+            besides: &[],
             consistency,
         }
     }
@@ -57,6 +60,23 @@ impl<'a> RowQuery<'a> {
     /// The keys of all rows in a range, in ascending order.
     pub fn keys(room_id: &'a str, range: &'a KeyRange, consistency: Consistency) -> Self {
         RowQuery { keys_only: true, ..RowQuery::rows(room_id, range, consistency) }
+    }
+
+    /// The keys of all rows in a range and some of their attributes, in ascending order.
+    pub fn attributes(
+        room_id: &'a str,
+        range: &'a KeyRange,
+        besides: &'a [&'a str],
+        consistency: Consistency,
+    ) -> Self {
+        RowQuery { besides, ..RowQuery::keys(room_id, range, consistency) }
+    }
+
+    /// The names of the attributes to read, under their placeholders. `None`: all.
+    fn projection(&self) -> Option<Vec<(String, &'a str)>> {
+        let besides = self.besides.iter().enumerate();
+        let besides = besides.map(|(index, name)| (format!("#b{index}"), *name));
+        self.keys_only.then(|| besides.collect())
     }
 
     /// Whether `key` comes after `other` on the way.
@@ -118,7 +138,7 @@ impl Table {
     pub async fn query(&self, query: RowQuery<'_>) -> Result<QueryPage, TableError> {
         let limit = query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
         let start = query.after.map(|key| RowKey::new(query.room_id, key).into_item());
-        let request = self
+        let mut request = self
             .client
             .query()
             .table_name(&*self.name)
@@ -131,9 +151,17 @@ impl Table {
             .scan_index_forward(query.ascending)
             .consistent_read(query.consistency == Consistency::Strong)
             .set_limit(limit)
-            .set_projection_expression(query.keys_only.then(|| "#room, #key".to_owned()))
             .set_exclusive_start_key(start)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(besides) = query.projection() {
+            let mut projection = "#room, #key".to_owned();
+            for (placeholder, name) in besides {
+                projection.push_str(", ");
+                projection.push_str(&placeholder);
+                request = request.expression_attribute_names(placeholder, name);
+            }
+            request = request.projection_expression(projection);
+        }
         let permit = self.permit().await;
         let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
         drop(permit);

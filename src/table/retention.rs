@@ -3,8 +3,12 @@
 use jiff::Timestamp;
 
 use super::client::Item;
+use super::keys::{SessionKey, string_attribute};
 use super::schema::EXPIRES;
 use super::session::Session;
+
+/// The attribute with the end of a session, by which it expires.
+pub(crate) const ENDED: &str = "ended";
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -29,6 +33,18 @@ impl Retention {
     pub(crate) fn of_session(self, session: &Session) -> Option<i64> {
         self.expires(session.ended.unwrap_or(session.created))
     }
+
+    /// When a stored session expires: as [`of_session`](Self::of_session). `Some(None)`: never;
+    /// `None`: that cannot be told, because neither its end nor its beginning is a time.
+    pub(crate) fn of_row(self, item: &Item) -> Option<Option<i64>> {
+        if self.0 == 0 {
+            return Some(None);
+        }
+        let time = |text: &str| text.parse::<Timestamp>().ok();
+        let ended = string_attribute(item, ENDED).and_then(time);
+        let created = || SessionKey::of_item(item).and_then(|key| time(key.created()));
+        Some(self.expires(ended.or_else(created)?))
+    }
 }
 
 /// When a stored row expires, in UNIX seconds. `None`: never.
@@ -51,5 +67,22 @@ mod tests {
         assert_eq!(of_session(30), Some(1_795_345_200 + 30 * 86_400));
         assert!(of_session(u32::MAX).is_some());
         assert_eq!(Retention::default().of_session(&session), None);
+    }
+
+    #[test]
+    fn a_row_expires_as_its_session() {
+        let row = |sort_key: &str, ended: &str| {
+            let mut row = crate::RowKey::new("room01", sort_key).into_item();
+            row.insert(ENDED.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(ended.into()));
+            row
+        };
+        let (day, created) = (Retention::days(1), "2026-11-22T10:00:00.000Z#x");
+        let ended = row(created, "2026-11-22T11:00:00.000Z");
+        assert_eq!(day.of_row(&ended), Some(Some(1_795_345_200 + 86_400)));
+        for unknown in ["", "soon"] {
+            assert_eq!(day.of_row(&row(created, unknown)), Some(Some(1_795_341_600 + 86_400)));
+            assert_eq!(day.of_row(&row("20261122#x", unknown)), None);
+        }
+        assert_eq!(Retention::days(0).of_row(&row("20261122#x", "")), Some(None));
     }
 }

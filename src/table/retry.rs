@@ -30,6 +30,10 @@ impl Backoff {
         self.longest_wait = LONGEST_WAIT.min(self.longest_wait * 2);
         true
     }
+    /// Waits for as long as it ever does, however many attempts there were.
+    pub async fn wait_longest(&self) {
+        tokio::time::sleep(LONGEST_WAIT.mul_f64(fastrand::f64())).await;
+    }
 }
 
 /// Runs `operation` until it succeeds, fails with an error that is not transient, or has failed

@@ -1,15 +1,40 @@
-//! `Scan`: which rooms a table has. Reads the whole table, so it is for operators only.
+//! `Scan`: which rooms a table has, and which ids several of its sessions have.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::operation::RequestId;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use futures_util::future::try_join_all;
 
 use super::answer::{InvalidAnswer, consumed, present};
 use super::client::{Item, Table};
 use super::error::TableError;
-use super::keys::string_attribute;
-use super::schema::PARTITION_KEY;
+use super::keys::{RowKey, string_attribute};
+use super::retry::with_retries;
+use super::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 
 const OPERATION: &str = "Scan";
+
+/// Parts of a table that are scanned side by side.
+const SEGMENTS: i32 = 8;
+/// Rows that one request reads at the most, where the table's order is not all that is kept of them.
+/// It bounds the memory of many requests at once.
+const ROWS_AT_ONCE: i32 = 3000;
+/// How often a page is asked for before it is an error.
+const ATTEMPTS: u32 = 12;
+
+/// What of a table is scanned.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    index: Option<&'static str>,
+    attributes: &'static [&'static str],
+    /// One part of the table, of [`SEGMENTS`].
+    segment: Option<i32>,
+}
+
+const ROOMS: Source = Source { index: None, attributes: &[PARTITION_KEY], segment: None };
+const SIDS: Source =
+    Source { index: Some(BY_SID), attributes: &[ROOM_SID, PARTITION_KEY, SORT_KEY], segment: None };
 
 /// The rooms of a table, some at a time, each once.
 ///
@@ -18,6 +43,7 @@ const OPERATION: &str = "Scan";
 #[derive(Debug)]
 pub struct RoomIds {
     table: Table,
+    source: Source,
     start: Option<Item>,
     last: Option<String>,
     at_end: bool,
@@ -26,7 +52,11 @@ pub struct RoomIds {
 impl RoomIds {
     /// Begins at the first room of `table`. Sends nothing yet.
     pub fn new(table: &Table) -> Self {
-        RoomIds { table: table.clone(), start: None, last: None, at_end: false }
+        RoomIds::of(table, ROOMS)
+    }
+
+    fn of(table: &Table, source: Source) -> Self {
+        RoomIds { table: table.clone(), source, start: None, last: None, at_end: false }
     }
 
     /// The next rooms, of one page of the scan: now and then none. `None`: there are no more.
@@ -37,31 +67,139 @@ impl RoomIds {
         if self.at_end {
             return Ok(None);
         }
-        let page = self
-            .table
-            .client()
-            .scan()
-            .table_name(self.table.name())
-            .projection_expression("#room")
-            .expression_attribute_names("#room", PARTITION_KEY)
-            .set_exclusive_start_key(self.start.clone())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| TableError::new(OPERATION, &error))?;
-        let request_id = page.request_id().map(str::to_owned);
-        let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
-        self.table.count_request(consumed(page.consumed_capacity.as_slice()).map_err(invalid)?);
+        let (items, next) = self.table.scan(self.source, self.start.clone()).await?;
+        Ok(Some(self.take(&items, next)))
+    }
+
+    fn take(&mut self, items: &[Item], next: Option<Item>) -> Vec<String> {
         let mut rooms = Vec::new();
-        for item in present(page.items, "Items").map_err(invalid)? {
-            let room_id = string_attribute(&item, PARTITION_KEY);
-            if room_id.is_some() && room_id != self.last.as_deref() {
-                self.last = room_id.map(str::to_owned);
+        for room_id in items.iter().filter_map(|item| string_attribute(item, PARTITION_KEY)) {
+            if self.last.as_deref() != Some(room_id) {
+                self.last = Some(room_id.to_owned());
                 rooms.extend(self.last.clone());
             }
         }
-        self.start = page.last_evaluated_key;
+        self.start = next;
         self.at_end = self.start.is_none();
-        Ok(Some(rooms))
+        rooms
+    }
+
+    /// All that are left.
+    async fn all(mut self) -> Result<Vec<String>, TableError> {
+        let mut rooms = Vec::new();
+        while !self.at_end {
+            let page = self.table.scan_patiently(self.source, self.start.clone()).await?;
+            rooms.extend(self.take(&page.0, page.1));
+        }
+        Ok(rooms)
+    }
+}
+
+impl Table {
+    /// All rooms of the table, in the order of their ids. Reads the whole table, in several parts
+    /// side by side.
+    ///
+    /// # Errors
+    /// [`TableError`] if the table cannot be scanned.
+    pub async fn rooms(&self) -> Result<Vec<String>, TableError> {
+        let segments = (0..SEGMENTS).map(|segment| Source { segment: Some(segment), ..ROOMS });
+        let segments = segments.map(|source| RoomIds::of(self, source).all());
+        let mut rooms = try_join_all(segments).await?.concat();
+        rooms.sort_unstable();
+        Ok(rooms)
+    }
+
+    /// The ids that sessions of several rooms have, and where. Reads the whole index
+    /// [`BY_SID`], which may lag behind the table by about a second.
+    ///
+    /// # Errors
+    /// [`TableError`] if the index cannot be scanned, or if the table has no such index.
+    pub async fn sids_of_several_rooms(
+        &self,
+    ) -> Result<BTreeMap<String, BTreeSet<RowKey>>, TableError> {
+        let mut sids = SidsOfSeveralRooms::default();
+        let mut start = None;
+        loop {
+            let (items, next) = self.scan_patiently(SIDS, start).await?;
+            items.iter().for_each(|item| sids.add(item));
+            start = next;
+            if start.is_none() {
+                return Ok(sids.end());
+            }
+        }
+    }
+
+    async fn scan_patiently(
+        &self,
+        source: Source,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), TableError> {
+        let attempt = || self.scan(source, start.clone());
+        with_retries(ATTEMPTS, TableError::is_transient, attempt).await
+    }
+
+    /// One page, and where to continue.
+    async fn scan(
+        &self,
+        source: Source,
+        start: Option<Item>,
+    ) -> Result<(Vec<Item>, Option<Item>), TableError> {
+        let mut request = self
+            .client
+            .scan()
+            .table_name(&*self.name)
+            .set_index_name(source.index.map(str::to_owned))
+            .set_segment(source.segment)
+            .set_total_segments(source.segment.map(|_| SEGMENTS))
+            .limit(ROWS_AT_ONCE)
+            .set_exclusive_start_key(start)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let mut projection = Vec::new();
+        for (index, name) in source.attributes.iter().enumerate() {
+            projection.push(format!("#a{index}"));
+            request = request.expression_attribute_names(format!("#a{index}"), *name);
+        }
+        let request = request.projection_expression(projection.join(", "));
+        let permit = self.permit().await;
+        let page = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
+        drop(permit);
+        let request_id = page.request_id().map(str::to_owned);
+        let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
+        self.count_request(consumed(page.consumed_capacity.as_slice()).map_err(invalid)?);
+        Ok((present(page.items, "Items").map_err(invalid)?, page.last_evaluated_key))
+    }
+}
+
+/// Finds the ids of several rooms among the index's rows. Rows of one id follow each other, because
+/// it is the index's partition key.
+#[derive(Default)]
+struct SidsOfSeveralRooms {
+    room_sid: String,
+    keys: BTreeSet<RowKey>,
+    found: BTreeMap<String, BTreeSet<RowKey>>,
+}
+
+impl SidsOfSeveralRooms {
+    fn add(&mut self, item: &Item) {
+        let room_sid = string_attribute(item, ROOM_SID).unwrap_or_default();
+        if room_sid != self.room_sid {
+            self.take();
+            room_sid.clone_into(&mut self.room_sid);
+        }
+        // Rows of whoever else, which are no sessions, are none here.
+        self.keys.extend(RowKey::of_item(item).filter(|key| key.session_key().is_some()));
+    }
+
+    fn take(&mut self) {
+        let keys = std::mem::take(&mut self.keys);
+        let first = keys.first().map(|key| &key.room_id);
+        if keys.last().map(|key| &key.room_id) != first {
+            self.found.insert(std::mem::take(&mut self.room_sid), keys);
+        }
+    }
+
+    fn end(mut self) -> BTreeMap<String, BTreeSet<RowKey>> {
+        self.take();
+        self.found
     }
 }

@@ -28,6 +28,9 @@ pub const COUNTED: &str = "counted";
 /// The attribute with the time at which DynamoDB may delete a session (`N`, UNIX seconds): the one
 /// that the table's time to live is set to.
 pub const EXPIRES: &str = "expires";
+/// The attribute of sessions that webhooks recorded (`S`): which of their times are certain, `created`
+/// and `ended`, with a space between them. An import only fills in what such a session lacks.
+pub const BY_WEBHOOKS: &str = "by_webhooks";
 
 /// What the table's stream tells of a row: what it is now. Whether a session that is put has the
 /// mark [`COUNTED`] is in there; a deletion has nothing but the key.

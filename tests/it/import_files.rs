@@ -17,7 +17,7 @@ use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, history};
 
 /// The sessions of the table by room_sid.
-async fn stored(database: &Database) -> BTreeMap<String, PastRoom> {
+pub async fn stored(database: &Database) -> BTreeMap<String, PastRoom> {
     let items = database.all_items().await;
     let rooms = items
         .into_iter()
@@ -27,7 +27,7 @@ async fn stored(database: &Database) -> BTreeMap<String, PastRoom> {
 }
 
 /// Imports, and returns the exit status, the summary and what was said.
-async fn import(database: &Database, arguments: &[&str]) -> (i32, Value, String) {
+pub async fn import(database: &Database, arguments: &[&str]) -> (i32, Value, String) {
     let arguments = [&["import", "--json"], arguments].concat();
     let output = run(database, &arguments).await;
     let said = text(&output.stderr).to_owned();
@@ -36,11 +36,11 @@ async fn import(database: &Database, arguments: &[&str]) -> (i32, Value, String)
     (output.status.code().expect("a status"), summary, said)
 }
 
-fn counts(summary: &Value) -> [u64; 4] {
+pub fn counts(summary: &Value) -> [u64; 4] {
     ["new", "changed", "unchanged", "rejected"].map(|name| summary[name].as_u64().expect(name))
 }
 
-fn lines(path: &str) -> Vec<Value> {
+pub fn lines(path: &str) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("a file");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }

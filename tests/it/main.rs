@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_tally;
 mod answers;
 mod auth;
 mod by_sid;
@@ -22,8 +23,11 @@ mod faults;
 mod function_faults;
 mod function_pages;
 mod import_files;
+mod import_history;
+mod import_killed;
 mod layout;
 mod meetings;
+mod metrics;
 mod pages;
 mod record;
 mod retention;
@@ -36,3 +40,4 @@ mod support;
 mod template;
 mod template_stream;
 mod webhook;
+mod xray;

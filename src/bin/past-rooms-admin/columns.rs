@@ -1,5 +1,7 @@
 //! The columns of a session, as files name them.
 
+use past_rooms::Field;
+
 /// A column that an import reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Column {
@@ -39,6 +41,18 @@ impl Column {
             Column::Created => &["created"],
             Column::Ended => &["ended"],
             Column::AnalyticsFileId => &["analytics_file_id", "file_id"],
+        }
+    }
+
+    /// The field that a file without this column says nothing of.
+    pub fn field(self) -> Option<Field> {
+        match self {
+            Column::RoomId | Column::RoomSid | Column::Created => None,
+            Column::RoomTitle => Some(Field::RoomTitle),
+            Column::JoinedParticipants => Some(Field::JoinedParticipants),
+            Column::WebhookUrl => Some(Field::WebhookUrl),
+            Column::Ended => Some(Field::Ended),
+            Column::AnalyticsFileId => Some(Field::AnalyticsFileId),
         }
     }
 

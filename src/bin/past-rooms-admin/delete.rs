@@ -1,17 +1,16 @@
 //! `past-rooms-admin delete`.
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use past_rooms::table::keys::KeyRange;
 use past_rooms::table::session::format_timestamp;
 use past_rooms::table::{Consistency, RowQuery};
-use past_rooms::{PastRooms, SessionKey};
+use past_rooms::{PastRooms, RowKey, SessionKey, WriteError};
 use serde_json::json;
 
-use crate::{Outcome, output, times};
+use crate::{Outcome, output, question, times};
 
 /// Delete sessions of a room, together with their counts.
 #[derive(clap::Args)]
@@ -28,9 +27,20 @@ pub struct Arguments {
     #[arg(long, value_name = "SID")]
     sid: Option<String>,
 
+    /// Only the session with this sort key, whatever is wrong with it; may be given more than once
+    #[arg(long, value_name = "KEY", value_parser = session_key, conflicts_with_all = ["before", "sid"])]
+    sort_key: Vec<SessionKey>,
+
     /// Do not ask
     #[arg(long)]
     yes: bool,
+}
+
+fn session_key(text: &str) -> Result<SessionKey, String> {
+    SessionKey::parse(text).ok_or_else(|| {
+        "the sort key of a session begins with a digit, and that of a tally is kept by `tally`"
+            .to_owned()
+    })
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -52,10 +62,21 @@ pub async fn run(
                 first.created(),
                 last.created()
             );
-            if !arguments.yes && !confirmed(&question)? {
+            if !arguments.yes && !question::confirmed(&question)? {
                 return Err("nothing was deleted".into());
             }
-            past_rooms.delete(&arguments.room, &keys).await?
+            let deleted = past_rooms.delete(&arguments.room, &keys).await?;
+            if keys.iter().any(|key| key.hour().is_none()) {
+                // As long as such a row was there, the room had no tally that counts.
+                match past_rooms.tally(&arguments.room).await {
+                    Err(WriteError::UntimedKey { key }) => output::note(format_args!(
+                        "The room has another such row: {}",
+                        key.sort_key
+                    )),
+                    tallied => drop(tallied?),
+                }
+            }
+            deleted
         }
         _ => 0,
     };
@@ -81,6 +102,14 @@ async fn matching(
         let keys = keys.filter(|key| key.room_id == arguments.room);
         return Ok(keys.filter_map(|key| key.session_key()).filter(is_before).collect());
     }
+    if !arguments.sort_key.is_empty() {
+        let rows = arguments.sort_key.iter();
+        let rows = rows.map(|key| RowKey::new(&*arguments.room, key.as_str()));
+        let rows = past_rooms.table().get_rows(rows, Consistency::Strong).await?;
+        let mut keys: Vec<SessionKey> = rows.iter().filter_map(SessionKey::of_item).collect();
+        keys.sort_unstable();
+        return Ok(keys);
+    }
     let mut keys = Vec::new();
     let query = RowQuery::keys(&arguments.room, &range, Consistency::Strong);
     let visit = |item| {
@@ -88,15 +117,4 @@ async fn matching(
     };
     past_rooms.table().walk(query, visit).await?;
     Ok(keys)
-}
-
-fn confirmed(question: &str) -> Result<bool, Box<dyn Error>> {
-    if !io::stdin().is_terminal() {
-        return Err(format!("{question} Nobody is there to answer; say --yes if so").into());
-    }
-    eprint!("{question} [y/N] ");
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

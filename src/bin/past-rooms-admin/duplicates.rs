@@ -37,7 +37,7 @@ pub enum Verdict {
     First,
     /// The same session with the same values has been there.
     Repeated,
-    /// The same session with other values has been there.
+    /// The same session with other values has been there, or with another beginning.
     Differs {
         file: String,
         line: u64,
@@ -66,8 +66,10 @@ impl Duplicates {
     pub fn look_up(&mut self, row: &ImportedRow, line: u64) -> Result<Verdict, InvalidSession> {
         let session = &row.session;
         let room = session.to_past_room();
-        let key = self.hasher.hash_one(session.key()?);
+        session.key()?;
+        let key = self.hasher.hash_one((&room.room_id, &room.room_sid));
         let values = self.hasher.hash_one((
+            &room.created,
             &room.room_title,
             room.joined_participants,
             &room.webhook_url,
@@ -118,7 +120,7 @@ mod tests {
         };
         assert_eq!(verdict(row("a", &first)), Verdict::First);
         assert_eq!(verdict(row("b", &first)), Verdict::First);
-        assert_eq!(verdict(row("a", &json!({"created": 1795341601}))), Verdict::First);
+        assert_eq!(verdict(row("a", &json!({"room_id": "room02"}))), Verdict::First);
         assert_eq!(verdict(row("a", &first)), Verdict::Repeated);
         // What is not stored makes no difference.
         let same = json!({"room_title": "one", "ended": "1795345200.0001"});
@@ -127,6 +129,7 @@ mod tests {
             json!({"room_title": "two", "ended": 1795345200}),
             json!({"room_title": "one", "ended": 1795345201}),
             json!({"room_title": "one"}),
+            json!({"room_title": "one", "ended": 1795345200, "created": 1795341601}),
             json!({"room_title": "one", "ended": 1795345200, "file_id": null}),
         ] {
             assert_eq!(

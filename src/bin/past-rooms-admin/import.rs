@@ -3,75 +3,27 @@
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
-use jiff::tz::TimeZone;
-use past_rooms::{Meter, PastRooms, Session};
+use jiff::Timestamp;
+use past_rooms::table::retention::Retention;
+use past_rooms::{Importer, Meter, PastRooms, Session, Stopped};
 
+use crate::chunk::{Chunk, Rejected};
 use crate::duplicates::{Duplicates, Verdict};
 use crate::files::{self, Format, Line, Lines, Row};
 use crate::rejects::{Reject, Rejects};
-use crate::row::{ImportedRow, item_bytes};
+use crate::row::ImportedRow;
 use crate::totals::Totals;
 use crate::{Outcome, advice, output};
 
-/// Rows that are read before they are written: enough that the rooms among them share their
-/// transactions.
-const ROWS_AT_ONCE: usize = 5_000;
-
-/// Bytes of rows that are read before they are written, whichever is reached first.
-const BYTES_AT_ONCE: usize = 16 << 20;
+pub use crate::options::Arguments;
 
 /// Rejected rows that are reported on the terminal; all are counted and written to `--rejects`.
 const REPORTED_REJECTS: u64 = 20;
-
-/// Bring past sessions in from files.
-///
-/// Columns are found by the names in the first line (or by the keys of the JSON objects), either
-/// the API's (room_id, room_sid, room_title, joined_participants, webhook_url, created, ended,
-/// analytics_file_id) or plugNmeet's own (roomId, sid, file_id). room_id, room_sid and created are
-/// required; other columns are ignored.
-///
-/// Importing the same rows again changes nothing, so an import that was interrupted is simply
-/// started again. A session that is in the input twice with different values is rejected where it
-/// comes the second time.
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// Files to import; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-
-    /// The files' format, if their names do not tell (.csv, .tsv, .jsonl)
-    #[arg(long, value_enum)]
-    format: Option<Format>,
-
-    /// The time zone of MySQL datetimes, for example Europe/Berlin
-    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
-    time_zone: TimeZone,
-
-    /// Write rejected rows here as JSON Lines, with the reason; once mended, the file can be
-    /// imported. It is replaced at the end of an import, not before
-    #[arg(long, value_name = "FILE")]
-    rejects: Option<PathBuf>,
-
-    /// Read and check the files, and write nothing to the table
-    #[arg(long)]
-    dry_run: bool,
-}
-
-impl Arguments {
-    pub fn needs_table(&self) -> bool {
-        !self.dry_run
-    }
-}
-
-fn time_zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name)
-        .map_err(|_| "expected a time zone's name, such as UTC or Europe/Berlin".to_owned())
-}
 
 pub async fn run(
     past_rooms: &PastRooms,
@@ -82,8 +34,12 @@ pub async fn run(
     let meter = Arc::new(Meter::default());
     let rejects = arguments.rejects.as_deref();
     let rejects = rejects.map(|path| Rejects::create(path, &arguments.files)).transpose()?;
+    let history = past_rooms.metered(&meter).with_retention_days(arguments.retention_days);
     let mut import = Import {
-        past_rooms: past_rooms.metered(&meter),
+        table: past_rooms.table().name().to_owned(),
+        importer: arguments.importer(&history),
+        retention: Retention::days(arguments.retention_days),
+        now: Timestamp::now().as_second(),
         arguments,
         rejects,
         duplicates: Duplicates::new(),
@@ -134,7 +90,11 @@ impl<E: Error + 'static> From<E> for Failure {
 }
 
 struct Import<'a> {
-    past_rooms: PastRooms,
+    table: String,
+    importer: Importer,
+    retention: Retention,
+    /// UNIX seconds.
+    now: i64,
     arguments: &'a Arguments,
     rejects: Option<Rejects>,
     duplicates: Duplicates,
@@ -151,10 +111,8 @@ impl Import<'_> {
         let lines = self.open(path, &name).map_err(Failure::File)?;
         self.duplicates.start_file(&name);
         let rows_before = self.totals.rows;
-        let mut last_line = 0;
         let mut broken = None;
-        let mut sessions = Vec::with_capacity(ROWS_AT_ONCE);
-        let mut bytes = 0;
+        let mut chunk = Chunk::default();
         for line in lines {
             let line = match line {
                 Ok(line) => line,
@@ -164,22 +122,13 @@ impl Import<'_> {
                 }
             };
             self.totals.rows += 1;
-            last_line = line.number;
-            let Some(session) = self.session(&name, line)? else {
-                continue;
-            };
-            bytes += item_bytes(&session);
-            sessions.push(session);
-            if sessions.len() == ROWS_AT_ONCE || bytes >= BYTES_AT_ONCE {
-                self.write(&mut sessions).await?;
-                bytes = 0;
-                self.imported_to = Some(format!("{name}:{last_line}"));
+            self.take(&mut chunk, line);
+            if chunk.is_full() {
+                self.write(&name, std::mem::take(&mut chunk)).await?;
             }
         }
-        self.write(&mut sessions).await?;
-        if self.totals.rows > rows_before {
-            self.imported_to = Some(format!("{name}:{last_line}"));
-        } else if broken.is_none() {
+        self.write(&name, chunk).await?;
+        if self.totals.rows == rows_before && broken.is_none() {
             self.say(&format!("{name} has no rows"));
         }
         broken.map_or(Ok(()), Err)
@@ -200,33 +149,47 @@ impl Import<'_> {
         files::read(input, format).map_err(|error| error.to_string())
     }
 
-    /// The session of a line, if it is one that has to be written. A line that is none is rejected.
-    fn session(&mut self, file: &str, line: Line) -> io::Result<Option<Session>> {
+    /// Takes a line in: as a session that has to be written, or as one that is rejected.
+    fn take(&mut self, chunk: &mut Chunk, line: Line) {
         let number = line.number;
-        let (reason, reject) = match line.row {
+        match line.row {
             Ok(row) => match self.accept(&row, number) {
-                Ok(accepted) => return Ok(accepted.map(|row| row.session)),
-                Err(reason) => (reason, Reject::from(row)),
+                Ok(None) => {}
+                Ok(Some(accepted)) => {
+                    let kept = self.rejects.is_some().then(|| Reject::kept(&row));
+                    chunk.add(accepted, number, kept);
+                }
+                Err(reason) => chunk.reject(number, reason, Reject::from(row)),
             },
-            Err(unreadable) => (unreadable.reason.clone(), Reject::from(unreadable)),
-        };
+            Err(unreadable) => {
+                chunk.reject(number, unreadable.reason.clone(), Reject::from(unreadable));
+            }
+        }
+    }
+
+    fn reject(&mut self, file: &str, rejected: Rejected) -> io::Result<()> {
+        let Rejected { line, reason, row } = rejected;
         self.totals.rejected += 1;
         if self.totals.rejected <= REPORTED_REJECTS {
-            self.say(&format!("{file}:{number}: {reason}"));
+            self.say(&format!("{file}:{line}: {reason}"));
         } else if self.totals.rejected == REPORTED_REJECTS + 1 {
             self.say("more rows are rejected; --rejects FILE has them all");
         }
-        if let Some(rejects) = &mut self.rejects {
-            rejects.add(file, number, &reason, reject)?;
+        match &mut self.rejects {
+            Some(rejects) => rejects.add(file, line, &reason, row),
+            None => Ok(()),
         }
-        Ok(None)
     }
 
-    /// `Ok(None)`: it has been there already.
+    /// `Ok(None)`: it has been there already, or is not kept any more.
     fn accept(&mut self, row: &Row, line: u64) -> Result<Option<ImportedRow>, String> {
         let row = ImportedRow::read(row, &self.arguments.time_zone)?;
         let verdict = self.duplicates.look_up(&row, line);
         match verdict.map_err(|error| error.to_string())? {
+            Verdict::First if self.has_expired(&row.session) => {
+                self.totals.expired += 1;
+                Ok(None)
+            }
             Verdict::First => Ok(Some(row)),
             Verdict::Repeated => {
                 self.totals.repeated += 1;
@@ -234,19 +197,38 @@ impl Import<'_> {
             }
             Verdict::Differs { file, line } => Err(format!(
                 "{file}:{line} has the same session with other values; keep one of the two, or \
-                 import this one afterwards"
+                 import this one afterwards (with --move, if its created is another)"
             )),
         }
     }
 
-    async fn write(&mut self, sessions: &mut Vec<Session>) -> Result<(), Failure> {
-        if !self.arguments.dry_run {
-            self.totals.recorded += self.past_rooms.record(sessions).await?;
+    /// Whether DynamoDB would delete the session as soon as it is there.
+    fn has_expired(&self, session: &Session) -> bool {
+        let expires = self.retention.expires(session.ended.unwrap_or(session.created));
+        expires.is_some_and(|expires| expires <= self.now)
+    }
+
+    async fn write(&mut self, file: &str, mut chunk: Chunk) -> Result<(), Failure> {
+        let entries = if self.arguments.dry_run { &[] } else { &*chunk.entries };
+        let outcome = self.importer.write(entries).await;
+        let (written, certain, stopped) = match outcome {
+            Ok(written) => (written, chunk.entries.len(), None),
+            Err(Stopped { error, written, certain, .. }) => (written, certain, Some(error)),
+        };
+        self.totals.recorded += written.recorded;
+        self.totals.moved += written.moved;
+        for misplaced in &written.misplaced {
+            chunk.misplace(misplaced);
         }
-        sessions.clear();
+        for rejected in chunk.take_rejected() {
+            self.reject(file, rejected)?;
+        }
+        if let Some(line) = chunk.line(certain) {
+            self.imported_to = Some(format!("{file}:{line}"));
+        }
         let rate = self.totals.rows as f64 / self.progress.elapsed().as_secs_f64().max(0.001);
         self.progress.set_message(format!("{} rows, {rate:.0}/s", self.totals.rows));
-        Ok(())
+        stopped.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Tells the user something, above the progress bar.
@@ -257,7 +239,7 @@ impl Import<'_> {
     /// Says why the import has stopped, how far it came, and how to go on.
     fn report_stop(&self, error: &str) {
         self.say(&format!("error: {error}"));
-        if let Some(advice) = advice::on(error, self.past_rooms.table().name()) {
+        if let Some(advice) = advice::on(error, &self.table) {
             self.say(&advice);
         }
         let done = match &self.imported_to {

@@ -1,13 +1,19 @@
-//! The operator's tool: import a history, check and repair its tallies, delete sessions.
+//! The operator's tool: import a history, check and repair its tallies, delete sessions, let them
+//! expire.
 
 mod advice;
+mod chunk;
 mod columns;
 mod delete;
 mod duplicates;
 mod files;
 mod import;
+mod options;
 mod output;
+mod question;
 mod rejects;
+mod retention;
+mod rooms;
 mod row;
 mod tally;
 mod times;
@@ -15,18 +21,25 @@ mod totals;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use clap::{Parser, Subcommand};
 use past_rooms::{PastRooms, dynamodb};
 
-/// Import, tally and delete past sessions in the DynamoDB table of past-rooms.
+/// How long an answer may take; and a request with its retries.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Import, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
 ///
 /// Region, credentials and endpoint come from the AWS SDK's usual places: AWS_REGION, AWS_PROFILE,
 /// AWS_ENDPOINT_URL_DYNAMODB and so on.
 ///
-/// Exit status: 0 if all is well, 1 if rows were rejected or tallies differ, 2 if it, or a part of
-/// it, could not be done.
+/// Exit status: 0 if all is well, 1 if rows were rejected, tallies differ, ids are repeated or a room
+/// does not exist, 2 if it, or a part of it, could not be done.
 #[derive(Parser)]
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {
@@ -53,6 +66,7 @@ enum Command {
     Import(import::Arguments),
     Tally(tally::Arguments),
     Delete(delete::Arguments),
+    Retention(retention::Arguments),
 }
 
 /// How a command ended.
@@ -90,15 +104,31 @@ async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
         .await;
     let needs_table = match &arguments.command {
         Command::Import(command) => command.needs_table(),
-        Command::Tally(_) | Command::Delete(_) => true,
+        Command::Tally(_) | Command::Delete(_) | Command::Retention(_) => true,
     };
     if needs_table {
         advice::check_settings(&settings).await?;
     }
-    let past_rooms = PastRooms::new(dynamodb::client(&settings), arguments.table);
+    let client = match &arguments.command {
+        Command::Import(_) => client(&settings),
+        _ => dynamodb::patient_client(&settings),
+    };
+    let (table, json) = (arguments.table, arguments.json);
+    let past_rooms = PastRooms::new(client, &*table);
     match arguments.command {
-        Command::Import(command) => import::run(&past_rooms, &command, arguments.json).await,
-        Command::Tally(command) => tally::run(&past_rooms, &command, arguments.json).await,
-        Command::Delete(command) => delete::run(&past_rooms, &command, arguments.json).await,
+        Command::Import(command) => import::run(&past_rooms, &command, json).await,
+        Command::Tally(command) => tally::run(&past_rooms, &command, &table, json).await,
+        Command::Delete(command) => delete::run(&past_rooms, &command, json).await,
+        Command::Retention(command) => retention::run(&past_rooms, &command, &table, json).await,
     }
+}
+
+/// The project's client with time to wait: no function's time is running out here, and a request
+/// that is given up too early is work for nothing.
+fn client(settings: &SdkConfig) -> Client {
+    let client = dynamodb::client(settings);
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT);
+    Client::from_conf(client.config().to_builder().timeout_config(timeouts.build()).build())
 }

@@ -25,6 +25,27 @@ pub struct Reject {
     raw: Option<Vec<u8>>,
 }
 
+impl Reject {
+    /// A row that was kept as [`kept`](Self::kept).
+    pub fn of_kept(kept: &str) -> Self {
+        Reject { columns: serde_json::from_str(kept).unwrap_or_default(), raw: None }
+    }
+
+    /// A row as one piece of text, which takes a fraction of the memory.
+    pub fn kept(row: &Row) -> Box<str> {
+        serde_json::to_string(row).unwrap_or_default().into()
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, value)| 100 + name.len() + value.as_str().map_or(0, str::len));
+        columns.sum::<usize>() + self.raw.as_ref().map_or(0, Vec::len)
+    }
+}
+
 impl From<Row> for Reject {
     fn from(columns: Row) -> Self {
         Reject { columns, raw: None }

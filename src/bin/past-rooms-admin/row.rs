@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use past_rooms::Session;
+use past_rooms::{Entry, Fields, Session};
 use serde_json::{Number, Value};
 
 use crate::columns::Column;
@@ -66,6 +66,12 @@ impl ImportedRow {
         session.key().map_err(|error| error.to_string())?;
         check_size(&session)?;
         Ok(ImportedRow { session, columns })
+    }
+
+    /// What is to be imported.
+    pub fn into_entry(self) -> Entry {
+        let fields = self.columns.into_iter().filter_map(Column::field);
+        Entry { session: self.session, fields: fields.fold(Fields::default(), Fields::with) }
     }
 }
 

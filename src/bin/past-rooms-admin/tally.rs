@@ -2,9 +2,11 @@
 
 use std::error::Error;
 
-use past_rooms::{Difference, PastRooms, TallyReport};
-use serde_json::json;
+use futures_util::{StreamExt, stream};
+use past_rooms::{Difference, PastRooms, Repeated, TallyReport};
+use serde_json::{Value, json};
 
+use crate::rooms::{ROOMS_AT_ONCE, Rooms, Trouble};
 use crate::{Outcome, output};
 
 /// Build, repair or verify the tallies of rooms.
@@ -13,17 +15,11 @@ use crate::{Outcome, output};
 /// this project records or imports are counted as they are written. Rooms filled by another writer are read by
 /// counting until this command has built their tallies. It is safe while sessions are being recorded or imported.
 #[derive(clap::Args)]
-#[command(group = clap::ArgGroup::new("rooms").required(true))]
 pub struct Arguments {
-    /// A room; may be given more than once
-    #[arg(long, value_name = "ID", group = "rooms")]
-    room: Vec<String>,
+    #[command(flatten)]
+    rooms: Rooms,
 
-    /// All rooms of the table (reads the whole table)
-    #[arg(long, group = "rooms")]
-    all: bool,
-
-    /// Only compare, change nothing; exit with 1 if anything differs
+    /// Only compare, change nothing; also look for ids that several sessions have. Exit with 1 if anything differs
     #[arg(long)]
     check: bool,
 }
@@ -33,57 +29,105 @@ struct Totals {
     rooms: u64,
     sessions: u64,
     differing: u64,
+    unknown: u64,
+    repeated: usize,
 }
 
 pub async fn run(
     past_rooms: &PastRooms,
     arguments: &Arguments,
+    table: &str,
     json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
-    let mut totals = Totals::default();
-    for room_id in &arguments.room {
-        room(past_rooms, room_id, arguments, json, &mut totals).await?;
+    let check = arguments.check;
+    let rooms = arguments.rooms.list(past_rooms).await?;
+    let (mut totals, mut trouble) = (Totals::default(), Trouble::new(table, rooms.len()));
+    let reports = stream::iter(&rooms).map(async |room_id| {
+        let report = match check {
+            true => past_rooms.check_tally(room_id).await,
+            false => past_rooms.tally(room_id).await,
+        };
+        (room_id, report)
+    });
+    let mut reports = Box::pin(reports.buffered(ROOMS_AT_ONCE));
+    while let Some((room_id, report)) = reports.next().await {
+        match report {
+            Ok(report) => {
+                trouble.none();
+                totals.add(&report);
+                print(room_id, &report, check, json);
+            }
+            Err(error) => trouble.with(room_id, &error, json)?,
+        }
     }
-    if arguments.all {
-        let mut rooms = past_rooms.room_ids();
-        while let Some(some) = rooms.next().await? {
-            for room_id in some {
-                room(past_rooms, &room_id, arguments, json, &mut totals).await?;
+    if check && arguments.rooms.all {
+        let repeated = between_rooms(past_rooms, json).await?;
+        totals.repeated += repeated.len();
+    }
+    let Totals { rooms, sessions, differing, .. } = totals;
+    if !json {
+        let verb = if check { "differ" } else { "were mended" };
+        output::line(format_args!(
+            "{rooms} rooms with {sessions} sessions; {differing} {verb}{}",
+            trouble.summary()
+        ));
+    }
+    let differs = totals.unknown > 0 || check && (differing > 0 || totals.repeated > 0);
+    Ok(match (trouble.any(), differs) {
+        (true, _) => Outcome::Incomplete,
+        (false, true) => Outcome::Differences,
+        (false, false) => Outcome::Success,
+    })
+}
+
+impl Totals {
+    fn add(&mut self, report: &TallyReport) {
+        self.rooms += u64::from(report.exists);
+        self.unknown += u64::from(!report.exists);
+        self.sessions += report.sessions;
+        self.differing += u64::from(!report.is_consistent());
+        self.repeated += report.repeated.len();
+    }
+}
+
+/// Lists the ids that sessions of several rooms have.
+async fn between_rooms(
+    past_rooms: &PastRooms,
+    as_json: bool,
+) -> Result<Vec<Repeated>, Box<dyn Error>> {
+    let found = match past_rooms.repeated_between_rooms().await {
+        Ok(found) => found,
+        Err(error) if error.cause.contains("specified index") => {
+            output::note(
+                "The table has no index by_sid, so ids that sessions of several rooms have were not \
+                 looked for.",
+            );
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for one in &found {
+        if as_json {
+            output::line(repeated_as_json(one));
+        } else {
+            output::line(format_args!("{} is the id of sessions of several rooms:", one.room_sid));
+            for key in &one.keys {
+                output::line(format_args!("  {}: {}", key.room_id, key.sort_key));
             }
         }
     }
-    let Totals { rooms, sessions, differing } = totals;
-    if !json {
-        let verb = if arguments.check { "differ" } else { "were mended" };
-        output::line(format_args!("{rooms} rooms with {sessions} sessions; {differing} {verb}"));
-    }
-    Ok(if arguments.check && differing > 0 { Outcome::Differences } else { Outcome::Success })
+    Ok(found)
 }
 
-async fn room(
-    past_rooms: &PastRooms,
-    room_id: &str,
-    arguments: &Arguments,
-    json: bool,
-    totals: &mut Totals,
-) -> Result<(), Box<dyn Error>> {
-    let report = if arguments.check {
-        past_rooms.check_tally(room_id).await?
-    } else {
-        past_rooms.tally(room_id).await?
-    };
-    totals.rooms += 1;
-    totals.sessions += report.sessions;
-    totals.differing += u64::from(!report.is_consistent());
-    if json {
-        output::line(as_json(room_id, &report));
-    } else {
-        print(room_id, &report, arguments.check);
+fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
+    if as_json {
+        output::line(report_as_json(room_id, report));
+        return;
     }
-    Ok(())
-}
-
-fn print(room_id: &str, report: &TallyReport, check: bool) {
+    if !report.exists {
+        output::line(format_args!("{room_id}: no such room: it has no sessions and no tally"));
+        return;
+    }
     let TallyReport { sessions, untallied, differences, .. } = report;
     let found = match (report.is_consistent(), untallied, check) {
         (true, _, _) => "the tallies agree",
@@ -93,24 +137,37 @@ fn print(room_id: &str, report: &TallyReport, check: bool) {
         (false, false, false) => "the tallies are mended",
     };
     output::line(format_args!("{room_id}: {sessions} sessions, {found}"));
-    if *untallied {
-        return;
-    }
     for Difference { bucket, tallied, sessions, .. } in differences {
-        let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
-        output::line(format_args!("  {bucket}: tallied {tallied}, there are {sessions}"));
+        if !untallied {
+            let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
+            output::line(format_args!("  {bucket}: tallied {tallied}, there are {sessions}"));
+        }
+    }
+    for Repeated { room_sid, keys, .. } in &report.repeated {
+        output::line(format_args!("  {room_sid} is the id of {} sessions:", keys.len()));
+        for key in keys {
+            output::line(format_args!("    {}", key.sort_key));
+        }
     }
 }
 
-fn as_json(room_id: &str, report: &TallyReport) -> serde_json::Value {
+fn report_as_json(room_id: &str, report: &TallyReport) -> Value {
     let differences = report.differences.iter().map(|difference| {
         json!({"bucket": difference.bucket, "tallied": difference.tallied, "sessions": difference.sessions})
     });
     json!({
         "room_id": room_id,
+        "exists": report.exists,
         "sessions": report.sessions,
-        "agrees": report.is_consistent(),
+        "agrees": report.exists && report.is_consistent(),
         "untallied": report.untallied,
         "differences": differences.collect::<Vec<_>>(),
+        "repeated": report.repeated.iter().map(repeated_as_json).collect::<Vec<_>>(),
     })
+}
+
+fn repeated_as_json(repeated: &Repeated) -> Value {
+    let keys = repeated.keys.iter();
+    let keys = keys.map(|key| json!({"room_id": key.room_id, "created_sid": key.sort_key}));
+    json!({"room_sid": repeated.room_sid, "keys": keys.collect::<Vec<_>>()})
 }

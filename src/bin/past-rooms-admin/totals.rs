@@ -14,6 +14,10 @@ pub struct Totals {
     /// Rows that were in the input before, with the same values.
     pub repeated: u64,
     pub rejected: u64,
+    /// Sessions that were there under another time.
+    pub moved: u64,
+    /// Rows of sessions that are not kept any more.
+    pub expired: u64,
     /// A part of the input has not been imported.
     pub incomplete: bool,
 }
@@ -35,7 +39,7 @@ impl Totals {
         if as_json {
             output::line(json!({
                 "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
-                "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
+                "moved": self.moved, "expired": self.expired, "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
                 "rows_per_second": rate, "dynamodb_requests": meter.requests(),
                 "dynamodb_units": meter.units(), "dry_run": dry_run,
             }));
@@ -47,8 +51,13 @@ impl Totals {
             format!("{new} new, {changed} changed, {unchanged} unchanged")
         };
         let incomplete = if self.incomplete { "; incomplete, see the errors" } else { "" };
+        let some = |number: u64, what: &str| match number {
+            0 => String::new(),
+            number => format!(", {number} {what}"),
+        };
+        let (moved, expired) = (some(self.moved, "moved"), some(self.expired, "expired"));
         output::line(format_args!(
-            "{} rows in {seconds:.1} s ({rate:.0}/s): {written}, {} rejected{incomplete}",
+            "{} rows in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}, {} rejected{incomplete}",
             self.rows, self.rejected
         ));
     }

@@ -1,0 +1,189 @@
+// The page at `/` of the local run: clicks through every page of some rooms, in both orders, and holds what is shown against
+// the API's own answers.
+//
+// usage: node page.mjs CHROMIUM BASE_URL [FOLDER_FOR_SCREENSHOTS]
+
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { createRequire } from "node:module";
+
+const { chromium } = createRequire(`${process.cwd()}/`)("playwright-core");
+const [executablePath, base, screenshots] = process.argv.slice(2);
+const [key, secret] = ["plugnmeet", "local-demo-secret"];
+
+async function api(request) {
+  const body = JSON.stringify(request);
+  const signature = createHmac("sha256", secret).update(body).digest("hex");
+  const headers = { "Content-Type": "application/json", "API-KEY": key, "HASH-SIGNATURE": signature };
+  return (await fetch(`${base}/auth/room/fetchPastRooms`, { method: "POST", headers, body })).json();
+}
+
+/** All sessions of some rooms, from the API. */
+async function history(rooms, order) {
+  const sids = [];
+  for (;;) {
+    const { result } = await api({ room_ids: rooms, from: sids.length, limit: 100, order_by: order });
+    sids.push(...(result?.rooms_list ?? []).map((session) => session.room_sid));
+    if (sids.length >= Number(result?.total_rooms ?? 0)) return sids;
+  }
+}
+
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+const complaints = [];
+page.on("pageerror", (error) => complaints.push(`an error in the page: ${error.message}`));
+page.on("console", (message) => message.type() === "error" && complaints.push(`the console says: ${message.text()}`));
+page.on("request", (request) => {
+  if (!request.url().startsWith(base) && !request.url().startsWith("data:")) complaints.push(`it asks for ${request.url()}`);
+});
+
+/** What the page shows, once it has been read in both ways. */
+async function shown() {
+  await page.locator("body[data-shown][data-compared]").waitFor();
+  return page.evaluate(() => ({
+    compared: document.body.dataset.compared,
+    sids: [...document.querySelectorAll("#rows tr")].map((row) => row.dataset.sid),
+    number: Number(document.querySelector("#pages [aria-current]").textContent),
+    summary: document.querySelector("#summary").textContent,
+    costs: Object.fromEntries(["ours", "usual"].map((way) => [way, Object.fromEntries(
+      [...document.querySelectorAll(`.measure.${way}`)].map((list) => [list.dataset.measure, Number(list.querySelector("dd").textContent.replaceAll(",", ""))]),
+    )])),
+  }));
+}
+
+/** Clicks, and waits for another page than the one that is shown. */
+async function click(locator) {
+  const before = await page.evaluate(() => document.body.dataset.shown);
+  await locator.click();
+  await page.waitForFunction((before) => document.body.dataset.shown !== before && document.body.dataset.compared, before);
+  return shown();
+}
+
+async function choose(rooms) {
+  // The last room is not taken away before another one is there.
+  for (const box of await page.locator("#rooms input").all()) {
+    const wanted = rooms.includes(await box.inputValue());
+    if (wanted) await box.check();
+  }
+  for (const box of await page.locator("#rooms input").all()) {
+    if (!rooms.includes(await box.inputValue())) await box.uncheck();
+  }
+  await page.waitForFunction((rooms) => {
+    const shown = new URLSearchParams((document.body.dataset.shown ?? "").slice(1)).getAll("room");
+    return document.body.dataset.compared && shown.length === rooms.length && rooms.every((room) => shown.includes(room));
+  }, rooms);
+  return shown();
+}
+
+await page.goto(`${base}/`);
+await shown();
+
+// The rooms of the sample, with their totals.
+await page.waitForFunction(() => [...document.querySelectorAll("#rooms output")].every((output) => output.textContent !== "…"));
+const listed = await page.locator("#rooms .room").evaluateAll((rooms) =>
+  rooms.map((room) => [room.querySelector("span").textContent, Number(room.querySelector("output").textContent.replace(",", ""))]));
+for (const [room, total] of listed) {
+  assert.equal(total, (await api({ room_ids: [room], limit: 1 })).result?.total_rooms ?? 0, room);
+}
+assert.ok(listed.length >= 7 && listed.at(-1)[0] === "empty-room", JSON.stringify(listed));
+console.log(`ok    the rooms: ${listed.map((room) => room.join(" ")).join(", ")}`);
+
+// From the first page to the very last, in both orders.
+let opened = 0;
+const smallRooms = listed.filter(([, total]) => total < 1000).map(([room]) => room);
+for (const [rooms, limit] of [[["english-b2"], 50], [["board-meeting", "room01"], 20], [["math-101"], 100], [smallRooms, 50]]) {
+  await choose(rooms);
+  await page.locator("#limit").selectOption(String(limit));
+  const sequences = [];
+  for (const order of ["DESC", "ASC"]) {
+    await page.locator(`input[name=order][value=${order}]`).check();
+    await page.waitForFunction(([order, limit]) => {
+      const shown = document.body.dataset.shown ?? "";
+      return document.body.dataset.compared && shown.includes(`order=${order}&limit=${limit}&page=1`);
+    }, [order, String(limit)]);
+    const expected = await history(rooms, order);
+    const last = Math.ceil(expected.length / limit);
+    const sids = [];
+    let most = 0;
+    for (let number = 1, now = await shown(); ; number += 1) {
+      const first = (number - 1) * limit;
+      assert.equal(now.number, number);
+      assert.deepEqual(now.sids, expected.slice(first, first + limit), `page ${number} of ${rooms} ${order}`);
+      assert.equal(now.compared, "same", `page ${number} in both ways`);
+      for (const cost of Object.values(now.costs)) {
+        assert.ok(cost.requests >= 1 && cost.units >= 0.5 && cost.milliseconds > 0, JSON.stringify(now.costs));
+      }
+      assert.ok(now.costs.ours.requests <= 3 * rooms.length, `requests of page ${number}: ${now.costs.ours.requests}`);
+      most = Math.max(most, now.costs.ours.units);
+      sids.push(...now.sids);
+      opened += 1;
+      const next = page.getByRole("link", { name: "Next page" });
+      if (!(await next.count())) {
+        assert.equal(number, last, "there is a next page until the very last");
+        break;
+      }
+      now = await click(next);
+    }
+    // The last page's number leads there from the first page, too.
+    assert.deepEqual((await click(page.getByRole("link", { name: "Page 1", exact: true }))).number, 1);
+    const end = await click(page.getByRole("link", { name: `Page ${last}, the last` }));
+    assert.deepEqual([end.number, end.sids.at(-1)], [last, expected.at(-1)]);
+    assert.equal(await page.getByRole("link", { name: "Next page" }).count(), 0);
+    sequences.push(sids);
+    console.log(`ok    ${rooms.length === 1 ? rooms[0] : `${rooms.length} rooms`}, ${order}: ${last} pages of ${limit}, at most ${most} read units, everything ${end.costs.usual.units}`);
+  }
+  assert.deepEqual(sequences[0], sequences[1].toReversed(), "one order is the other reversed");
+}
+
+// A room without a past, no room, a page by its number, the browser's way back, and a wrong secret.
+await choose(["empty-room"]);
+assert.equal(await page.locator("#summary").textContent(), "No past sessions");
+await page.getByLabel("empty-room").uncheck();
+await page.getByRole("alert").getByText("Choose at least one room").waitFor();
+await choose(["math-101"]);
+await page.locator("#page").fill("17");
+const seventeenth = await click(page.getByRole("button", { name: "go" }));
+assert.equal(seventeenth.number, 17);
+await page.goBack();
+await page.waitForFunction(() => document.querySelector("#pages [aria-current]")?.textContent === "1");
+await page.locator("#credentials summary").click();
+await page.getByLabel("API secret").fill("another");
+await page.getByLabel("API secret").blur();
+await page.getByRole("alert").getByText("HASH-SIGNATURE").waitFor();
+// The browser itself notes the 401.
+complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !complaint.includes("401")));
+console.log("ok    an empty room, no room, a page by its number, back, and a wrong secret");
+
+// By keyboard alone: to the next page, and there to the next.
+await page.goto("about:blank");
+await page.goto(`${base}/#room=math-101&order=DESC&limit=20&page=119`);
+await shown();
+await page.getByRole("link", { name: "Next page" }).focus();
+await page.keyboard.press("Enter");
+await page.waitForFunction(() => document.querySelector("#pages [aria-current]")?.textContent === "120" && document.body.dataset.compared);
+assert.equal(await page.evaluate(() => document.activeElement.textContent), "120", "the focus stays among the pages");
+
+// Nothing is wider than a narrow screen, in light and in dark.
+for (const [width, height, colorScheme] of [[360, 800, "light"], [360, 800, "dark"], [768, 1000, "dark"], [1280, 900, "light"], [1280, 900, "dark"]]) {
+  await page.setViewportSize({ width, height });
+  await page.emulateMedia({ colorScheme });
+  await page.goto("about:blank");
+  await page.goto(`${base}/#room=math-101&order=DESC&limit=20&page=1`);
+  await shown();
+  for (const number of [30, 60, 90, 120]) {
+    await page.evaluate((number) => { location.hash = location.hash.replace(/page=\d+/, `page=${number}`); }, number);
+    await page.waitForFunction((number) => document.body.dataset.compared && document.body.dataset.shown?.endsWith(`&page=${number}`), number);
+  }
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(overflow <= 0, `${overflow} pixels too wide at ${width}`);
+  if (screenshots) await page.screenshot({ path: `${screenshots}/page-${width}-${colorScheme}.png` });
+}
+console.log("ok    by keyboard, and narrow");
+
+assert.deepEqual(complaints, []);
+await browser.close();
+console.log(`${opened} pages of the page were compared with the API`);

@@ -1,0 +1,88 @@
+//! What an import is told to do.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use past_rooms::{Importer, PastRooms};
+
+use crate::files::Format;
+
+/// Bring past sessions in from files.
+///
+/// Columns are found by the names in the first line (or by the keys of the JSON objects), either
+/// the API's (room_id, room_sid, room_title, joined_participants, webhook_url, created, ended,
+/// analytics_file_id) or plugNmeet's own (roomId, sid, file_id). room_id, room_sid and created are
+/// required; other columns are ignored.
+///
+/// Importing the same rows again changes nothing, so an import that was interrupted is simply
+/// started again. A session that is in the input twice with different values is rejected where it
+/// comes the second time.
+///
+/// A column that a file does not have leaves what is stored alone; an empty value clears it. Of
+/// sessions that webhooks recorded, only what is missing is filled in.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Files to import; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The files' format, if their names do not tell (.csv, .tsv, .jsonl)
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+
+    /// The time zone of MySQL datetimes, for example Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
+    pub time_zone: TimeZone,
+
+    /// Write rejected rows here as JSON Lines, with the reason; once mended, the file can be
+    /// imported. It is replaced at the end of an import, not before
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+
+    /// Move sessions that the table has with another `created`, instead of rejecting them
+    #[arg(long = "move")]
+    pub moves: bool,
+
+    /// Replace also the values of sessions that webhooks recorded
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Let sessions expire so many days after their end, and leave out those that have; 0: for ever
+    #[arg(long, env = "RETENTION_DAYS", value_name = "DAYS", default_value_t = 0)]
+    pub retention_days: u32,
+
+    /// Have so many transactions in flight, at the most; fewer when DynamoDB throttles
+    #[arg(long, value_name = "NUMBER", default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub in_flight: u16,
+
+    /// Go on trying for so long when DynamoDB fails, before the import stops
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub patience: u64,
+
+    /// Read and check the files, and write nothing to the table
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl Arguments {
+    pub fn needs_table(&self) -> bool {
+        !self.dry_run
+    }
+
+    /// What writes, as these say.
+    pub fn importer(&self, past_rooms: &PastRooms) -> Importer {
+        let importer = past_rooms
+            .importer()
+            .in_flight(self.in_flight.into())
+            .patience(Duration::from_secs(self.patience));
+        let importer = if self.moves { importer.moving() } else { importer };
+        if self.overwrite { importer.overwriting() } else { importer }
+    }
+}
+
+fn time_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name)
+        .map_err(|_| "expected a time zone's name, such as UTC or Europe/Berlin".to_owned())
+}

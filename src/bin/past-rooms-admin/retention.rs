@@ -1,0 +1,137 @@
+//! `past-rooms-admin retention`.
+
+use std::error::Error;
+
+use futures_util::{StreamExt, stream};
+use past_rooms::{Expiries, PastRooms, WriteError};
+use serde_json::json;
+
+use crate::rooms::{ROOMS_AT_ONCE, Rooms, Trouble};
+use crate::{Outcome, output, question};
+
+/// Set, or clear, when sessions that are there expire.
+///
+/// DynamoDB deletes a session some days after it has expired, and the counts follow. The template's parameter
+/// RetentionDays lets only sessions expire that are recorded from then on; this command is for those before. It is
+/// safe while sessions are being recorded, and when it was interrupted, start it again.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    rooms: Rooms,
+
+    /// Days after its end (or its beginning, if the end is not known) for which a session is kept; 0: for ever
+    #[arg(long, value_name = "N")]
+    days: u32,
+
+    /// Only count, change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not ask, even if sessions expire at once
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Pass {
+    Look,
+    Change,
+}
+
+pub async fn run(
+    past_rooms: &PastRooms,
+    arguments: &Arguments,
+    table: &str,
+    json: bool,
+) -> Result<Outcome, Box<dyn Error>> {
+    let past_rooms = past_rooms.with_retention_days(arguments.days);
+    let rooms = arguments.rooms.list(&past_rooms).await?;
+    if arguments.days > 0 && past_rooms.table().deletes_expired().await.is_ok_and(|does| !does) {
+        output::note(
+            "warning: the table's time to live is not set to the attribute expires, so DynamoDB \
+             deletes nothing. The documentation of past-rooms-admin says how to set it.",
+        );
+    }
+    let is_asking = arguments.days > 0 && !arguments.yes && !arguments.dry_run;
+    if is_asking {
+        let mut trouble = Trouble::new(table, rooms.len());
+        let found = pass(&past_rooms, &rooms, Pass::Look, &mut trouble, None).await?;
+        let question = format!(
+            "{} of {} sessions ended more than {} days ago: DynamoDB will delete them within some \
+             days, for good. Go on?",
+            found.overdue, found.sessions, arguments.days
+        );
+        if found.overdue > 0 && !question::confirmed(&question)? {
+            return Err("nothing was changed".into());
+        }
+    }
+    let kind = if arguments.dry_run { Pass::Look } else { Pass::Change };
+    let mut trouble = Trouble::new(table, rooms.len());
+    let found = pass(&past_rooms, &rooms, kind, &mut trouble, Some(json)).await?;
+    if !json {
+        let Expiries { sessions, overdue, undated, .. } = found;
+        let undated = match undated {
+            0 => String::new(),
+            undated => format!("; {undated} have no time and are left as they are"),
+        };
+        let rooms = rooms.len();
+        output::line(format_args!(
+            "{rooms} rooms with {sessions} sessions: {}, {overdue} expire at once{undated}{}",
+            changed(&found, kind),
+            trouble.summary()
+        ));
+    }
+    Ok(if trouble.any() { Outcome::Incomplete } else { Outcome::Success })
+}
+
+/// Goes through the rooms; with `printed`, prints what was found of each, as JSON or as text.
+async fn pass(
+    past_rooms: &PastRooms,
+    rooms: &[String],
+    kind: Pass,
+    trouble: &mut Trouble<'_>,
+    printed: Option<bool>,
+) -> Result<Expiries, Box<dyn Error>> {
+    let mut sum = Expiries::default();
+    let found = stream::iter(rooms).map(async |room_id| {
+        let found = match kind {
+            Pass::Look => past_rooms.check_retention(room_id).await,
+            Pass::Change => past_rooms.apply_retention(room_id).await,
+        };
+        (room_id, found)
+    });
+    let mut found = Box::pin(found.buffered(ROOMS_AT_ONCE));
+    while let Some((room_id, found)) = found.next().await {
+        let found: Result<Expiries, WriteError> = found;
+        match found {
+            Ok(found) => {
+                trouble.none();
+                sum += found;
+                print(room_id, &found, kind, printed);
+            }
+            Err(error) => trouble.with(room_id, &error, printed == Some(true))?,
+        }
+    }
+    Ok(sum)
+}
+
+fn print(room_id: &str, found: &Expiries, kind: Pass, printed: Option<bool>) {
+    let Expiries { sessions, overdue, undated, .. } = found;
+    match printed {
+        None => {}
+        Some(true) => output::line(json!({
+            "room_id": room_id, "sessions": sessions, "changed": found.changed,
+            "overdue": overdue, "undated": undated, "dry_run": kind == Pass::Look,
+        })),
+        Some(false) => {
+            output::line(format_args!("{room_id}: {sessions} sessions, {}", changed(found, kind)));
+        }
+    }
+}
+
+fn changed(found: &Expiries, kind: Pass) -> String {
+    match kind {
+        Pass::Look => format!("{} would be changed", found.changed),
+        Pass::Change => format!("{} changed", found.changed),
+    }
+}

@@ -1,0 +1,84 @@
+//! What keeps a whole history in order: its tallies, and when its sessions expire.
+
+use super::PastRooms;
+use crate::record::{self, Expiries, Mode, Repeated, TallyReport, WriteError};
+use crate::table::{RoomIds, TableError};
+
+impl PastRooms {
+    /// Builds or repairs the tallies of a room from its sessions, while others may record, and
+    /// reports what was wrong. Reads every key of the room, strongly consistent.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record); [`WriteError::UntimedKey`] if a session's sort key does not
+    /// begin with a time, which no tally can count. Readers then count the room's sessions.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// let report = past_rooms.tally("room01").await?;
+    /// assert_eq!(report.sessions, 2);
+    /// assert!(report.is_consistent(), "{:?}", report.differences);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn tally(&self, room_id: &str) -> Result<TallyReport, WriteError> {
+        record::tally::build(&self.table, room_id).await
+    }
+
+    /// Compares the tallies of a room with its sessions, and changes nothing.
+    ///
+    /// # Errors
+    /// As [`tally`](Self::tally).
+    pub async fn check_tally(&self, room_id: &str) -> Result<TallyReport, WriteError> {
+        record::tally::check(&self.table, room_id).await
+    }
+
+    /// Lets the sessions of a room that are there expire as [this handle](Self::with_retention_days)
+    /// lets those that it records: sets their time of expiry, or clears it for a handle that keeps
+    /// sessions for ever. Safe while others write; if it is interrupted, call it again. Costs one
+    /// write unit for each 1 KB of a session that is changed.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record). What was changed before an error stays changed.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let past_rooms = sample_history().await?;
+    /// let kept = past_rooms.with_retention_days(36_500);
+    /// assert_eq!(kept.apply_retention("room01").await?.changed, 2);
+    /// assert_eq!(kept.apply_retention("room01").await?.changed, 0);
+    /// assert_eq!(past_rooms.apply_retention("room01").await?.changed, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn apply_retention(&self, room_id: &str) -> Result<Expiries, WriteError> {
+        record::apply(&self.table, self.retention, room_id, Mode::Change).await
+    }
+
+    /// What [`apply_retention`](Self::apply_retention) would find, without changing anything.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub async fn check_retention(&self, room_id: &str) -> Result<Expiries, WriteError> {
+        record::apply(&self.table, self.retention, room_id, Mode::Look).await
+    }
+
+    /// Finds the ids that sessions of several rooms have. A media server gives an id once. Reads the
+    /// whole index `by_sid`. Those that one room has several times are found by
+    /// [`check_tally`](Self::check_tally).
+    ///
+    /// # Errors
+    /// [`TableError`] if DynamoDB fails, or if the table has no such index.
+    pub async fn repeated_between_rooms(&self) -> Result<Vec<Repeated>, TableError> {
+        record::between_rooms(&self.table).await
+    }
+
+    /// The rooms of the table, some at a time. Reads the whole table.
+    pub fn room_ids(&self) -> RoomIds {
+        RoomIds::new(&self.table)
+    }
+}

@@ -1,0 +1,124 @@
+//! A session as a file has it, and what becomes of the stored one.
+
+use jiff::Timestamp;
+
+use crate::record::row::{Heard, Row, Stored};
+use crate::table::past_room::PastRoom;
+use crate::table::retention::Retention;
+use crate::table::session::Session;
+
+/// A field of a session that a file may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Field {
+    /// The room's title.
+    RoomTitle,
+    /// How many participants joined.
+    JoinedParticipants,
+    /// Where webhooks of the session were sent.
+    WebhookUrl,
+    /// When it ended.
+    Ended,
+    /// Its analytics file.
+    AnalyticsFileId,
+}
+
+/// A set of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Fields(u8);
+
+impl Fields {
+    /// All of them.
+    pub const ALL: Fields = Fields(0b1_1111);
+
+    /// These and this one.
+    #[must_use]
+    pub fn with(self, field: Field) -> Self {
+        Fields(self.0 | 1 << field as u8)
+    }
+
+    /// Whether this one is among them.
+    pub fn has(self, field: Field) -> bool {
+        self.0 & 1 << field as u8 != 0
+    }
+}
+
+/// A session to import, and the fields that its file has. A field that is not among them says
+/// nothing of the session: what is stored stays. One that is and is empty says that the session has
+/// no such value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The session.
+    pub session: Session,
+    /// What of it the file has.
+    pub fields: Fields,
+}
+
+/// What an import puts in place of what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precedence {
+    /// Of a session that webhooks recorded, only what is missing is filled in.
+    Webhooks,
+    /// The file's values, whoever recorded the session.
+    File,
+}
+
+impl Entry {
+    /// The row that is to be there, where `stored` is, here or at another time.
+    pub(super) fn row(
+        &self,
+        stored: Option<&Stored>,
+        precedence: Precedence,
+        retention: Retention,
+    ) -> Row {
+        let heard = stored.and_then(|stored| stored.heard);
+        let kept = heard.filter(|_| precedence == Precedence::Webhooks);
+        let room = match stored.and_then(|stored| stored.room.as_ref()) {
+            Some(old) => self.merged(old, kept),
+            None => self.session.to_past_room(),
+        };
+        let ended = room.ended.parse::<Timestamp>().unwrap_or(self.session.created);
+        // The beginning is that of the file now, so no other import may take it for a guess.
+        let heard = heard.map(|heard| Heard { created: true, ..heard });
+        let before = stored.and_then(|stored| stored.expires);
+        Row { room, expires: retention.expires(ended).or(before), heard }
+    }
+
+    /// `heard`: what webhooks said, if that comes first.
+    fn merged(&self, old: &PastRoom, heard: Option<Heard>) -> PastRoom {
+        let new = self.session.to_past_room();
+        let stays = |field, is_empty: bool, is_certain: bool| {
+            !self.fields.has(field) || (heard.is_some() && is_certain && !is_empty)
+        };
+        let text = |field, old: &String, new: String| {
+            if stays(field, old.is_empty(), true) { old.clone() } else { new }
+        };
+        let guessed = heard.is_some_and(|heard| !heard.ended);
+        let ended = if guessed && new.ended.is_empty() { old.ended.clone() } else { new.ended };
+        PastRoom {
+            room_title: text(Field::RoomTitle, &old.room_title, new.room_title),
+            webhook_url: text(Field::WebhookUrl, &old.webhook_url, new.webhook_url),
+            ended: if stays(Field::Ended, old.ended.is_empty(), !guessed) {
+                old.ended.clone()
+            } else {
+                ended
+            },
+            analytics_file_id: {
+                let is_empty = old.analytics_file_id.as_ref().is_none_or(String::is_empty);
+                let stays = stays(Field::AnalyticsFileId, is_empty, true);
+                if stays { old.analytics_file_id.clone() } else { new.analytics_file_id }
+            },
+            joined_participants: if !self.fields.has(Field::JoinedParticipants) {
+                old.joined_participants
+            } else if heard.is_some() {
+                // A server's own count goes down when people leave, so the greater is the truer.
+                old.joined_participants.max(new.joined_participants)
+            } else {
+                new.joined_participants
+            },
+            room_id: new.room_id,
+            room_sid: new.room_sid,
+            created: new.created,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Importing sessions of a large room, or of some small ones: their transactions one after the
+//! other, because each of them writes the rooms' tallies.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+
+use super::entry::{Entry, Precedence};
+use super::pace::{Leave, Pace};
+use super::pack::Pack;
+use super::progress::{Done, Misplaced, Progress, note};
+use super::sids::Sids;
+use crate::record::error::{ATTEMPTS, WriteError};
+use crate::record::place::Placed;
+use crate::record::row::{Row, Stored};
+use crate::record::snapshot::{Snapshot, TallyState};
+use crate::table::keys::RowKey;
+use crate::table::retention::Retention;
+use crate::table::retry::Backoff;
+use crate::table::{Table, TableErrorKind};
+
+/// What is the same for all rooms of an import.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub table: Table,
+    pub retention: Retention,
+    pub precedence: Precedence,
+    /// Whether sessions that are there under another time are moved.
+    pub moves: bool,
+    pub pace: Pace,
+    /// For how long DynamoDB may fail.
+    pub patience: Duration,
+}
+
+/// A session to import.
+#[derive(Debug)]
+pub(super) struct Task<'a> {
+    /// Its place among the entries.
+    pub index: usize,
+    pub key: RowKey,
+    pub entry: &'a Entry,
+}
+
+impl<'a> Task<'a> {
+    pub fn room_id(&self) -> &'a str {
+        &self.entry.session.room_id
+    }
+
+    fn room_sid(&self) -> &'a str {
+        &self.entry.session.room_sid
+    }
+}
+
+/// What is known of rooms, by their ids.
+pub(super) type Rooms<'a> = HashMap<&'a str, Sids>;
+
+/// Some rooms, and what of them is still to be imported, by room.
+pub(super) struct Lane<'a> {
+    pub rules: &'a Rules,
+    pub rooms: Rooms<'a>,
+    pub todo: Vec<Task<'a>>,
+    pub progress: &'a Mutex<Progress>,
+}
+
+/// What the table holds of the sessions to import.
+struct Survey {
+    snapshot: Snapshot,
+    /// Other rows of the same sessions, by index.
+    others: HashMap<usize, Vec<RowKey>>,
+}
+
+impl<'a> Lane<'a> {
+    /// Imports all of them. What is done until an error is in the progress.
+    pub async fn import(mut self) -> Result<Rooms<'a>, WriteError> {
+        let mut failing: Option<(Instant, Backoff)> = None;
+        while !self.todo.is_empty() {
+            let before = self.todo.len();
+            let outcome = self.step().await;
+            if self.todo.len() < before {
+                failing = None;
+            }
+            let Err(error) = outcome else {
+                continue;
+            };
+            if !error.is_transient() {
+                return Err(error);
+            }
+            self.rooms.values_mut().for_each(Sids::forget);
+            let (since, backoff) =
+                failing.get_or_insert_with(|| (Instant::now(), Backoff::new(ATTEMPTS)));
+            let is_hopeless =
+                since.elapsed() >= self.rules.patience || !note(self.progress).has_succeeded();
+            if !backoff.wait().await {
+                if is_hopeless {
+                    return Err(error);
+                }
+                backoff.wait_longest().await;
+            }
+        }
+        Ok(self.rooms)
+    }
+
+    /// Looks at all that is to be done, and does it until something fails.
+    async fn step(&mut self) -> Result<(), WriteError> {
+        let rules = self.rules;
+        let leave = rules.pace.enter().await;
+        let surveyed = self.survey().await;
+        let Survey { mut snapshot, others } = settled(leave, surveyed)?;
+        let mut pack = Pack::new(&rules.table);
+        let todo = std::mem::take(&mut self.todo);
+        let mut tasks = todo.into_iter();
+        let mut packed = Vec::new();
+        let mut outcome = Ok(());
+        for task in tasks.by_ref() {
+            let none = Vec::new();
+            let others = others.get(&task.index).unwrap_or(&none);
+            let Some((row, deleted)) = self.decide(&snapshot, &task, others) else {
+                note(self.progress).misplaced(Misplaced::new(task.index, others));
+                continue;
+            };
+            let here = snapshot.session(&task.key);
+            if deleted.is_empty() && here.is_some_and(|stored| stored.is(&row)) {
+                note(self.progress).done(task.index, Done::Recorded(Placed::Unchanged));
+                continue;
+            }
+            if !pack.takes(&task.key, &row, &deleted) {
+                let full = std::mem::replace(&mut pack, Pack::new(&rules.table));
+                outcome = self.write(full, &mut snapshot).await;
+                if outcome.is_err() {
+                    packed.push(task);
+                    break;
+                }
+                packed.clear();
+            }
+            let added = pack.add(&snapshot, task.index, (&task.key, &row), &deleted);
+            if added.is_err() {
+                packed.push(task);
+                outcome = added;
+                break;
+            }
+            packed.push(task);
+        }
+        if outcome.is_ok() && !pack.done.is_empty() {
+            outcome = self.write(pack, &mut snapshot).await;
+        }
+        if outcome.is_err() {
+            self.todo = packed;
+            self.todo.extend(tasks);
+        }
+        outcome
+    }
+
+    async fn write(&mut self, pack: Pack<'_>, snapshot: &mut Snapshot) -> Result<(), WriteError> {
+        let leave = self.rules.pace.enter().await;
+        let written = pack.transaction.write(snapshot).await;
+        settled(leave, written)?;
+        for (room_id, more) in pack.more {
+            if let Some(sids) = self.rooms.get_mut(&*room_id) {
+                sids.written(more);
+            }
+            snapshot.is_tallied(room_id);
+        }
+        let mut progress = note(self.progress);
+        for (index, done) in pack.done {
+            progress.done(index, done);
+        }
+        Ok(())
+    }
+
+    /// Reads what is there of the sessions: at their keys, and where it may be, under other times.
+    async fn survey(&mut self) -> Result<Survey, WriteError> {
+        let table = &self.rules.table;
+        let room_ids: Vec<&str> = self.rooms.keys().copied().collect();
+        let read = |tasks: Vec<&Task<'_>>| {
+            let tallies = room_ids.iter().map(|room_id| RowKey::room_tally(*room_id));
+            let keys = tasks.into_iter().map(|task| task.key.clone()).chain(tallies);
+            let keys: Vec<RowKey> = keys.collect();
+            async move { Snapshot::read(table, &keys).await }
+        };
+        // What is not in its room at all needs no look.
+        let likely = self.todo.iter().filter(|task| may_be_there(&self.rooms, task));
+        let mut snapshot = read(likely.collect()).await?;
+        let mut have_others_written = false;
+        for (room_id, sids) in &mut self.rooms {
+            have_others_written |= sids.check(snapshot.sum(room_id));
+        }
+        if have_others_written {
+            let likely = self.todo.iter().filter(|task| may_be_there(&self.rooms, task));
+            snapshot = read(likely.collect()).await?;
+        }
+        for (room_id, sids) in &mut self.rooms {
+            if snapshot.tally(room_id) == TallyState::EmptyRoom {
+                sids.are_none();
+            }
+        }
+        let is_suspect = |task: &&Task<'_>| {
+            let sids = self.rooms.get(task.room_id());
+            let several = || sids.is_none_or(|sids| sids.may_have_several(task.room_sid()));
+            match snapshot.session(&task.key) {
+                None => may_be_there(&self.rooms, task),
+                Some(_) => self.rules.moves && several(),
+            }
+        };
+        let suspects: Vec<&Task<'_>> = self.todo.iter().filter(is_suspect).collect();
+        let mut wanted: HashMap<&str, Vec<&str>> = HashMap::new();
+        for task in &suspects {
+            wanted.entry(task.room_id()).or_default().push(task.room_sid());
+        }
+        let found = self.rooms.iter_mut().filter_map(|(room_id, sids)| {
+            let wanted = wanted.remove(room_id)?;
+            let sum = snapshot.sum(room_id);
+            Some(async move { Ok((*room_id, sids.find(table, room_id, &wanted, sum).await?)) })
+        });
+        let found = try_join_all(found.collect::<Vec<_>>()).await.map_err(WriteError::Table)?;
+        let found: HashMap<&str, _> = found.into_iter().collect();
+        let mut others = HashMap::new();
+        for task in suspects {
+            let room = found.get(task.room_id());
+            let keys = room.and_then(|room| room.get(task.room_sid())).into_iter().flatten();
+            let keys: Vec<RowKey> = keys.filter(|key| **key != task.key).cloned().collect();
+            if !keys.is_empty() {
+                others.insert(task.index, keys);
+            }
+        }
+        let keys: Vec<RowKey> = others.values().flatten().cloned().collect();
+        snapshot.add(table, &keys).await?;
+        for keys in others.values_mut() {
+            keys.retain(|key| snapshot.session(key).is_some());
+        }
+        others.retain(|_, keys| !keys.is_empty());
+        Ok(Survey { snapshot, others })
+    }
+
+    /// The row that is to be there, and those that are not to be any more. `None`: the session is
+    /// there under other times, and may not be moved.
+    fn decide(
+        &self,
+        snapshot: &Snapshot,
+        task: &Task<'_>,
+        others: &[RowKey],
+    ) -> Option<(Row, Vec<RowKey>)> {
+        let here = snapshot.session(&task.key);
+        let elsewhere: Vec<&Stored> =
+            others.iter().filter_map(|key| snapshot.session(key)).collect();
+        // A time that webhooks could only guess gives way to that of plugNmeet's database.
+        let is_guess = |stored: &&Stored| stored.heard.is_some_and(|heard| !heard.created);
+        if !self.rules.moves && !elsewhere.iter().all(is_guess) {
+            return None;
+        }
+        let mut rows = here.into_iter().chain(elsewhere.iter().copied());
+        let heard = rows.clone().find(|stored| stored.heard.is_some());
+        let stored = heard.or_else(|| rows.next());
+        let row = task.entry.row(stored, self.rules.precedence, self.rules.retention);
+        Some((row, others.to_vec()))
+    }
+}
+
+/// Whether a session may be in its room, at whatever time.
+fn may_be_there(rooms: &Rooms<'_>, task: &Task<'_>) -> bool {
+    rooms.get(task.room_id()).is_none_or(|sids| sids.may_have(task.room_sid()))
+}
+
+/// Tells the pace how it went.
+fn settled<T, E: Into<WriteError>>(
+    leave: Leave<'_>,
+    outcome: Result<T, E>,
+) -> Result<T, WriteError> {
+    let outcome = outcome.map_err(Into::into);
+    match &outcome {
+        Ok(_) => leave.succeeded(),
+        Err(WriteError::Table(error)) if error.kind == TableErrorKind::Throttled => {
+            leave.throttled();
+        }
+        Err(_) => drop(leave),
+    }
+    outcome
+}

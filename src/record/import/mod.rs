@@ -1,0 +1,214 @@
+//! Importing: sessions as files have them, many rooms at once.
+//!
+//! - Transactions of one room follow each other, because all of them write its tally; rooms go side
+//!   by side, as many as DynamoDB takes.
+//! - What a file does not say of a session stays as it is, and so does what webhooks said: an import
+//!   fills the gaps.
+//! - A session has one row. One that is there under another time is left alone and reported, or
+//!   moved, as its user wishes; one of which webhooks could only guess the time is always moved.
+
+mod entry;
+mod lane;
+mod pace;
+mod pack;
+mod progress;
+mod sids;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+
+use crate::record::error::WriteError;
+use crate::table::Table;
+use crate::table::keys::RowKey;
+use crate::table::retention::Retention;
+use crate::table::session::InvalidSession;
+use entry::Precedence;
+pub use entry::{Entry, Field, Fields};
+use lane::{Lane, Rooms, Rules, Task};
+use pace::Pace;
+pub use progress::{Misplaced, Written};
+use progress::{Progress, note};
+use sids::Sids;
+
+/// Sessions from which on a room is worked on for itself. Smaller ones share transactions, of which
+/// each takes 33 sessions, even if their months are all different.
+const LARGE: usize = 33;
+
+/// Transactions and looks at the table at once, if nothing else is asked for.
+const IN_FLIGHT: usize = 32;
+
+/// For how long DynamoDB may fail, if nothing else is asked for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ids of sessions that are remembered of all rooms together: about 20 MB.
+const MAX_REMEMBERED: usize = 1_000_000;
+
+/// As how many of them a room counts.
+const ROOM: usize = 10;
+
+/// Brings sessions in from elsewhere, some at a time.
+#[derive(Debug)]
+pub struct Importer {
+    rules: Rules,
+    /// What is known of the rooms so far.
+    rooms: HashMap<String, Sids>,
+    has_succeeded: bool,
+}
+
+/// An import could not go on.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+#[non_exhaustive]
+pub struct Stopped {
+    /// Why.
+    #[source]
+    pub error: WriteError,
+    /// What was done all the same.
+    pub written: Written,
+    /// So many entries, counted from the first, are done; others may be.
+    pub certain: usize,
+}
+
+impl Importer {
+    pub(crate) fn new(table: &Table, retention: Retention) -> Self {
+        let rules = Rules {
+            table: table.clone(),
+            retention,
+            precedence: Precedence::Webhooks,
+            moves: false,
+            pace: Pace::new(IN_FLIGHT),
+            patience: PATIENCE,
+        };
+        Importer { rules, rooms: HashMap::new(), has_succeeded: false }
+    }
+
+    /// Sessions that are there under another time are moved to that of their entry.
+    #[must_use]
+    pub fn moving(mut self) -> Self {
+        self.rules.moves = true;
+        self
+    }
+
+    /// The values of entries replace also those that webhooks recorded.
+    #[must_use]
+    pub fn overwriting(mut self) -> Self {
+        self.rules.precedence = Precedence::File;
+        self
+    }
+
+    /// So many transactions and looks at the table go on at once, at the most. It begins with fewer.
+    #[must_use]
+    pub fn in_flight(mut self, most: usize) -> Self {
+        self.rules.pace = Pace::new(most);
+        self
+    }
+
+    /// DynamoDB may fail for so long before the import stops, once anything was written.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.rules.patience = patience;
+        self
+    }
+
+    /// Imports sessions. Of those of one room and `room_sid`, the last counts.
+    ///
+    /// # Errors
+    /// [`Stopped`], with what was done until then. Importing the same entries again is always safe.
+    pub async fn write(&mut self, entries: &[Entry]) -> Result<Written, Stopped> {
+        let mut progress = Progress::new(entries.len(), self.has_succeeded);
+        let rooms = tasks(entries, &mut progress).map_err(|error| Stopped {
+            error: error.into(),
+            written: Written::default(),
+            certain: 0,
+        })?;
+        let progress = Mutex::new(progress);
+        let rules = &self.rules;
+        let mut outcome = Ok(());
+        {
+            let lanes = lanes(rooms).into_iter().map(|todo| {
+                let mut rooms = Rooms::new();
+                for task in &todo {
+                    let room_id = task.room_id();
+                    let known = || self.rooms.remove(room_id).unwrap_or_default();
+                    rooms.entry(room_id).or_insert_with(known);
+                }
+                Lane { rules, rooms, todo, progress: &progress }.import()
+            });
+            let lanes: Vec<_> = lanes.collect();
+            let mut lanes = stream::iter(lanes).buffer_unordered(rules.pace.most());
+            while let Some(imported) = lanes.next().await {
+                match imported {
+                    Ok(rooms) => {
+                        let rooms = rooms.into_iter();
+                        self.rooms.extend(rooms.map(|(room_id, sids)| (room_id.to_owned(), sids)));
+                    }
+                    Err(error) => {
+                        outcome = Err(error);
+                        break;
+                    }
+                }
+            }
+        }
+        let remembered = self.rooms.values().map(|sids| ROOM + sids.remembered());
+        if remembered.sum::<usize>() > MAX_REMEMBERED {
+            self.rooms.clear();
+        }
+        let mut progress = note(&progress);
+        self.has_succeeded = progress.has_succeeded();
+        let certain = progress.first_undone();
+        let mut written = std::mem::take(&mut progress.written);
+        written.misplaced.sort_by_key(|misplaced| misplaced.index);
+        match outcome {
+            Ok(()) => Ok(written),
+            Err(error) => Err(Stopped { error, written, certain }),
+        }
+    }
+}
+
+/// The sessions by room, in the order of their keys, each once.
+fn tasks<'a>(
+    entries: &'a [Entry],
+    progress: &mut Progress,
+) -> Result<BTreeMap<&'a str, Vec<Task<'a>>>, InvalidSession> {
+    let mut last: HashMap<(&str, &str), (usize, RowKey)> = HashMap::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let session = &entry.session;
+        let key = session.key()?;
+        let before = last.insert((&session.room_id, &session.room_sid), (index, key));
+        if let Some((index, _)) = before {
+            progress.settle(index);
+        }
+    }
+    let mut rooms: BTreeMap<&str, Vec<Task<'_>>> = BTreeMap::new();
+    for ((room_id, _), (index, key)) in last {
+        if let Some(entry) = entries.get(index) {
+            rooms.entry(room_id).or_default().push(Task { index, key, entry });
+        }
+    }
+    for tasks in rooms.values_mut() {
+        tasks.sort_by(|one, other| one.key.cmp(&other.key));
+    }
+    Ok(rooms)
+}
+
+/// What is worked on side by side: large rooms for themselves, small ones together.
+fn lanes<'a>(rooms: BTreeMap<&'a str, Vec<Task<'a>>>) -> Vec<Vec<Task<'a>>> {
+    let mut lanes = Vec::new();
+    let mut small: Vec<Task<'a>> = Vec::new();
+    for mut tasks in rooms.into_values() {
+        if tasks.len() >= LARGE {
+            lanes.push(tasks);
+        } else {
+            if small.len() + tasks.len() > LARGE {
+                lanes.push(std::mem::take(&mut small));
+            }
+            small.append(&mut tasks);
+        }
+    }
+    lanes.push(small);
+    lanes.retain(|lane| !lane.is_empty());
+    lanes
+}

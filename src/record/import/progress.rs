@@ -1,0 +1,91 @@
+//! What an import has done so far.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::record::place::Placed;
+use crate::record::recorded::Recorded;
+use crate::table::keys::RowKey;
+
+/// A session that was not imported, because the room has it under other times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Misplaced {
+    /// Its place among the entries.
+    pub index: usize,
+    /// Where it is.
+    pub found: Vec<RowKey>,
+}
+
+impl Misplaced {
+    pub(super) fn new(index: usize, found: &[RowKey]) -> Self {
+        Misplaced { index, found: found.to_vec() }
+    }
+}
+
+/// What became of entries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Written {
+    /// Those that were recorded where they belong.
+    pub recorded: Recorded,
+    /// Those that were there under another time, and are not any more.
+    pub moved: u64,
+    /// Those that were not imported, in the order of the entries.
+    pub misplaced: Vec<Misplaced>,
+}
+
+/// What was done about a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Done {
+    Recorded(Placed),
+    Moved,
+}
+
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub written: Written,
+    done: Vec<bool>,
+    /// Whether any transaction of the import has succeeded.
+    has_succeeded: bool,
+}
+
+impl Progress {
+    /// Of so many entries.
+    pub fn new(entries: usize, has_succeeded: bool) -> Self {
+        Progress { written: Written::default(), done: vec![false; entries], has_succeeded }
+    }
+
+    pub fn done(&mut self, index: usize, done: Done) {
+        self.settle(index);
+        match done {
+            Done::Recorded(placed) => self.written.recorded.count(placed),
+            Done::Moved => self.written.moved += 1,
+        }
+    }
+
+    pub fn misplaced(&mut self, misplaced: Misplaced) {
+        self.settle(misplaced.index);
+        self.written.misplaced.push(misplaced);
+    }
+
+    /// Nothing is to be done about an entry, because a later one is of the same session.
+    pub fn settle(&mut self, index: usize) {
+        self.has_succeeded = true;
+        if let Some(done) = self.done.get_mut(index) {
+            *done = true;
+        }
+    }
+
+    pub fn has_succeeded(&self) -> bool {
+        self.has_succeeded
+    }
+
+    /// How many entries are done, counted from the first, until one is not.
+    pub fn first_undone(&self) -> usize {
+        self.done.iter().take_while(|done| **done).count()
+    }
+}
+
+pub(super) fn note(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}

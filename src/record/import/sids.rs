@@ -1,0 +1,139 @@
+//! Which sessions a room has, by their ids: whether a session is there under another time.
+//!
+//! The index `by_sid` finds one session a request. Where an import brings many of a room, one look
+//! at all keys of the room is cheaper, and remembered.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use crate::table::keys::{KeyRange, RowKey, SessionKey};
+use crate::table::{Consistency, RowQuery, Table, TableError};
+
+/// Sessions of a room that are read for each one that is looked for, at the most. 4 KB hold about
+/// 11 rows, so both ways cost about the same read units then, and one of them far fewer requests.
+const ROWS_PER_LOOK_UP: u64 = 16;
+
+/// Ids of a room that are remembered: about 20 MB. In larger rooms, sessions are looked up.
+const MAX_REMEMBERED: usize = 1_000_000;
+
+/// Look-ups of one room at once.
+const LOOK_UPS: usize = 16;
+
+/// What is known of a room's sessions.
+#[derive(Debug, Default)]
+pub(super) struct Sids {
+    /// The ids, by a hash, and whether there are several of that hash. `None`: not known.
+    ids: Option<HashMap<u64, bool>>,
+    hasher: RandomState,
+    /// What the room's tally says as long as nobody else writes.
+    sum: u64,
+    /// How many were looked up one by one.
+    looked_up: u64,
+}
+
+impl Sids {
+    pub fn forget(&mut self) {
+        self.ids = None;
+    }
+
+    /// How many ids are remembered.
+    pub fn remembered(&self) -> usize {
+        self.ids.as_ref().map_or(0, HashMap::len)
+    }
+
+    /// Forgets the ids if the room's tally does not count as many: somebody else has written.
+    /// Returns whether it did.
+    pub fn check(&mut self, sum: Option<u64>) -> bool {
+        let is_wrong = self.ids.is_some() && sum != Some(self.sum);
+        if is_wrong {
+            self.forget();
+        }
+        is_wrong
+    }
+
+    /// There are no sessions in the room.
+    pub fn are_none(&mut self) {
+        self.ids = Some(HashMap::new());
+        self.sum = 0;
+    }
+
+    /// Whether a session may be there, at whatever time.
+    pub fn may_have(&self, room_sid: &str) -> bool {
+        let hash = self.hasher.hash_one(room_sid);
+        self.ids.as_ref().is_none_or(|ids| ids.contains_key(&hash))
+    }
+
+    /// Whether a session may be there more than once.
+    pub fn may_have_several(&self, room_sid: &str) -> bool {
+        let hash = self.hasher.hash_one(room_sid);
+        self.ids.as_ref().is_none_or(|ids| ids.get(&hash).is_some_and(|several| *several))
+    }
+
+    /// The import itself has written so many more (or fewer).
+    pub fn written(&mut self, more: i64) {
+        self.sum = self.sum.saturating_add_signed(more);
+    }
+
+    /// Where these sessions are in the room, which has `sum` if that is known.
+    pub async fn find<'a>(
+        &mut self,
+        table: &Table,
+        room_id: &str,
+        wanted: &[&'a str],
+        sum: Option<u64>,
+    ) -> Result<HashMap<&'a str, Vec<RowKey>>, TableError> {
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let look_ups = self.looked_up + wanted.len() as u64;
+        if let Some(sum) = sum.filter(|sum| *sum <= ROWS_PER_LOOK_UP * look_ups) {
+            return self.read_all(table, room_id, wanted, sum).await;
+        }
+        self.looked_up = look_ups;
+        let look_up = |room_sid: &'a str| async move {
+            let mut keys: Vec<RowKey> = table.keys_by_sid(room_sid).await?.into_iter().collect();
+            keys.retain(|key| key.room_id == room_id);
+            Ok((room_sid, keys))
+        };
+        stream::iter(wanted.iter().map(|room_sid| look_up(room_sid)))
+            .buffer_unordered(LOOK_UPS)
+            .try_collect()
+            .await
+    }
+
+    async fn read_all<'a>(
+        &mut self,
+        table: &Table,
+        room_id: &str,
+        wanted: &[&'a str],
+        sum: u64,
+    ) -> Result<HashMap<&'a str, Vec<RowKey>>, TableError> {
+        let mut found: HashMap<&'a str, Vec<RowKey>> =
+            wanted.iter().map(|room_sid| (*room_sid, Vec::new())).collect();
+        let mut ids = HashMap::new();
+        let range = KeyRange::sessions();
+        let query = RowQuery::keys(room_id, &range, Consistency::Strong);
+        table
+            .walk(query, |item| {
+                let key = SessionKey::of_item(&item);
+                let Some((key, room_sid)) =
+                    key.as_ref().and_then(|key| Some((key, key.room_sid()?)))
+                else {
+                    return;
+                };
+                if let Some(keys) = found.get_mut(room_sid) {
+                    keys.push(RowKey::new(room_id, key.as_str()));
+                }
+                if ids.len() <= MAX_REMEMBERED {
+                    let hash = self.hasher.hash_one(room_sid);
+                    ids.entry(hash).and_modify(|several| *several = true).or_insert(false);
+                }
+            })
+            .await?;
+        self.ids = Some(ids).filter(|ids| ids.len() <= MAX_REMEMBERED);
+        self.sum = sum;
+        Ok(found)
+    }
+}

@@ -1,0 +1,43 @@
+//! A session at its key, and nowhere else: what webhooks, imports and plain recording have in common.
+
+use super::error::WriteError;
+use super::row::Row;
+use super::snapshot::Snapshot;
+use super::transaction::Transaction;
+use crate::table::Item;
+use crate::table::keys::RowKey;
+
+/// What a transaction does to the session at its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placed {
+    New,
+    Changed,
+    Unchanged,
+}
+
+/// Adds to a transaction that a session is `row` at `key`, and that its rows at `others` are not
+/// there any more. What other writers added to those moves along.
+pub(super) fn place(
+    transaction: &mut Transaction<'_>,
+    snapshot: &Snapshot,
+    (key, row): (&RowKey, &Row),
+    others: &[RowKey],
+) -> Result<Placed, WriteError> {
+    let mut added = Item::new();
+    let others = others.iter().filter(|other| *other != key);
+    for (other, stored) in others.filter_map(|other| Some((other, snapshot.session(other)?))) {
+        transaction.delete_as_read(other, stored)?;
+        added.extend(stored.others.clone());
+    }
+    match snapshot.session(key) {
+        None => {
+            transaction.put_new(key, row, added)?;
+            Ok(Placed::New)
+        }
+        Some(stored) if stored.is(row) => Ok(Placed::Unchanged),
+        Some(stored) => {
+            transaction.change(key, stored, row)?;
+            Ok(Placed::Changed)
+        }
+    }
+}

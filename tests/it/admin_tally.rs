@@ -1,0 +1,321 @@
+//! `past-rooms-admin tally`, `delete` and `retention`, run as their users run them.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use past_rooms::table::schema::EXPIRES;
+use past_rooms::{Meter, RowKey, Session};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::admin::{admin, run, text};
+use crate::record::assert_agreement;
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::{Database, history, session, time};
+
+const DAY: i64 = 86_400;
+
+#[tokio::test]
+async fn one_bad_row_does_not_stop_the_others_and_can_be_deleted() {
+    let database = Database::start().await;
+    for room in ["a", "b", "c"] {
+        let mut sessions = history(room, 30, 600);
+        sessions.iter_mut().for_each(|session| session.room_sid.push_str(room));
+        database.put_foreign(&sessions).await;
+    }
+    for sort_key in ["20240112 it's#x", "2024-13-01T00:00:00.000Z#y"] {
+        database.put_item(RowKey::new("b", sort_key).into_item()).await;
+    }
+    for command in [&["tally", "--all"][..], &["tally", "--all", "--check"]] {
+        let output = run(&database, command).await;
+        assert_eq!(output.status.code(), Some(2), "{command:?}");
+        let (printed, told) = (text(&output.stdout), text(&output.stderr));
+        assert!(printed.contains("a: 30 sessions") && printed.contains("c: 30 sessions"));
+        assert!(printed.contains("2 rooms with 60 sessions") && printed.contains("1 failed"));
+        assert!(told.contains("error: b: ") && told.contains("cannot be tallied"), "{told}");
+        let delete = r"delete --room 'b' --sort-key '2024-13-01T00:00:00.000Z#y'";
+        assert!(told.contains(delete), "{told}");
+    }
+    let tally = database.item("c", "~").await.expect("a tally");
+    assert!(!tally.contains_key("incomplete"), "{tally:?}");
+
+    let delete = |sort_key: &'static str| {
+        ["delete", "--room", "b", "--yes", "--sort-key", sort_key].map(str::to_owned)
+    };
+    let output = run(&database, &["delete", "--room", "b", "--yes", "--sort-key", "~"]).await;
+    assert_eq!(output.status.code(), Some(2), "no session");
+    for (sort_key, deleted, told) in [
+        ("2024-13-01T00:00:00.000Z#y", "b: 1 sessions deleted", "20240112 it's#x"),
+        ("20240112 it's#x", "b: 1 sessions deleted", ""),
+        ("20240112 it's#x", "b: 0 sessions deleted", ""),
+    ] {
+        let arguments = delete(sort_key);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = run(&database, &arguments).await;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains(deleted), "{}", text(&output.stdout));
+        assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+    }
+    let output = run(&database, &["tally", "--all", "--check"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert_eq!(assert_agreement(&database).await, 90);
+}
+
+#[tokio::test]
+async fn a_check_lists_the_ids_that_several_sessions_have() {
+    let database = Database::start().await;
+    database.record(&history("a", 30, 600)).await;
+    database.record(&[session("a", "2025-01-01T00:00:00Z", "SID_000007")]).await;
+    database.record(&[session("b", "2025-01-01T01:00:00Z", "SID_000008")]).await;
+    database.record(&[session("b", "2025-01-01T02:00:00Z", "SID_of_b")]).await;
+    let check = run(&database, &["tally", "--all", "--check"]).await;
+    assert_eq!(check.status.code(), Some(1));
+    let expected = "\
+a: 31 sessions, the tallies agree
+  SID_000007 is the id of 2 sessions:
+    2024-01-03T22:00:00.000Z#SID_000007
+    2025-01-01T00:00:00.000Z#SID_000007
+b: 2 sessions, the tallies agree
+SID_000008 is the id of sessions of several rooms:
+  a: 2024-01-04T08:00:00.000Z#SID_000008
+  b: 2025-01-01T01:00:00.000Z#SID_000008
+2 rooms with 33 sessions; 0 differ
+";
+    assert_eq!(text(&check.stdout), expected);
+    let check = run(&database, &["tally", "--room", "a", "--check", "--json"]).await;
+    assert_eq!(check.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&check.stdout).expect("JSON");
+    assert_eq!(report["repeated"][0]["room_sid"], "SID_000007");
+    assert_eq!(report["repeated"][0]["keys"].as_array().map(Vec::len), Some(2));
+    // Building asks for nothing but the counts.
+    assert_eq!(run(&database, &["tally", "--all"]).await.status.code(), Some(0));
+    assert_eq!(run(&database, &["tally", "--room", "b", "--check"]).await.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_mistyped_room_does_not_agree() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 600)).await;
+    for check in [&["--check"][..], &[]] {
+        let arguments = [&["tally", "--room", "romo01", "--room", "room01"], check].concat();
+        let output = run(&database, &arguments).await;
+        assert_eq!(output.status.code(), Some(1));
+        let printed = text(&output.stdout);
+        assert!(printed.contains("romo01: no such room"), "{printed}");
+        assert!(printed.contains("1 rooms with 3 sessions"), "{printed}");
+        let json = run(&database, &[&arguments[..], &["--json"]].concat()).await;
+        let first = text(&json.stdout).lines().next().expect("a line");
+        let report: Value = serde_json::from_str(first).expect("JSON");
+        assert_eq!((&report["exists"], &report["agrees"]), (&false.into(), &false.into()));
+    }
+    assert_eq!(database.item("romo01", "~").await, None, "nothing is made of it");
+    // A room that was emptied is one.
+    database.past_rooms.delete("room01", &keys_of(&history("room01", 3, 600))).await.expect("gone");
+    let output = run(&database, &["tally", "--room", "room01", "--check"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+fn keys_of(sessions: &[Session]) -> Vec<past_rooms::SessionKey> {
+    sessions.iter().map(crate::support::session_key).collect()
+}
+
+#[tokio::test]
+async fn output_that_nobody_reads_is_a_quiet_end() {
+    let database = Database::start().await;
+    for room in 0..40 {
+        database.record(&history(&format!("room{room:02}"), 1, 600)).await;
+    }
+    let (reached, mut at_it) = mpsc::unbounded_channel();
+    let until = Arc::new(Semaphore::new(0));
+    let hold = Arc::clone(&until);
+    // The last requests wait until the reader is gone.
+    let proxy = Proxy::start(&database.endpoint, move |number, _| {
+        if number < 100 {
+            return Fault::Pass;
+        }
+        let _ = reached.send(());
+        Fault::Hold(Arc::clone(&hold))
+    })
+    .await;
+    let mut tally = admin(&database, &proxy.endpoint, &["tally", "--all", "--check"]);
+    let tally = tally.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut tally = tally.spawn().expect("it runs");
+    let mut lines = BufReader::new(tally.stdout.take().expect("output")).lines();
+    assert!(lines.next_line().await.expect("read").is_some_and(|line| line.starts_with("room00")));
+    at_it.recv().await.expect("it comes to that request");
+    drop(lines);
+    until.add_permits(1000);
+    let output = tally.wait_with_output().await.expect("it ends");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(141), ""));
+}
+
+#[tokio::test]
+async fn a_large_room_is_counted_in_stretches_and_any_room_with_few_requests() {
+    let database = Database::start().await;
+    // Eight years, every day and more: more keys than one request reads.
+    let sessions = history("room01", 3500, 1203);
+    database.record(&sessions).await;
+    let meter = Arc::new(Meter::default());
+    let metered = database.past_rooms.metered(&meter);
+    let report = metered.check_tally("room01").await.expect("checked");
+    assert!(report.is_consistent() && report.sessions == 3500, "{report:?}");
+    // The tallies twice, the room's twice, the first keys, the last key, eight stretches.
+    assert!(meter.requests() <= 14, "{}", meter.requests());
+    database.delete_item(sessions[3400].key().expect("a key")).await;
+    database.put_foreign(&[session("room01", "2024-01-01T00:30:00Z", "other")]).await;
+    let report = metered.check_tally("room01").await.expect("checked");
+    let buckets: BTreeSet<&str> =
+        report.differences.iter().map(|difference| &*difference.bucket).collect();
+    let hour = &sessions[3400].created.to_string()[..13];
+    assert_eq!(buckets, BTreeSet::from(["2024-01", "2024-01-01T00", &hour[..7], hour]));
+    assert_eq!(report.sessions, 3500);
+    let mended = database.past_rooms.tally("room01").await.expect("mended");
+    assert_eq!(mended.differences, report.differences);
+    // Without any tally, the whole is built in a few transactions.
+    for row in database.all_items().await {
+        let key = RowKey::of_item(&row).expect("a key");
+        if key.session_key().is_none() {
+            database.delete_item(key).await;
+        }
+    }
+    let before = meter.requests();
+    assert!(metered.tally("room01").await.expect("built").untallied);
+    assert!(meter.requests() - before <= 25, "{}", meter.requests() - before);
+    assert_eq!(assert_agreement(&database).await, 3500);
+}
+
+#[tokio::test]
+async fn throttling_is_waited_out() {
+    let database = Database::start().await;
+    database.put_foreign(&history("a", 30, 6000)).await;
+    let proxy = Proxy::start(&database.endpoint, |number, _| match number % 3 {
+        0 => Fault::Refuse(400, "ProvisionedThroughputExceededException"),
+        _ => Fault::Pass,
+    })
+    .await;
+    let tally = admin(&database, &proxy.endpoint, &["tally", "--all"]).output().await;
+    let output = tally.expect("it runs");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(assert_agreement(&database).await, 30);
+}
+
+async fn expires(database: &Database, session: &Session) -> Option<i64> {
+    let key = session.key().expect("a key");
+    let row = database.item(&key.room_id, &key.sort_key).await.expect("a session");
+    row.get(EXPIRES).map(|time| time.as_n().expect("a number").parse().expect("a time"))
+}
+
+#[tokio::test]
+async fn retention_is_set_and_cleared_on_sessions_that_are_there() {
+    let database = Database::start().await;
+    let (mut a, b) = (history("a", 3, 600), history("b", 40, 600));
+    a[1].ended = None;
+    a[2].ended = Some(time("2999-01-01T00:00:00Z"));
+    database.record(&a).await;
+    database.put_foreign(&b).await;
+    let mut odd = RowKey::new("b", "2024#undated").into_item();
+    odd.insert("room_title".to_owned(), AttributeValue::S("odd".to_owned()));
+    database.put_item(odd.clone()).await;
+    let retention = async |more: &[&str]| {
+        let output = run(&database, &[&["retention"], more].concat()).await;
+        let printed = [text(&output.stdout), text(&output.stderr)].concat();
+        (output.status.code().expect("it ended"), printed)
+    };
+    // Sessions would be deleted at once, so somebody has to agree.
+    let before = database.all_items().await;
+    let (status, printed) = retention(&["--all", "--days", "30"]).await;
+    assert_eq!(status, 2);
+    assert!(printed.contains("42 of 44 sessions ended more than 30 days ago"), "{printed}");
+    let (status, printed) = retention(&["--all", "--days", "30", "--dry-run"]).await;
+    assert_eq!(status, 0);
+    assert!(
+        printed.contains("43 would be changed, 42 expire at once; 1 have no time"),
+        "{printed}"
+    );
+    assert!(database.all_items().await == before, "nothing was written");
+
+    let (status, printed) = retention(&["--room", "a", "--days", "30", "--yes"]).await;
+    assert_eq!((status, expires(&database, &b[0]).await), (0, None));
+    assert!(printed.contains("a: 3 sessions, 3 changed"), "{printed}");
+    let after = |time: jiff::Timestamp| Some(time.as_second() + 30 * DAY);
+    assert_eq!(expires(&database, &a[0]).await, after(a[0].created));
+    assert_eq!(expires(&database, &a[1]).await, after(a[1].created));
+    assert_eq!(expires(&database, &a[2]).await, after(time("2999-01-01T00:00:00Z")));
+    let (_, printed) = retention(&["--all", "--days", "30", "--yes"]).await;
+    assert!(printed.contains("2 rooms with 44 sessions: 40 changed"), "{printed}");
+    assert_eq!(database.item("b", "2024#undated").await, Some(odd));
+    // What is set by this command is what recording sets.
+    let kept = database.past_rooms.with_retention_days(30);
+    assert_eq!(kept.record(&a).await.expect("recorded").unchanged, 3);
+
+    let (status, printed) = retention(&["--all", "--days", "0", "--json"]).await;
+    let lines = printed.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    let changed: Vec<Value> = lines.map(|line: Value| line["changed"].clone()).collect();
+    assert_eq!((status, changed), (0, vec![3.into(), 40.into()]));
+    assert_eq!(expires(&database, &a[0]).await, None);
+    assert_eq!(retention(&["--all"]).await.0, 2, "--days is required");
+}
+
+#[tokio::test]
+async fn retention_heeds_who_writes_meanwhile_and_goes_on_when_it_was_killed() {
+    let database = Database::start().await;
+    let mut sessions = history("a", 40, 600);
+    database.record(&sessions).await;
+    let days = ["retention", "--room", "a", "--days", "30", "--yes"];
+    // While the first change is on its way, the session gets another end, and the next is deleted.
+    let (reached, mut at_it) = mpsc::unbounded_channel();
+    let until = Arc::new(Semaphore::new(0));
+    let hold = Arc::clone(&until);
+    let proxy = Proxy::start(&database.endpoint, move |_, operation| {
+        if operation != "UpdateItem" {
+            return Fault::Pass;
+        }
+        let _ = reached.send(());
+        Fault::Hold(Arc::clone(&hold))
+    })
+    .await;
+    let mut retention = admin(&database, &proxy.endpoint, &days);
+    let retention = retention.stdout(Stdio::piped()).spawn().expect("it runs");
+    at_it.recv().await.expect("it comes to that request");
+    sessions[0].ended = Some(time("2031-01-01T00:00:00Z"));
+    database.record(&sessions[..1]).await;
+    let deleted = [crate::support::session_key(&sessions[1])];
+    database.past_rooms.delete("a", &deleted).await.expect("deleted");
+    until.add_permits(1000);
+    let output = retention.wait_with_output().await.expect("it ends");
+    assert!(output.status.success());
+    assert!(
+        text(&output.stdout).contains("a: 39 sessions, 39 changed"),
+        "{}",
+        text(&output.stdout)
+    );
+    let ended = time("2031-01-01T00:00:00Z").as_second();
+    assert_eq!(expires(&database, &sessions[0]).await, Some(ended + 30 * DAY));
+    let key = sessions[1].key().expect("a key");
+    assert_eq!(database.item("a", &key.sort_key).await, None, "what is deleted stays deleted");
+    assert_eq!(assert_agreement(&database).await, 39);
+
+    // Killed after some changes, it does the rest when it is started again.
+    let (reached, mut at_it) = mpsc::unbounded_channel();
+    let proxy = Proxy::start(&database.endpoint, move |number, _| {
+        if number < 12 {
+            return Fault::Pass;
+        }
+        let _ = reached.send(());
+        Fault::Stall
+    })
+    .await;
+    let days = ["retention", "--room", "a", "--days", "60", "--yes"];
+    let mut retention = admin(&database, &proxy.endpoint, &days).spawn().expect("it runs");
+    at_it.recv().await.expect("it comes to that request");
+    retention.kill().await.expect("killed");
+    let output = run(&database, &days).await;
+    assert!(output.status.success());
+    for session in sessions.iter().filter(|session| session.room_sid != "SID_000001") {
+        let ended = session.ended.expect("an end").as_second();
+        assert_eq!(expires(&database, session).await, Some(ended + 60 * DAY));
+    }
+}
