@@ -120,9 +120,12 @@ fn it_asks_for_its_likely_share() {
     assert_eq!(november(Order::Asc, 100).rows_to_ask_for(20, 100), 20);
     assert_eq!(november(Order::Asc, 9000).rows_to_ask_for(9000, 9000), MAX_READ_AHEAD);
     // A half more than its share, and no less than costs the same.
-    assert_eq!(november(Order::Asc, 40).rows_to_ask_for(100, 100), 40 + 20 + 5);
-    assert_eq!(november(Order::Asc, 1).rows_to_ask_for(100, 100), ROWS_PER_UNIT);
-    assert_eq!(november(Order::Asc, 1).rows_to_ask_for(3, 100), 3);
+    assert_eq!(november(Order::Asc, 40).rows_to_ask_for(20, 100), 8 + 4 + 5);
+    assert_eq!(november(Order::Asc, 9).rows_to_ask_for(100, 1000), ROWS_PER_UNIT);
+    assert_eq!(november(Order::Asc, 9).rows_to_ask_for(3, 1000), 3);
+    // But of what the counts place on the page, two more: the next, and one recorded meanwhile.
+    assert_eq!(november(Order::Asc, 40).rows_to_ask_for(100, 100), 40 + 2);
+    assert_eq!(november(Order::Asc, 1).rows_to_ask_for(100, 100), 1 + 2);
     // Where the counts expect nothing, or were wrong once, they are not asked again.
     assert_eq!(november(Order::Asc, 0).rows_to_ask_for(7, 0), 7);
     assert_eq!(november(Order::Asc, 0).rows_to_ask_for(0, 0), 1);

@@ -128,8 +128,8 @@ impl Plan {
         let rooms = rooms.into_iter().filter(|counts| self.sessions_in_window(counts) > 0).count();
         let skippable =
             ROWS_TO_SKIP.max(ROWS_TO_SKIP_PER_ROOM * rooms.min(limit).min(ROOMS_TO_SKIP_IN) as u64);
-        // By the hours it will show that no more rooms have to be read than rows.
-        let spared = (rooms as u64).saturating_sub(self.skip.saturating_add(limit as u64));
+        // By the hours hardly anything is left to skip, and no more rooms have to be read than rows.
+        let spared = (rooms as u64).saturating_sub(limit as u64);
         let too_many_rooms = spared * QUERY > ROUND_TRIP + rooms as u64 * TALLY;
         let first = self.first.iter().filter(|_| too_many_rooms || self.skip > skippable);
         let last = self.last.iter().filter(|_| too_many_rooms);
