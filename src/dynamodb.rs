@@ -17,6 +17,7 @@ use crate::config::{MissingVariable, REGION, variable};
 use crate::connections::RenewingClient;
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
+use crate::xray::Tracer;
 
 /// The SDK's variables for another endpoint; the first that is set wins.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
@@ -77,7 +78,7 @@ pub fn client(settings: &SdkConfig) -> Client {
     let endpoint = settings.endpoint_url();
     let is_plain = endpoint.is_some_and(|url| url.starts_with("http://"));
     let new_pool = if is_plain { http_client } else { https_client };
-    let config = Builder::from(settings)
+    let mut config = Builder::from(settings)
         .http_client(RenewingClient::new(new_pool))
         .timeout_config(
             TimeoutConfig::builder()
@@ -90,9 +91,11 @@ pub fn client(settings: &SdkConfig) -> Client {
             RetryConfig::standard()
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_initial_backoff(FIRST_BACKOFF),
-        )
-        .build();
-    Client::from_conf(config)
+        );
+    if let Some(tracer) = Tracer::from_env() {
+        config = config.interceptor(tracer);
+    }
+    Client::from_conf(config.build())
 }
 
 /// A client for work on a whole table, which may wait: a request that DynamoDB throttles is tried

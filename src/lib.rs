@@ -33,6 +33,7 @@
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
 //! | `stream` | counting what other writers do, by the table's stream (feature `stream`) |
 //! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api`, `stream` and `client`) |
+//! | `xray` | traces of an invocation's requests (feature `client`) |
 //! | `deadline` | the time that an invocation has left (features `api` and `stream`) |
 //! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
 //! | [`PastRooms`] | the handle |
@@ -76,6 +77,8 @@ pub mod stream;
 pub mod table;
 #[cfg(feature = "webhook")]
 pub mod webhook;
+#[cfg(feature = "client")]
+pub mod xray;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;

@@ -18,6 +18,13 @@ use crate::page::Page;
 /// `msg` of an answer with rooms.
 const SUCCESS: &str = "success";
 
+/// The answer to a browser that asks before it sends: the API adds what it may send.
+pub fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 #[derive(Serialize)]
 struct Envelope<'a> {
     status: bool,

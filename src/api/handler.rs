@@ -13,12 +13,14 @@ use tracing::Instrument;
 use super::error::ApiError;
 use super::event::MalformedEvent;
 use super::request::{FetchPastRooms, MAX_BODY_BYTES};
+use super::route::RouteError;
 use super::{answer, auth, request, route};
 use crate::config::{ApiCredentials, Dialect};
 use crate::deadline;
 use crate::page::{Page, PageQuery};
 use crate::past_rooms::PastRooms;
 use crate::table::Meter;
+use crate::xray::{Trace, traced};
 
 /// Time reserved at the end of an invocation to answer and to log.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
@@ -58,7 +60,8 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
         "invocation",
         request_id = context.map(|context| &*context.request_id)
     );
-    answer_and_log(app, request).instrument(span).await
+    let trace = context.and_then(|context| Trace::parse(context.xray_trace_id.as_deref()?));
+    traced(trace, answer_and_log(app, request)).instrument(span).await
 }
 
 async fn answer_and_log(app: &App, request: Request) -> Response<Body> {
@@ -107,7 +110,12 @@ async fn answer_request(
     request: &Request,
     log: &mut RequestLog,
 ) -> Result<Response<Body>, ApiError> {
-    log.route = Some(route::route(request)?);
+    match route::route(request) {
+        Err(RouteError::MethodNotAllowed) if route::is_preflight(request) => {
+            return Ok(answer::preflight());
+        }
+        route => log.route = Some(route?),
+    }
     if let Some(malformed) = MalformedEvent::of(request) {
         return Err(malformed.into());
     }

@@ -1,7 +1,7 @@
 //! Which requests are for this endpoint.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
-use lambda_http::http::Method;
+use lambda_http::http::{Method, header};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
@@ -44,6 +44,17 @@ pub fn route(request: &Request) -> Result<&'static str, RouteError> {
         .find(|known| candidates.contains(&Some(known)))
         .ok_or(RouteError::NotFound)?;
     if request.method() == METHOD { Ok(route) } else { Err(RouteError::MethodNotAllowed) }
+}
+
+/// Whether a browser asks if a page of another origin may send a request.
+///
+/// An HTTP API with CORS answers that itself only where no route takes `OPTIONS`, and this endpoint's
+/// take every method. To any success it adds its headers; where it has no CORS, browsers send nothing.
+pub fn is_preflight(request: &Request) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(header::ORIGIN)
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// A path without its empty segments.

@@ -72,8 +72,13 @@ pub fn event(input: &[u8]) {
         assert_eq!(request.method(), route::METHOD);
     }
     let path = request.raw_http_path().to_owned();
+    let is_preflight = route::is_preflight(&request);
     let answer = handle(app(), request).now_or_never();
     let answer = answer.expect("an answer without DynamoDB");
+    if is_preflight && routed == Err(route::RouteError::MethodNotAllowed) {
+        assert_eq!((answer.status(), answer.body().as_ref().len()), (StatusCode::NO_CONTENT, 0));
+        return;
+    }
     let expected: &[StatusCode] = match routed {
         Ok(_) => &[StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED],
         Err(_) => &[StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED],

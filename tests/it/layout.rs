@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "table",
     "page",
     "record",
@@ -14,6 +14,7 @@ const LAYERS: [&str; 14] = [
     "meeting",
     "config",
     "connections",
+    "xray",
     "dynamodb",
     "logging",
     "deadline",

@@ -135,3 +135,28 @@ async fn odd_addresses_of_a_good_request_make_no_difference() {
         }
     }
 }
+
+#[tokio::test]
+async fn browsers_may_ask_before_they_send() {
+    let app = crate::support::app(Database::start().await.past_rooms);
+    let asks = json!({
+        "origin": "https://lms.example.org", "access-control-request-method": "POST",
+        "access-control-request-headers": "api-key,content-type,hash-signature",
+    });
+    let path = "/auth/room/fetchPastRooms";
+    for (path, headers, status) in [
+        (path, asks.clone(), 204),
+        ("//room/fetchPastRooms/", asks.clone(), 204),
+        // That is no question before another request, but a request.
+        (path, json!({"origin": "https://lms.example.org"}), 405),
+        (path, json!({}), 405),
+        ("/elsewhere", asks, 404),
+    ] {
+        let mut event = version_2(path, "$default", "$default");
+        event["headers"] = headers;
+        event["requestContext"]["http"]["method"] = "OPTIONS".into();
+        let answer = past_rooms::api::handler::handle(&app, request_of(&event.to_string())).await;
+        assert_eq!(answer.status(), status, "{event}");
+        assert_eq!(answer.body().as_ref().is_empty(), status == 204, "{event}");
+    }
+}

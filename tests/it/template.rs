@@ -106,10 +106,17 @@ fn the_routes_are_the_endpoints_paths() {
 }
 
 /// What a role may do, and with what.
-fn granted(role: &Yaml) -> Vec<(Vec<String>, String)> {
-    let policies = role["Policies"].as_vec().expect("policies");
+pub fn granted(role: &Yaml) -> Vec<(Vec<String>, String)> {
+    let policies = role["Policies"].as_vec().expect("policies").iter();
+    // A policy under a condition is a list: the condition, the policy, and nothing.
+    let policies = policies.map(|policy| match policy.as_vec() {
+        Some(list) => {
+            assert_eq!(list[0].as_str(), Some("Trace"), "the only condition");
+            &list[1]
+        }
+        None => policy,
+    });
     let statements = policies
-        .iter()
         .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_vec().expect("statements"));
     statements
         .map(|statement| {
@@ -120,13 +127,14 @@ fn granted(role: &Yaml) -> Vec<(Vec<String>, String)> {
         .collect()
 }
 
-/// These actions on the table, reading its index, and writing this log.
+/// These actions on the table, reading its index, writing this log, and sending traces.
 fn grants(actions: &[&str], log: &str) -> Vec<(Vec<String>, String)> {
     let owned = |actions: &[&str]| actions.iter().map(|&action| action.to_owned()).collect();
     vec![
         (owned(actions), "Table.Arn".to_owned()),
         (owned(&["dynamodb:Query"]), format!("${{Table.Arn}}/index/{BY_SID}")),
         (owned(&["logs:CreateLogStream", "logs:PutLogEvents"]), format!("{log}.Arn")),
+        (owned(&["xray:PutTraceSegments", "xray:PutTelemetryRecords"]), "*".to_owned()),
     ]
 }
 
@@ -162,45 +170,4 @@ fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
     assert_eq!(variables, read.into());
     let path = &function["Events"]["WebhookPath"]["Properties"]["Path"];
     assert_eq!(path.as_str(), Some(webhook::handler::PATH));
-}
-
-#[test]
-fn the_log_is_counted_and_every_count_has_an_alarm() {
-    let resources = template()["Resources"].clone();
-    let resources = resources.as_hash().expect("resources");
-    let of_type = |name: &str| {
-        let resources = resources.values();
-        let resources = resources.filter(move |resource| resource["Type"].as_str() == Some(name));
-        resources.map(|resource| &resource["Properties"]).collect::<Vec<_>>()
-    };
-    // The function logs the status as a number; the access log's format makes a text of it.
-    let access_log = properties("Api")["AccessLogSettings"]["Format"].clone();
-    assert!(access_log.as_str().expect("a format").contains(r#""status":"$context.status""#));
-    let filters = of_type("AWS::Logs::MetricFilter");
-    let patterns: Vec<_> = filters
-        .iter()
-        .map(|filter| [&filter["LogGroupName"], &filter["FilterPattern"]].map(Yaml::as_str))
-        .collect();
-    assert_eq!(
-        patterns,
-        [
-            [Some("LogGroup"), Some(r#"{ $.message = "request" && $.status >= 500 }"#)],
-            [Some("LogGroup"), Some(r#"{ $.message = "request" && $.status = 401 }"#)],
-            [Some("AccessLogGroup"), Some(r#"{ $.status = "429" }"#)],
-            [Some("WebhookLogGroup"), Some(r#"{ $.message = "webhook" && $.status = 401 }"#)],
-            [
-                Some("WebhookLogGroup"),
-                Some(r#"{ $.message = "webhook" && $.status >= 400 && $.status != 401 }"#),
-            ],
-        ]
-    );
-    let alarms = of_type("AWS::CloudWatch::Alarm");
-    for filter in filters {
-        let metric = &filter["MetricTransformations"][0];
-        let is_watched = |alarm: &&Yaml| {
-            (&alarm["Namespace"], &alarm["MetricName"])
-                == (&metric["MetricNamespace"], &metric["MetricName"])
-        };
-        assert_eq!(alarms.iter().filter(|alarm| is_watched(alarm)).count(), 1, "{metric:?}");
-    }
 }

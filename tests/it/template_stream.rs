@@ -5,7 +5,7 @@ use past_rooms::config::{RETENTION_DAYS, TABLE_NAME};
 use past_rooms::table::schema::{EXPIRES, STREAM_VIEW};
 use yaml_rust2::Yaml;
 
-use crate::template::{properties, template};
+use crate::template::{granted, properties, template};
 
 #[test]
 fn the_tables_stream_and_time_to_live_are_those_of_the_schema() {
@@ -39,18 +39,12 @@ fn the_stream_calls_the_function_and_what_fails_is_kept() {
 #[test]
 fn the_stream_function_may_use_this_table_its_stream_and_its_queue_and_nothing_else() {
     let role = properties("StreamRole");
-    let policies = role["Policies"].as_vec().expect("policies").iter();
-    let statements = policies
-        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_vec().expect("statements"));
-    let granted: Vec<(String, &str)> = statements
-        .map(|statement| {
-            let actions = statement["Action"].as_vec().expect("actions").iter();
-            let actions: Vec<&str> = actions.filter_map(Yaml::as_str).collect();
-            (actions.join(" "), statement["Resource"].as_str().expect("one resource"))
-        })
+    let granted: Vec<(String, String)> = granted(&role)
+        .into_iter()
+        .map(|(actions, resource)| (actions.join(" "), resource))
         .collect();
     let granted: Vec<(&str, &str)> =
-        granted.iter().map(|(actions, resource)| (&**actions, *resource)).collect();
+        granted.iter().map(|(actions, resource)| (&**actions, &**resource)).collect();
     assert_eq!(
         granted,
         [
@@ -67,6 +61,7 @@ fn the_stream_function_may_use_this_table_its_stream_and_its_queue_and_nothing_e
             ("dynamodb:ListStreams", "${Table.Arn}/stream/*"),
             ("sqs:SendMessage", "StreamDeadLetters.Arn"),
             ("logs:CreateLogStream logs:PutLogEvents", "StreamLogGroup.Arn"),
+            ("xray:PutTraceSegments xray:PutTelemetryRecords", "*"),
         ]
     );
 }
