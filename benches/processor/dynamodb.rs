@@ -68,7 +68,8 @@ pub struct Traffic {
 impl DynamoDb {
     /// Starts it, with the histories of so many rooms each.
     pub async fn start(rooms: &[usize], folder: &Path) -> Result<Self, Box<dyn Error>> {
-        let upstream = embedded::start([TcpListener::bind("127.0.0.1:0").await?])?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let upstream = embedded::start(&dynoxide::Database::memory()?, [listener])?;
         let client = dynamodb::client(&embedded::settings(&upstream));
         let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
         for rooms in rooms {
@@ -200,6 +201,7 @@ async fn serve_connection(
     let _ = connection.serve_connection(TokioIo::new(stream), service).await;
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "what `unwrap_or_else` takes")]
 fn failed(error: Box<dyn Error + Send + Sync>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(error.to_string()));
     *response.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;

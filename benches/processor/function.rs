@@ -26,7 +26,7 @@ impl Function {
         tls: bool,
         callgrind: Option<&Path>,
     ) -> Result<Self, Box<dyn Error>> {
-        let mut runtime = Runtime::start().await?;
+        let mut runtime = Runtime::start()?;
         let mut command = match callgrind {
             None => Command::new(program),
             Some(file) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -107,7 +107,7 @@ struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    async fn warm(&self, program: &PathBuf, case: Case) -> Result<Warm, Box<dyn Error>> {
+    async fn warm(&self, program: &Path, case: Case) -> Result<Warm, Box<dyn Error>> {
         eprint!("\r\x1b[K{}: {}", program.display(), case.name());
         let event = case.event();
         let mut warm = Warm::default();

@@ -45,12 +45,13 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     (headers, event).into_response()
 }
 
+#[allow(clippy::unused_async, reason = "a handler is asynchronous")]
 async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) {
     let _ = shared.answers.send((Instant::now(), body));
 }
 
 impl Runtime {
-    pub async fn start() -> Result<Self, Box<dyn Error>> {
+    pub fn start() -> Result<Self, Box<dyn Error>> {
         let (events, to_hand_out) = mpsc::unbounded_channel();
         let (is_ready, ready) = mpsc::unbounded_channel();
         let (sender, answers) = mpsc::unbounded_channel();
