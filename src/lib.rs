@@ -35,6 +35,7 @@
 //! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api`, `stream` and `client`) |
 //! | `xray` | traces of an invocation's requests (feature `client`) |
 //! | `deadline` | the time that an invocation has left (features `api` and `stream`) |
+//! | `process` | how a function's process begins and ends (features `api` and `stream`) |
 //! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
 //! | [`PastRooms`] | the handle |
 //! | [`page`] | reading a page |
@@ -71,6 +72,8 @@ pub mod logging;
 pub mod meeting;
 pub mod page;
 mod past_rooms;
+#[cfg(any(feature = "api", feature = "stream"))]
+pub mod process;
 pub mod record;
 #[cfg(feature = "stream")]
 pub mod stream;

@@ -2,34 +2,17 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use hyper_util::client::legacy::Error as ClientError;
 use lambda_http::{Adapter, Request, service_fn};
 use lambda_runtime::Error;
 use past_rooms::api::event::CheckedEvents;
 use past_rooms::api::handler::{App, handle};
 use past_rooms::config::Config;
-use past_rooms::{PastRooms, dynamodb, logging};
-
-/// Whether there was an invocation yet.
-static INVOKED: AtomicBool = AtomicBool::new(false);
+use past_rooms::{PastRooms, dynamodb, process};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    logging::start();
-    match serve().await {
-        Ok(()) => ExitCode::SUCCESS,
-        // So ends `sam local invoke`: the runtime API goes away, and nobody is left to serve.
-        Err(error) if INVOKED.load(Ordering::Relaxed) && error.is::<ClientError>() => {
-            tracing::debug!(error, "the runtime API is gone");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            tracing::error!(error, "the function cannot run");
-            ExitCode::FAILURE
-        }
-    }
+    process::run(serve()).await
 }
 
 async fn serve() -> Result<(), Error> {
@@ -40,7 +23,7 @@ async fn serve() -> Result<(), Error> {
     let app =
         Arc::new(App { credentials: config.credentials, past_rooms, dialect: config.dialect });
     let service = service_fn(move |request: Request| {
-        INVOKED.store(true, Ordering::Relaxed);
+        process::invoked();
         let app = Arc::clone(&app);
         async move { Ok::<_, Error>(handle(&app, request).await) }
     });

@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use past_rooms::config::{TABLE_NAME, retention_days, variable};
 use past_rooms::stream::handler::handle;
 use past_rooms::xray::{Trace, traced};
-use past_rooms::{PastRooms, deadline, dynamodb, logging};
+use past_rooms::{PastRooms, deadline, dynamodb, process};
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -17,14 +17,7 @@ const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    logging::start();
-    match serve().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error, "the function cannot run");
-            ExitCode::FAILURE
-        }
-    }
+    process::run(serve()).await
 }
 
 async fn serve() -> Result<(), Error> {
@@ -34,6 +27,7 @@ async fn serve() -> Result<(), Error> {
     dynamodb::warm_up(past_rooms.table()).await;
     let past_rooms = &past_rooms;
     let answer = async |event: LambdaEvent<Value>| {
+        process::invoked();
         // At the highest level, so that the id is on every line, whatever the log's level is.
         let span = tracing::error_span!("invocation", request_id = &*event.context.request_id);
         let time = deadline::time_left(event.context.deadline).unwrap_or(TIME_WITHOUT_DEADLINE);

@@ -9,18 +9,11 @@ use lambda_runtime::Error;
 use past_rooms::api::event::CheckedEvents;
 use past_rooms::config::Config;
 use past_rooms::webhook::handler::{App, handle};
-use past_rooms::{PastRooms, dynamodb, logging};
+use past_rooms::{PastRooms, dynamodb, process};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    logging::start();
-    match serve().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error, "the function cannot run");
-            ExitCode::FAILURE
-        }
-    }
+    process::run(serve()).await
 }
 
 async fn serve() -> Result<(), Error> {
@@ -31,6 +24,7 @@ async fn serve() -> Result<(), Error> {
     dynamodb::warm_up(past_rooms.table()).await;
     let app = Arc::new(App { credentials: config.credentials, past_rooms });
     let service = service_fn(move |request: Request| {
+        process::invoked();
         let app = Arc::clone(&app);
         async move { Ok::<_, Error>(handle(&app, request).await) }
     });
