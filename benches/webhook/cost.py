@@ -37,6 +37,12 @@ def measure(bootstrap, endpoint, invocations):
         return (processor_milliseconds(function) - before) / len(invocations)
 
 
+def meetings(count, people):
+    """The events of so many meetings, of which a room has one a day: those of 14 days are known at once."""
+    numbers = range(count)
+    return [event for number in numbers for event in meeting(f"cost-{people}-{number // 14}", f"SID_{people}_{number}", people)]
+
+
 def main():
     past_rooms, webhook_function, local_run, *count = sys.argv[1:]
     count = int(count[0]) if count else 3000
@@ -46,8 +52,8 @@ def main():
         print(f"first page of 20         {page:.3f} ms")
         for name, events in {
             "participant_joined": joins,
-            "meeting of 30 people": [event for number in range(count // 64) for event in meeting("cost", f"SID_30_{number}", 30)],
-            "meeting of 5 people": [event for number in range(count // 14) for event in meeting("cost", f"SID_5_{number}", 5)],
+            "meeting of 30 people": meetings(count // 64, 30),
+            "meeting of 5 people": meetings(count // 14, 5),
         }.items():
             cost = measure(webhook_function, endpoint, [invocation(event) for event in events])
             print(f"{name:<24} {cost:.3f} ms an event, {cost / page:.2f} of a page")

@@ -12,6 +12,17 @@ pub(crate) const ENDED: &str = "ended";
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
+/// How exactly [`oldest_heeded`] is told, in seconds.
+const STEP: i64 = 365 * DAY;
+/// Steps before the one of now from which on an expiry is heeded.
+const STEPS: i64 = 3;
+
+/// The earliest expiry that is written at this time: 3 to 4 years ago. DynamoDB ignores, for ever,
+/// what expired more than five years ago. It is the same for a year, so that doing the same again
+/// changes nothing, and later than that what was written before is still heeded for another year.
+fn oldest_heeded(now: i64) -> i64 {
+    (now.div_euclid(STEP) - STEPS) * STEP
+}
 
 /// How many days sessions are kept after their end, before DynamoDB may delete them. 0: for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,8 +35,16 @@ impl Retention {
     }
 
     /// When a session expires that ended at this time, in UNIX seconds. `None`: never.
+    ///
+    /// A time so long ago that DynamoDB would ignore it, and keep the session, becomes a later one
+    /// that is in the past, too.
     pub fn expires(self, ended: Timestamp) -> Option<i64> {
-        (self.0 > 0).then(|| ended.as_second() + i64::from(self.0) * DAY)
+        self.expires_seen_at(ended, Timestamp::now().as_second())
+    }
+
+    fn expires_seen_at(self, ended: Timestamp, now: i64) -> Option<i64> {
+        let expires = || ended.as_second() + i64::from(self.0) * DAY;
+        (self.0 > 0).then(|| expires().max(oldest_heeded(now)))
     }
 
     /// When a session expires: so many days after its end, or after its beginning if the end is not
@@ -67,6 +86,34 @@ mod tests {
         assert_eq!(of_session(30), Some(1_795_345_200 + 30 * 86_400));
         assert!(of_session(u32::MAX).is_some());
         assert_eq!(Retention::default().of_session(&session), None);
+    }
+
+    #[test]
+    fn no_expiry_is_older_than_what_dynamodb_heeds() {
+        let second = |text: &str| text.parse::<Timestamp>().expect("a time").as_second();
+        let written = |ended: &str, now: &str| {
+            let ended = ended.parse().expect("a time");
+            Retention::days(30).expires_seen_at(ended, second(now)).expect("it expires")
+        };
+        for year in 2024..2060 {
+            for day in ["01-01T00:00:00Z", "02-28T23:59:59Z", "07-01T00:00:00Z", "12-31T23:59:59Z"]
+            {
+                let now = format!("{year}-{day}");
+                // Five years before, but for a year in which DynamoDB has time to come by.
+                let heeded = second(&format!("{}-{day}", year - 4));
+                let recent = second(&format!("{}-{day}", year - 3));
+                for ended in ["1970-01-01T00:00:00Z", "2001-09-09T01:46:40Z"] {
+                    let expires = written(ended, &now);
+                    assert!((heeded..=recent).contains(&expires), "{now}: {expires}");
+                    assert_eq!(expires, written("1999-12-31T00:00:00Z", &now));
+                }
+                let ended = format!("{}-{day}", year - 2);
+                assert_eq!(written(&ended, &now), second(&ended) + 2_592_000);
+            }
+        }
+        // Doing it again a day later changes nothing.
+        let on = |now| written("2012-01-01T00:00:00Z", now);
+        assert_eq!(on("2026-11-25T10:00:00Z"), on("2026-11-26T10:00:00Z"));
     }
 
     #[test]
