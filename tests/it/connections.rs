@@ -25,7 +25,7 @@ async fn one_request_pays_for_dead_connections_and_only_once() {
         context.deadline = since_epoch.as_millis() as u64;
         send(&app, signed(body).with_lambda_context(context)).await
     };
-    // Thirty requests side by side leave thirty connections in the pool.
+    // Thirty requests, as many at once as the bound allows: so many connections stay in the pool.
     assert_eq!(ask(&rooms).await.total(), 60);
     tunnel.kill_open_connections();
     for _ in 0..10 {
