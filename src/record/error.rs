@@ -40,6 +40,11 @@ pub enum WriteError {
 }
 
 impl WriteError {
+    /// Whether an outcome says that DynamoDB takes no more requests.
+    pub(super) fn throttles<T>(outcome: &Result<T, WriteError>) -> bool {
+        matches!(outcome, Err(WriteError::Table(error)) if error.is_throttled())
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
