@@ -8,7 +8,6 @@
 //! `DELAY_MS` change the figures; `TOOL` names another build of the tool, which is run without options.
 
 #[path = "../../examples/local/embedded.rs"]
-#[allow(dead_code, reason = "made for the local run, which uses more of it")]
 mod embedded;
 #[path = "../../tests/it/support/proxy.rs"]
 #[allow(dead_code, clippy::expect_used, reason = "made for the tests, which use more of it")]
@@ -24,7 +23,6 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use past_rooms::table::schema;
 use past_rooms::{PastRooms, Session, dynamodb};
 use tokio::net::TcpListener;
 
@@ -79,12 +77,8 @@ async fn serve(sessions: u64, rooms: u64) -> Result<(), Box<dyn Error>> {
     let endpoint =
         embedded::start(&dynoxide::Database::memory()?, [TcpListener::bind("127.0.0.1:0").await?])?;
     let client = dynamodb::patient_client(&embedded::settings(&endpoint));
-    // The emulator looks through its whole stream at every row that is written, which DynamoDB does
-    // not.
-    let table = schema::create_table(&client, embedded::TABLE_NAME)?;
-    table.set_stream_specification(None).send().await?;
-    schema::set_time_to_live(&client, embedded::TABLE_NAME)?.send().await?;
-    let past_rooms = PastRooms::new(client, embedded::TABLE_NAME);
+    let past_rooms =
+        embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?;
     let numbers: Vec<u64> = (0..sessions).collect();
     let batches = numbers.chunks(ROWS_PER_REQUEST as usize);
     let puts = batches.map(|numbers| put(&past_rooms, numbers, rooms));

@@ -39,8 +39,8 @@ impl RoomTallies<'_> {
         while !wrong.is_empty() {
             let some = wrong.split_off(wrong.len().saturating_sub(MONTHS_PER_TRANSACTION));
             // What was throttled is sent again as it is: looking at each month anew would be more work.
-            let is_late = |error: &WriteError| matches!(error, WriteError::Table(error) if error.is_transient());
-            match with_retries(ATTEMPTS, is_late, || self.set(&some)).await {
+            let attempt = || self.set(&some);
+            match with_retries(ATTEMPTS, WriteError::is_table_transient, attempt).await {
                 Ok(()) => done.extend(some),
                 Err(WriteError::Conflict) => {
                     changed.extend(some.into_iter().map(|(month, _)| month));
