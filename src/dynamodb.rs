@@ -10,11 +10,15 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{Builder, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_dynamodb::config::{
+    Builder, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
+};
 use aws_smithy_http_client::tls;
 
 use crate::config::{MissingVariable, REGION, variable};
 use crate::connections::RenewingClient;
+use crate::lean::{Endpoint, Lean};
+use crate::signing::Signer;
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
 use crate::xray::Tracer;
@@ -80,6 +84,10 @@ pub fn client(settings: &SdkConfig) -> Client {
     let new_pool = if is_plain { http_client } else { https_client };
     let mut config = Builder::from(settings)
         .http_client(RenewingClient::new(new_pool))
+        .endpoint_resolver(Endpoint::default())
+        .interceptor(Lean)
+        // For streams; an attempt's time-out is shorter than its patience.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
@@ -92,6 +100,9 @@ pub fn client(settings: &SdkConfig) -> Client {
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_initial_backoff(FIRST_BACKOFF),
         );
+    if let Some(region) = settings.region() {
+        config = config.push_auth_scheme(Signer::new(region.as_ref()));
+    }
     if let Some(tracer) = Tracer::from_env() {
         config = config.interceptor(tracer);
     }

@@ -66,6 +66,8 @@ pub mod connections;
 pub mod deadline;
 #[cfg(feature = "client")]
 pub mod dynamodb;
+#[cfg(feature = "client")]
+mod lean;
 #[cfg(any(feature = "api", feature = "stream"))]
 pub mod logging;
 #[cfg(feature = "meetings")]
@@ -75,6 +77,8 @@ mod past_rooms;
 #[cfg(any(feature = "api", feature = "stream"))]
 pub mod process;
 pub mod record;
+#[cfg(feature = "client")]
+mod signing;
 #[cfg(feature = "stream")]
 pub mod stream;
 pub mod table;

@@ -55,6 +55,8 @@ pub struct Figures {
     /// The one query of `smallest`, and nothing of `bare`.
     pub baselines: BTreeMap<String, Warm>,
     pub warm: Vec<(Case, Warm)>,
+    /// The same of another build, where there is one to compare with.
+    pub against: Vec<(Case, Warm)>,
     /// By function and protocol; for past-rooms by case, too.
     pub cold: Vec<(String, Cold)>,
 }
@@ -78,9 +80,12 @@ async fn in_folder(arguments: &Arguments, folder: &Path) -> Result<Figures, Box<
     for (name, program) in [("bare", &arguments.bare), ("smallest", &arguments.smallest)] {
         baselines.insert(name.to_owned(), measure.warm(program, reference).await?);
     }
-    let mut warm = Vec::new();
+    let (mut warm, mut against) = (Vec::new(), Vec::new());
     for case in rooms.iter().flat_map(|rooms| Case::of(*rooms)) {
         warm.push((case, measure.warm(&arguments.past_rooms, case).await?));
+        if let Some(other) = &arguments.against {
+            against.push((case, measure.warm(other, case).await?));
+        }
     }
     let mut cold = Vec::new();
     for tls in [false, true] {
@@ -97,7 +102,7 @@ async fn in_folder(arguments: &Arguments, folder: &Path) -> Result<Figures, Box<
         }
     }
     eprint!("\r\x1b[K");
-    Ok(Figures { baselines, warm, cold })
+    Ok(Figures { baselines, warm, against, cold })
 }
 
 struct Measure<'a> {

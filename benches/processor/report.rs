@@ -15,7 +15,11 @@ pub fn print(figures: &Figures) {
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let baselines = figures.baselines.iter().map(|(name, warm)| (name.clone(), warm));
     let ours = figures.warm.iter().map(|(case, warm)| (case.name(), warm));
-    for (name, warm) in baselines.clone().chain(ours.clone()) {
+    let against = figures
+        .against
+        .iter()
+        .map(|(case, warm)| (format!("{}, the other build", case.name()), warm));
+    for (name, warm) in baselines.clone().chain(ours.clone()).chain(against) {
         println!(
             "| {name} | {:.3} | {:.3} | {} | {} | {} | {:.0} | {:.1} | {} |",
             warm.processor_milliseconds,
