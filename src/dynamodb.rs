@@ -21,6 +21,7 @@ use crate::lean::{Endpoint, Lean};
 use crate::signing::Signer;
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
+use crate::trust;
 use crate::xray::Tracer;
 
 /// The SDK's variables for another endpoint; the first that is set wins.
@@ -66,7 +67,7 @@ pub fn settings_from_env() -> Result<SdkConfig, MissingVariable> {
     Ok(settings.build())
 }
 
-/// The HTTP client, with TLS.
+/// An HTTP client with TLS for other services than DynamoDB, as the operator's credentials need them.
 pub fn https_client() -> SharedHttpClient {
     let crypto = tls::rustls_provider::CryptoMode::Ring;
     aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(crypto)).build_https()
@@ -81,7 +82,7 @@ fn http_client() -> SharedHttpClient {
 pub fn client(settings: &SdkConfig) -> Client {
     let endpoint = settings.endpoint_url();
     let is_plain = endpoint.is_some_and(|url| url.starts_with("http://"));
-    let new_pool = if is_plain { http_client } else { https_client };
+    let new_pool = if is_plain { http_client } else { trust::https_client };
     let mut config = Builder::from(settings)
         .http_client(RenewingClient::new(new_pool))
         .endpoint_resolver(Endpoint::default())

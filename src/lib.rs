@@ -82,6 +82,8 @@ mod signing;
 #[cfg(feature = "stream")]
 pub mod stream;
 pub mod table;
+#[cfg(feature = "client")]
+mod trust;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 #[cfg(feature = "client")]

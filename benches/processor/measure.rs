@@ -112,13 +112,20 @@ struct Measure<'a> {
 }
 
 impl Measure<'_> {
+    /// The baselines read the system's certificates, as they would on Lambda.
+    fn bundle(&self, program: &Path) -> &Path {
+        let is_baseline = program == self.arguments.bare || program == self.arguments.smallest;
+        if is_baseline { &self.dynamodb.bundle } else { &self.dynamodb.few }
+    }
+
     async fn warm(&self, program: &Path, case: Case) -> Result<Warm, Box<dyn Error>> {
         eprint!("\r\x1b[K{}: {}", program.display(), case.name());
         let event = case.event();
         let mut warm = Warm::default();
         for tls in [false, true] {
             self.dynamodb.take_traffic();
-            let mut function = Function::start(program, self.dynamodb, tls, None).await?;
+            let mut function =
+                Function::start(program, self.dynamodb, self.bundle(program), tls, None).await?;
             for _ in 0..WARM_UP {
                 function.runtime.invoke(&event).await?;
             }
@@ -185,7 +192,9 @@ impl Measure<'_> {
         requests: u32,
     ) -> Result<u64, Box<dyn Error>> {
         let file = self.folder.join("callgrind.out");
-        let mut function = Function::start(program, self.dynamodb, false, Some(&file)).await?;
+        let mut function =
+            Function::start(program, self.dynamodb, self.bundle(program), false, Some(&file))
+                .await?;
         for _ in 0..WARM_UP + requests {
             function.runtime.invoke(event).await?;
         }
@@ -201,7 +210,8 @@ impl Measure<'_> {
         let event = case.event();
         let mut all = Vec::new();
         for _ in 0..self.arguments.starts {
-            let mut function = Function::start(program, self.dynamodb, tls, None).await?;
+            let mut function =
+                Function::start(program, self.dynamodb, self.bundle(program), tls, None).await?;
             let initialisation = function.processor_time()?;
             self.dynamodb.take_traffic();
             function.runtime.invoke(&event).await?;
@@ -234,7 +244,9 @@ impl Measure<'_> {
             self.dynamodb.delay(DELAY);
             for _ in 0..self.arguments.starts.min(9) {
                 let share = Share::of_memory(256)?;
-                let mut function = Function::start(program, self.dynamodb, tls, None).await?;
+                let mut function =
+                    Function::start(program, self.dynamodb, self.bundle(program), tls, None)
+                        .await?;
                 share.take(function.process_id())?;
                 times.push(milliseconds(function.runtime.invoke(&event).await?));
                 function.end()?;
