@@ -174,6 +174,7 @@ impl RoomTallies<'_> {
         let Some(room) = rows.get(&room_key).filter(|room| !room.contains_key(INCOMPLETE)) else {
             return Ok(None);
         };
+        self.until_transactions_are_whole().await;
         let (mut counted, mut corrected) = (Vec::new(), 0);
         for (month, hours) in months {
             let row = rows.get(&month_key(month));

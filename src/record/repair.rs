@@ -61,6 +61,7 @@ impl RoomTallies<'_> {
         let month_key = RowKey::month_tally(self.room_id, month);
         let month_tally = self.row(month_key.clone()).await?;
         let room_tally = self.room_tally().await?;
+        self.until_transactions_are_whole().await;
         let mut hours = Counts::new();
         let mut untimed = None;
         let range = KeyRange::with_prefix(month);

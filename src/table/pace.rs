@@ -120,7 +120,6 @@ impl Turn<'_> {
         if self.halvings == state.halvings {
             let less = limit / 2;
             state.limit -= less;
-            // Those that are in use go as soon as they come back.
             state.excess += less - self.pace.permits.forget_permits(less);
             state.successes = 0;
             state.halvings += 1;
