@@ -159,7 +159,7 @@ fn keys_of(sessions: &[Session]) -> Vec<past_rooms::SessionKey> {
 #[tokio::test]
 async fn output_that_nobody_reads_is_a_quiet_end() {
     let database = Database::start().await;
-    for room in 0..40 {
+    for room in 0..80 {
         database.record(&history(&format!("room{room:02}"), 1, 600)).await;
     }
     let (reached, mut at_it) = mpsc::unbounded_channel();
@@ -167,7 +167,7 @@ async fn output_that_nobody_reads_is_a_quiet_end() {
     let hold = Arc::clone(&until);
     // The last requests wait until the reader is gone.
     let proxy = Proxy::start(&database.endpoint, move |number, _| {
-        if number < 100 {
+        if number < 200 {
             return Fault::Pass;
         }
         let _ = reached.send(());

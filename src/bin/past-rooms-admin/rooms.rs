@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{advice, output};
 
 /// Rooms that are worked on at the same time.
-pub const ROOMS_AT_ONCE: usize = 16;
+pub const ROOMS_AT_ONCE: usize = 32;
 
 /// Rooms that fail one after the other because of DynamoDB, before the rest is given up.
 const FAILURES_IN_A_ROW: u64 = 5;
