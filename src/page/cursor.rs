@@ -179,15 +179,20 @@ impl RoomCursor {
     /// The room's likely share of the rows needed, generously: a query is charged at least the
     /// price of [`ROWS_PER_UNIT`] rows, and asking again takes a round trip. But no more than the
     /// counts place before the end of the page, one more that shows that there are no more, and one
-    /// that may have been recorded meanwhile.
+    /// that may have been recorded meanwhile. A room that is asked again is asked for all of them.
     fn rows_to_ask_for(&self, needed: u64, in_window: u64) -> u64 {
         let needed = needed.clamp(1, MAX_READ_AHEAD);
         let unread = self.unread_in_window();
-        if unread == 0 || self.after.is_some() {
-            return needed;
-        }
-        let share = needed * unread / in_window.max(1);
-        (share + share / 2 + ROWS_PER_UNIT / 2).max(ROWS_PER_UNIT).min(unread + 2).min(needed)
+        let is_miscounted = self.in_window == 0 || self.read.values().sum::<u64>() > self.in_window;
+        let likely = if is_miscounted {
+            needed
+        } else if self.after.is_some() {
+            (unread + 2).max(ROWS_PER_UNIT)
+        } else {
+            let share = needed * unread / in_window.max(1);
+            (share + share / 2 + ROWS_PER_UNIT / 2).max(ROWS_PER_UNIT).min(unread + 2)
+        };
+        likely.min(needed)
     }
 
     pub(super) fn push_page(&mut self, items: impl Iterator<Item = Item>, next: Option<String>) {

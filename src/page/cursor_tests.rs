@@ -126,12 +126,24 @@ fn it_asks_for_its_likely_share() {
     // But of what the counts place on the page, two more: the next, and one recorded meanwhile.
     assert_eq!(november(Order::Asc, 40).rows_to_ask_for(100, 100), 40 + 2);
     assert_eq!(november(Order::Asc, 1).rows_to_ask_for(100, 100), 1 + 2);
-    // Where the counts expect nothing, or were wrong once, they are not asked again.
+    // Where the counts expect nothing they do not help.
     assert_eq!(november(Order::Asc, 0).rows_to_ask_for(7, 0), 7);
     assert_eq!(november(Order::Asc, 0).rows_to_ask_for(0, 0), 1);
+}
+
+#[test]
+fn asked_again_it_asks_for_all_that_is_on_the_page_by_the_counts() {
     let mut cursor = november(Order::Asc, 40);
     read(&mut cursor, &[1], false);
-    assert_eq!(cursor.rows_to_ask_for(100, 100), 100);
+    assert_eq!(cursor.rows_to_ask_for(100, 1000), 39 + 2);
+    assert_eq!(cursor.rows_to_ask_for(7, 1000), 7);
+    // Whether there is one more after the last costs as much as some rows.
+    let mut cursor = november(Order::Asc, 2);
+    read(&mut cursor, &[1, 2], false);
+    assert_eq!(cursor.rows_to_ask_for(100, 0), ROWS_PER_UNIT);
+    // There was one more: the counts do not help.
+    read(&mut cursor, &[3], false);
+    assert_eq!(cursor.rows_to_ask_for(100, 0), 100);
 }
 
 proptest! {

@@ -120,7 +120,12 @@ pub(super) async fn merge(
                 {
                     unread.extend(heap.pop().map(|entry| entry.cursor));
                 }
-                fetch_more(reader, cursors, &unread, rows - consumed).await?;
+                let mut needs = vec![None; cursors.len()];
+                for cursor in &unread {
+                    needs[*cursor] = Some(rows - consumed);
+                }
+                add_those_that_run_dry(&mut needs, cursors, &heap, rows - consumed);
+                fetch_more(reader, cursors, &needs).await?;
                 for cursor in unread {
                     heap.extend(HeapEntry::of(cursors, cursor, reader.order));
                 }
@@ -130,20 +135,45 @@ pub(super) async fn merge(
     Ok(page)
 }
 
-/// Reads more of several cursors at once.
+/// Adds the cursors whose known rows end before the page may: they would be read later, one after
+/// the other. What a cursor does not know yet comes behind its last known row, and so behind all
+/// rows of others before that: by so many fewer it can complete the page.
+fn add_those_that_run_dry(
+    needs: &mut [Option<u64>],
+    cursors: &[RoomCursor],
+    heap: &BinaryHeap<HeapEntry>,
+    needed: u64,
+) {
+    let held = heap.iter().filter(|entry| !entry.is_unread());
+    let behind = held.clone().flat_map(|entry| cursors[entry.cursor].rows());
+    let mut known: Vec<&str> = held.clone().map(HeapEntry::key).collect();
+    known.extend(behind.map(|row| row.key.as_str()));
+    known.sort_unstable();
+    for entry in held {
+        let cursor = &cursors[entry.cursor];
+        if let Some(bound) = cursor.lower_bound() {
+            let before = match entry.order {
+                Order::Asc => known.partition_point(|key| *key <= &*bound),
+                Order::Desc => known.len() - known.partition_point(|key| *key < &*bound),
+            };
+            let needed = needed.saturating_sub(before as u64);
+            needs[entry.cursor] = Some(needed).filter(|needed| *needed > 0);
+        }
+    }
+}
+
+/// Reads more of several cursors at once: of those that need rows to complete the page, so many.
 async fn fetch_more(
     reader: &Reader<'_>,
     cursors: &mut [RoomCursor],
-    which: &[usize],
-    needed: u64,
+    needs: &[Option<u64>],
 ) -> Result<(), ReadError> {
-    let in_window = which.iter().map(|cursor| cursors[*cursor].unread_in_window()).sum();
-    let mut chosen = vec![false; cursors.len()];
-    for cursor in which {
-        chosen[*cursor] = true;
-    }
-    let cursors = cursors.iter_mut().zip(chosen).filter(|(_, chosen)| *chosen);
-    let reads = cursors.map(|(cursor, _)| cursor.fetch_more(reader, needed, in_window));
+    let chosen =
+        cursors.iter_mut().zip(needs).filter_map(|(cursor, needed)| Some((cursor, (*needed)?)));
+    let chosen: Vec<_> = chosen.collect();
+    let in_window = chosen.iter().map(|(cursor, _)| cursor.unread_in_window()).sum();
+    let reads =
+        chosen.into_iter().map(|(cursor, needed)| cursor.fetch_more(reader, needed, in_window));
     try_join_all(reads).await?;
     Ok(())
 }

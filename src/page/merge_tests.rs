@@ -10,6 +10,31 @@ use crate::page::reader::DistrustedRooms;
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
 
+fn key(minute: u8) -> String {
+    format!("2026-11-22T10:{minute:02}:00.000Z#s")
+}
+
+/// A room of which these sessions are read, and whether they are all.
+fn cursor(room: usize, minutes: &[u8], order: Order, is_at_end: bool) -> RoomCursor {
+    let mut items: Vec<_> = minutes
+        .iter()
+        .map(|minute| {
+            let mut item = RowKey::new(format!("room{room}"), key(*minute)).into_item();
+            let title = aws_sdk_dynamodb::types::AttributeValue::S(minute.to_string());
+            item.insert("room_title".to_owned(), title);
+            item
+        })
+        .collect();
+    if order == Order::Desc {
+        items.reverse();
+    }
+    let last = items.last().and_then(RowKey::of_item).map(|key| key.sort_key);
+    let first = if order == Order::Asc { "0" } else { ":" };
+    let mut cursor = RoomCursor::new(format!("room{room}"), order, first.to_owned());
+    cursor.push_page(items.into_iter(), last.filter(|_| !is_at_end));
+    cursor
+}
+
 /// The rows of a page of these rooms, each with sessions at these minutes, as `room minute`.
 fn page(rooms: &[Vec<u8>], order: Order, from: u64, limit: usize) -> Vec<String> {
     let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
@@ -18,25 +43,8 @@ fn page(rooms: &[Vec<u8>], order: Order, from: u64, limit: usize) -> Vec<String>
     let consistency = Consistency::Eventual;
     let reader =
         Reader { table: &table, cache: &cache, order, consistency, distrusted: &distrusted };
-    let cursors = rooms.iter().enumerate().map(|(room, minutes)| {
-        let mut items: Vec<_> = minutes
-            .iter()
-            .map(|minute| {
-                let key = format!("2026-11-22T10:{minute:02}:00.000Z#s");
-                let mut item = RowKey::new(format!("room{room}"), key).into_item();
-                let title = aws_sdk_dynamodb::types::AttributeValue::S(minute.to_string());
-                item.insert("room_title".to_owned(), title);
-                item
-            })
-            .collect();
-        if order == Order::Desc {
-            items.reverse();
-        }
-        let first = if order == Order::Asc { "0" } else { ":" };
-        let mut cursor = RoomCursor::new(format!("room{room}"), order, first.to_owned());
-        cursor.push_page(items.into_iter(), None);
-        cursor
-    });
+    let cursors = rooms.iter().enumerate();
+    let cursors = cursors.map(|(room, minutes)| cursor(room, minutes, order, true));
     let mut cursors: Vec<RoomCursor> = cursors.collect();
     let plan = Plan::from_the_front(order, from);
     let merged = merge(&reader, &mut cursors, &plan, limit);
@@ -57,7 +65,7 @@ fn sessions_of_one_moment_are_sorted_by_room() {
 
 #[test]
 fn an_unread_row_goes_before_a_known_one_of_the_same_key() {
-    let row = RowKey::new("r", "2026-11-22T10:00:00.000Z#s").into_item();
+    let row = RowKey::new("r", key(0)).into_item();
     let row = SessionRow::from_item(row).expect("a row");
     let bound = row.key.as_str().to_owned();
     let order = Order::Asc;
@@ -65,6 +73,33 @@ fn an_unread_row_goes_before_a_known_one_of_the_same_key() {
     let unread = HeapEntry { order, head: Head::Unread(bound), cursor: 1 };
     let heap = BinaryHeap::from([known, unread]);
     assert_eq!(heap.peek().map(|first| first.cursor), Some(1));
+}
+
+/// How many rows each of these rooms is asked for when another has run dry, and `needed` are needed.
+fn needs(rooms: &[(&[u8], bool)], order: Order, needed: u64) -> Vec<Option<u64>> {
+    let rooms = rooms.iter().enumerate();
+    let mut cursors: Vec<RoomCursor> =
+        rooms.map(|(room, (minutes, at_end))| cursor(room, minutes, order, *at_end)).collect();
+    let mut heap = BinaryHeap::new();
+    for cursor in 0..cursors.len() {
+        heap.extend(HeapEntry::of(&mut cursors, cursor, order));
+    }
+    let mut needs = vec![None; cursors.len()];
+    add_those_that_run_dry(&mut needs, &cursors, &heap, needed);
+    needs
+}
+
+#[test]
+fn rooms_whose_known_rows_end_before_the_page_are_read_on_together() {
+    // What follows row 12 of the first comes behind rows 10 to 12, and so on.
+    let rooms: [(&[u8], bool); 4] =
+        [(&[10, 12], false), (&[11, 20], false), (&[13, 14], true), (&[30, 31], false)];
+    assert_eq!(needs(&rooms, Order::Asc, 9), [Some(9 - 3), Some(9 - 6), None, Some(9 - 8)]);
+    assert_eq!(needs(&rooms, Order::Asc, 6), [Some(6 - 3), None, None, None]);
+    assert_eq!(needs(&rooms, Order::Asc, 3), [None; 4]);
+    assert_eq!(needs(&rooms, Order::Desc, 9), [Some(1), Some(2), None, Some(7)]);
+    assert_eq!(needs(&rooms, Order::Desc, 7), [None, None, None, Some(5)]);
+    assert_eq!(needs(&rooms, Order::Desc, 2), [None; 4]);
 }
 
 proptest! {

@@ -118,25 +118,26 @@ impl Plan {
             .is_some_and(|last| self.order.compare(key, &*self.order.last_key(last)).is_gt())
     }
 
-    /// The months whose hours are worth asking for, because they leave too much to skip, or too
-    /// many rooms to read.
-    pub fn months_to_refine<'a>(
+    /// The month whose hours are worth asking for, because it leaves too much to skip, or too many
+    /// rooms to read.
+    ///
+    /// A page that spans two months is narrowed down for the first row's sake only: the hours of both
+    /// cost as many read units as the rows of all rooms.
+    pub fn month_to_refine<'a>(
         &self,
         rooms: impl IntoIterator<Item = &'a Counts>,
         limit: usize,
-    ) -> Vec<Bucket> {
+    ) -> Option<Bucket> {
+        let first = self.first.as_ref().filter(|first| first.is_refinable())?;
         let rooms = rooms.into_iter().filter(|counts| self.sessions_in_window(counts) > 0).count();
         let skippable =
             ROWS_TO_SKIP.max(ROWS_TO_SKIP_PER_ROOM * rooms.min(limit).min(ROOMS_TO_SKIP_IN) as u64);
         // By the hours hardly anything is left to skip, and no more rooms have to be read than rows.
         let spared = (rooms as u64).saturating_sub(limit as u64);
         let too_many_rooms = spared * QUERY > ROUND_TRIP + rooms as u64 * TALLY;
-        let first = self.first.iter().filter(|_| too_many_rooms || self.skip > skippable);
-        let last = self.last.iter().filter(|_| too_many_rooms);
-        let mut months: Vec<Bucket> =
-            first.chain(last).filter(|bucket| bucket.is_refinable()).cloned().collect();
-        months.dedup();
-        months
+        let is_worth_it =
+            self.skip > skippable || (too_many_rooms && self.last.as_ref() == Some(first));
+        is_worth_it.then(|| first.clone())
     }
 
     fn is_before_first(&self, bucket: &Bucket) -> bool {
@@ -154,8 +155,8 @@ mod tests {
 
     fn refined(rooms: &[Counts], from: u64, limit: usize) -> Vec<String> {
         let plan = Plan::new(Order::Asc, rooms, from, limit).expect("a session of that rank");
-        let months = plan.months_to_refine(rooms, limit);
-        months.iter().map(|month| month.prefix().to_owned()).collect()
+        let month = plan.month_to_refine(rooms, limit);
+        month.iter().map(|month| month.prefix().to_owned()).collect()
     }
 
     #[test]
@@ -188,7 +189,10 @@ mod tests {
         assert_eq!(refined(&rooms(25), 0, 20), [""; 0]);
         assert_eq!(refined(&rooms(40), 0, 20), ["2026-10"]);
         assert_eq!(refined(&rooms(100), 0, 20), ["2026-10"]);
-        assert_eq!(refined(&rooms(100), 90, 20), ["2026-10", "2026-11"]);
+        // The hours of two months cost more than the rows of all rooms, unless there are too many to skip.
+        assert_eq!(refined(&rooms(100), 90, 20), [""; 0]);
+        let rooms = |rooms| vec![counts(&[("2026-10", 2), ("2026-11", 1)]); rooms];
+        assert_eq!(refined(&rooms(100), 190, 20), ["2026-10"]);
         // A page of a hundred rows may have one of every room.
         assert_eq!(refined(&rooms(100), 0, 100), [""; 0]);
     }

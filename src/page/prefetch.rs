@@ -1,4 +1,4 @@
-//! Which month tallies a page probably needs, predicted from what this process saw before.
+//! Which month's tallies a page probably needs, predicted from what this process saw before.
 //!
 //! Clients read page after page. With the counts of the last one a reader can predict which month
 //! tallies a page needs, and ask for them together with the room tallies: one round trip less for a
@@ -41,17 +41,16 @@ impl CountsCache {
         let Some(rooms) = self.get(&query.room_ids) else {
             return vec![];
         };
-        let Some(plan) = Plan::new(query.order, &rooms, query.from, query.limit) else {
+        let plan = Plan::new(query.order, &rooms, query.from, query.limit);
+        let Some(plan) = plan.filter(|_| query.limit > 0) else {
             return vec![];
         };
-        let months = plan.months_to_refine(&rooms, query.limit);
+        let Some(month) = plan.month_to_refine(&rooms, query.limit) else {
+            return vec![];
+        };
         let rooms = query.room_ids.iter().zip(&rooms);
-        rooms
-            .flat_map(|(room_id, counts)| {
-                let months = months.iter().filter(|month| counts.contains_key(*month));
-                months.map(move |month| RowKey::month_tally(room_id, month.prefix()))
-            })
-            .collect()
+        let rooms = rooms.filter(|(_, counts)| counts.contains_key(&month));
+        rooms.map(|(room_id, _)| RowKey::month_tally(room_id, month.prefix())).collect()
     }
 }
 

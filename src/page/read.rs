@@ -73,8 +73,8 @@ async fn read_once(reader: &Reader<'_>, query: &PageQuery) -> Result<Reading, Re
     let counted = rooms.iter().map(RoomCounts::sessions).sum();
     let plan = plan_page(reader, query, &mut rooms).await?;
     let mut cursors = match &plan {
-        Some(plan) if query.limit > 0 => cursors(reader, plan, &mut rooms),
-        _ => vec![],
+        Some(plan) => cursors(reader, plan, &mut rooms),
+        None => vec![],
     };
     let sessions = match &plan {
         Some(plan) => merge::merge(reader, &mut cursors, plan, query.limit).await?,
@@ -86,7 +86,7 @@ async fn read_once(reader: &Reader<'_>, query: &PageQuery) -> Result<Reading, Re
 }
 
 /// Plans the page, asking for the hours of a month if the months alone leave too much to skip.
-/// `None`: by the counts the page is empty.
+/// `None`: by the counts the page is empty, or nothing but the total was asked for.
 async fn plan_page(
     reader: &Reader<'_>,
     query: &PageQuery,
@@ -96,6 +96,9 @@ async fn plan_page(
         let counts = rooms.iter().map(|room| &room.counts);
         Plan::new(query.order, counts, query.from, query.limit)
     };
+    if query.limit == 0 {
+        return Ok(None);
+    }
     // Where rows are at hand they decide, whatever the counts say.
     if rooms.iter().all(|room| room.head.is_some()) {
         return Ok(Some(Plan::from_the_front(query.order, query.from)));
@@ -103,11 +106,11 @@ async fn plan_page(
     let Some(by_month) = plan(rooms) else {
         return Ok(None);
     };
-    let months = by_month.months_to_refine(rooms.iter().map(|room| &room.counts), query.limit);
-    if months.is_empty() {
+    let counts = rooms.iter().map(|room| &room.counts);
+    let Some(month) = by_month.month_to_refine(counts, query.limit) else {
         return Ok(Some(by_month));
-    }
-    hours::refine(reader, rooms, &months).await?;
+    };
+    hours::refine(reader, rooms, &month).await?;
     Ok(plan(rooms))
 }
 

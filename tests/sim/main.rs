@@ -16,6 +16,7 @@ mod actors;
 mod cluster;
 mod content;
 mod corruption;
+mod cost;
 mod database;
 mod faults;
 mod finish;

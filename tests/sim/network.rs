@@ -36,10 +36,7 @@ impl fmt::Debug for Wire {
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").expect("an operation");
-        let operation = target.rsplit('.').next().expect("an operation").to_owned();
-        let body = request.body().bytes().expect("a body in memory");
-        let body = String::from_utf8(body.to_vec()).expect("JSON");
+        let (operation, body) = operation_of(&request);
         let actor = ACTOR.get();
         let answer = self.0.send(actor, operation, body);
         HttpConnectorFuture::new(async move {
@@ -54,7 +51,15 @@ impl HttpConnector for Wire {
     }
 }
 
-fn response(reply: Reply) -> HttpResponse {
+/// What a request asks for: the operation's name, and its body.
+pub fn operation_of(request: &HttpRequest) -> (String, String) {
+    let target = request.headers().get("x-amz-target").expect("an operation");
+    let operation = target.rsplit('.').next().expect("an operation").to_owned();
+    let body = request.body().bytes().expect("a body in memory");
+    (operation, String::from_utf8(body.to_vec()).expect("JSON"))
+}
+
+pub fn response(reply: Reply) -> HttpResponse {
     let status = StatusCode::try_from(reply.status).expect("a status");
     let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
@@ -64,6 +69,11 @@ fn response(reply: Reply) -> HttpResponse {
 /// The project's own client, with its time-outs and its retries, whose requests the scheduler
 /// holds.
 pub fn client(scheduler: &Arc<Scheduler>) -> Client {
+    client_over(SharedHttpConnector::new(Wire(Arc::clone(scheduler))))
+}
+
+/// The project's own client over another connection.
+pub fn client_over(connector: SharedHttpConnector) -> Client {
     let credentials = Credentials::new("local", "local", None, None, "simulation");
     let settings = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -71,7 +81,6 @@ pub fn client(scheduler: &Arc<Scheduler>) -> Client {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url("http://dynamodb.simulation")
         .build();
-    let connector = SharedHttpConnector::new(Wire(Arc::clone(scheduler)));
     let config = dynamodb::client(&settings).config().to_builder();
     // The SDK bounds the retries of a whole process; here every run has its own bound, or one
     // would depend on those before it.
