@@ -31,10 +31,10 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The first attempt counts.
 const MAX_ATTEMPTS: u32 = 3;
-/// Those of a client that may wait.
-const PATIENT_ATTEMPTS: u32 = 6;
-const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+/// The time-outs of a client that may wait.
+const PATIENT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const PATIENT_OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 /// For opening the connection at the start.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -98,21 +98,15 @@ pub fn client(settings: &SdkConfig) -> Client {
     Client::from_conf(config.build())
 }
 
-/// A client for work on a whole table, which may wait: a request that DynamoDB throttles is tried
-/// again more often, after waits that double. What waits is not in flight, so the work slows down to
-/// what DynamoDB takes. (The SDK's adaptive retries would send one request in two seconds after a
-/// handful of refusals.)
+/// A client for work that may wait: no function's time is running out, and a request that is given up
+/// too early is work for nothing.
 pub fn patient_client(settings: &SdkConfig) -> Client {
     let client = client(settings);
-    let retries = RetryConfig::standard()
-        .with_max_attempts(PATIENT_ATTEMPTS)
-        .with_initial_backoff(FIRST_BACKOFF);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(PATIENT_ATTEMPT_TIMEOUT)
-        .build();
-    let config = client.config().to_builder().retry_config(retries).timeout_config(timeouts);
-    Client::from_conf(config.build())
+        .operation_timeout(PATIENT_OPERATION_TIMEOUT);
+    Client::from_conf(client.config().to_builder().timeout_config(timeouts.build()).build())
 }
 
 /// Opens the connection and signs once, while the function is initialised and still has a full

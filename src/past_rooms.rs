@@ -90,6 +90,14 @@ impl PastRooms {
         PastRooms { table: self.table.metered(meter), ..self.clone() }
     }
 
+    /// The same history, for work on many rooms that may take its time, such as building the tallies of
+    /// a whole table: at most so many requests are in flight at once, fewer at first, and fewer when
+    /// DynamoDB throttles. Clones of the handle that is returned share this.
+    #[must_use]
+    pub fn adapting(&self, most_in_flight: usize) -> Self {
+        PastRooms { table: self.table.adapting(most_in_flight), ..self.clone() }
+    }
+
     /// How long sessions are kept that are recorded through this handle.
     #[cfg(feature = "meetings")]
     pub(crate) fn retention(&self) -> Retention {

@@ -15,7 +15,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use past_rooms::dynamodb;
-use past_rooms::table::schema;
 use proxy::{Fault, Proxy};
 use tokio::net::TcpListener;
 
@@ -78,10 +77,7 @@ pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
     let database = dynoxide::Database::memory()?;
     let endpoint = embedded::start(&database, [TcpListener::bind("127.0.0.1:0").await?])?;
     let client = dynamodb::client(&embedded::settings(&endpoint));
-    // The emulator looks through its whole stream at every row that is written, which DynamoDB does
-    // not, and an import needs no stream.
-    let table = schema::create_table(&client, embedded::TABLE_NAME)?;
-    table.set_stream_specification(None).send().await?;
+    embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?;
     for delay in delays()? {
         println!("{}", Proxy::start(&endpoint, move |_, _| Fault::Delay(delay)).await.endpoint);
     }

@@ -80,7 +80,8 @@ pub async fn serve_if_asked() -> Result<bool, Box<dyn Error>> {
     let endpoint =
         embedded::start(&dynoxide::Database::memory()?, [TcpListener::bind("127.0.0.1:0").await?])?;
     let client = dynamodb::client(&embedded::settings(&endpoint));
-    let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
+    let past_rooms =
+        embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?;
     fill(&past_rooms, Scenario::ALL[number.parse::<usize>()?]).await?;
     let proxy = Proxy::start(&endpoint, |_, _| Fault::Delay(DELAY)).await;
     let slower_proxy = Proxy::start(&endpoint, |_, _| Fault::Delay(LONG_DELAY)).await;

@@ -71,7 +71,8 @@ impl DynamoDb {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let upstream = embedded::start(&dynoxide::Database::memory()?, [listener])?;
         let client = dynamodb::client(&embedded::settings(&upstream));
-        let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
+        let past_rooms =
+            embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?;
         for rooms in rooms {
             fill(&past_rooms, &case::history(*rooms)).await?;
         }

@@ -3,9 +3,9 @@
 //!
 //! `cargo bench --bench tally` fills an embedded DynamoDB in a process of its own with 120 000
 //! sessions of 128 rooms that no tally counts, and runs the tool on it through a proxy that delays
-//! every request: building all tallies, checking them, and setting when the sessions expire. It
-//! prints a row for each. `SESSIONS`, `ROOMS` and `DELAY_MS` change the figures; `TOOL` names another
-//! build of the tool.
+//! every request: building all tallies, checking them, and setting when the sessions expire; and the
+//! first two once more with one request in flight. It prints a row for each. `SESSIONS`, `ROOMS` and
+//! `DELAY_MS` change the figures; `TOOL` names another build of the tool, which is run without options.
 
 #[path = "../../examples/local/embedded.rs"]
 mod embedded;
@@ -17,7 +17,7 @@ use std::env;
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
@@ -27,6 +27,12 @@ use past_rooms::{PastRooms, Session, dynamodb};
 use tokio::net::TcpListener;
 
 use proxy::{Fault, Proxy};
+
+const BUILD: &[&str] = &["tally", "--all"];
+const BUILD_ONE: &[&str] = &["tally", "--all", "--in-flight", "1"];
+const CHECK: &[&str] = &["tally", "--all", "--check"];
+const CHECK_ONE: &[&str] = &["tally", "--all", "--check", "--in-flight", "1"];
+const EXPIRE: &[&str] = &["retention", "--all", "--days", "36500", "--yes"];
 
 /// The argument that makes the benchmark's process a database.
 const SERVE: &str = "--serve-database";
@@ -44,16 +50,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return serve(sessions, rooms).await;
     }
     let delay = Duration::from_millis(number("DELAY_MS", 5)?);
-    let mut database = Command::new(env::current_exe()?)
-        .arg(SERVE)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let outcome = measure(&mut database, delay, (sessions, rooms)).await;
-    // It ends by itself, too, when its input ends.
-    database.kill()?;
-    database.wait()?;
-    outcome
+    println!("{sessions} sessions of {rooms} rooms, {delay:?} a request");
+    println!("| command | seconds | requests | most at once | peak memory |");
+    println!("| --- | ---: | ---: | ---: | ---: |");
+    if env::var("TOOL").is_ok() {
+        measure(delay, &[BUILD, CHECK]).await?;
+        return Ok(());
+    }
+    let many = measure(delay, &[BUILD, CHECK, EXPIRE, EXPIRE]).await?;
+    let one = measure(delay, &[BUILD_ONE, CHECK_ONE]).await?;
+    for (one, many) in one.into_iter().zip(many) {
+        println!("{:.1} times as fast as with one in flight", one / many);
+    }
+    Ok(())
 }
 
 fn number(variable: &str, default: u64) -> Result<u64, Box<dyn Error>> {
@@ -68,7 +77,8 @@ async fn serve(sessions: u64, rooms: u64) -> Result<(), Box<dyn Error>> {
     let endpoint =
         embedded::start(&dynoxide::Database::memory()?, [TcpListener::bind("127.0.0.1:0").await?])?;
     let client = dynamodb::patient_client(&embedded::settings(&endpoint));
-    let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
+    let past_rooms =
+        embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?;
     let numbers: Vec<u64> = (0..sessions).collect();
     let batches = numbers.chunks(ROWS_PER_REQUEST as usize);
     let puts = batches.map(|numbers| put(&past_rooms, numbers, rooms));
@@ -100,33 +110,27 @@ async fn put(past_rooms: &PastRooms, numbers: &[u64], rooms: u64) -> Result<(), 
     Ok(())
 }
 
-async fn measure(
-    database: &mut Child,
-    delay: Duration,
-    (sessions, rooms): (u64, u64),
-) -> Result<(), Box<dyn Error>> {
+/// Runs these on a table without tallies, one after the other, and returns their seconds.
+async fn measure(delay: Duration, commands: &[&[&str]]) -> Result<Vec<f64>, Box<dyn Error>> {
+    let mut database = Command::new(env::current_exe()?)
+        .arg(SERVE)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let output = database.stdout.take().ok_or("no output")?;
     let lines = tokio::task::spawn_blocking(|| BufReader::new(output).lines().next());
     let endpoint = lines.await?.ok_or("the database did not start")??;
-    println!("{sessions} sessions of {rooms} rooms, {delay:?} a request");
-    println!("| command | seconds | requests | most at once | peak memory |");
-    println!("| --- | ---: | ---: | ---: | ---: |");
-    for arguments in [
-        &["tally", "--all"][..],
-        &["tally", "--all", "--check"],
-        &["retention", "--all", "--days", "36500", "--yes"],
-        &["retention", "--all", "--days", "36500", "--yes"],
-    ] {
-        run(&endpoint, delay, arguments).await?;
-        if env::var("TOOL").is_ok() && arguments.contains(&"--check") {
-            // Another build may not know the rest.
-            break;
-        }
+    let mut seconds = Vec::new();
+    for arguments in commands {
+        seconds.push(run(&endpoint, delay, arguments).await?);
     }
-    Ok(())
+    // It ends by itself, too, when its input ends.
+    database.kill()?;
+    database.wait()?;
+    Ok(seconds)
 }
 
-async fn run(endpoint: &str, delay: Duration, arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+async fn run(endpoint: &str, delay: Duration, arguments: &[&str]) -> Result<f64, Box<dyn Error>> {
     let proxy = Proxy::start(endpoint, move |_, _| Fault::Delay(delay)).await;
     let tool = env::var("TOOL").unwrap_or(env!("CARGO_BIN_EXE_past-rooms-admin").to_owned());
     let start = Instant::now();
@@ -152,7 +156,10 @@ async fn run(endpoint: &str, delay: Duration, arguments: &[&str]) -> Result<(), 
     let (requests, most) = (proxy.requests(), proxy.most_in_flight());
     let command = arguments.join(" ");
     println!("| `{command}` | {seconds:.1} | {requests} | {most} | {peak} |");
-    if status.success() { Ok(()) } else { Err(format!("{command} ended with {status}").into()) }
+    match status.success() {
+        true => Ok(seconds),
+        false => Err(format!("{command} ended with {status}").into()),
+    }
 }
 
 /// The most memory that a process had at once, in KB, where the system tells.

@@ -10,6 +10,16 @@ use past_rooms::PastRooms;
 use past_rooms::table::schema;
 use tokio::net::TcpListener;
 
+/// Whether a table has its stream.
+#[allow(dead_code, reason = "nobody who includes this needs both")]
+#[derive(Clone, Copy)]
+pub enum Stream {
+    On,
+    Off,
+}
+
+type Error = Box<dyn std::error::Error>;
+
 /// The table's name in every local run.
 pub const TABLE_NAME: &str = "past-rooms";
 
@@ -18,7 +28,7 @@ pub const TABLE_NAME: &str = "past-rooms";
 pub fn start(
     database: &Database,
     listeners: impl IntoIterator<Item = TcpListener>,
-) -> Result<String, Box<dyn std::error::Error>> {
+) -> Result<String, Error> {
     let mut first = None;
     for listener in listeners {
         let address = listener.local_addr()?;
@@ -40,12 +50,14 @@ pub fn settings(endpoint: &str) -> SdkConfig {
         .build()
 }
 
-/// Creates a table from the project's one definition of it.
-pub async fn create_table(
-    client: Client,
-    name: &str,
-) -> Result<PastRooms, Box<dyn std::error::Error>> {
-    schema::create_table(&client, name)?.send().await?;
+/// Creates a table from the project's one definition of it; to be filled, better without the stream: at
+/// every row that is written the emulator looks through its whole stream, which DynamoDB does not.
+pub async fn create_table(client: Client, name: &str, stream: Stream) -> Result<PastRooms, Error> {
+    let table = schema::create_table(&client, name)?;
+    match stream {
+        Stream::On => table.send().await?,
+        Stream::Off => table.set_stream_specification(None).send().await?,
+    };
     schema::set_time_to_live(&client, name)?.send().await?;
     Ok(PastRooms::new(client, name))
 }

@@ -21,6 +21,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use past_rooms::api::handler::App;
 use past_rooms::api::{auth, route};
 use past_rooms::config::{ApiCredentials, Dialect};
+use past_rooms::table::{Table, schema};
 use past_rooms::webhook::{handler::PATH as WEBHOOK_PATH, verify};
 use past_rooms::{PastRooms, logging};
 use tokio::net::TcpListener;
@@ -87,8 +88,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let dynamodb = embedded::start(&database, listeners)?;
     let settings = embedded::settings(&dynamodb);
     let client = past_rooms::dynamodb::client(&settings);
-    let past_rooms = embedded::create_table(client, embedded::TABLE_NAME).await?;
+    let past_rooms =
+        embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?;
     fill(&past_rooms).await?;
+    start_stream(past_rooms.table()).await?;
     expiry::delete_expired(database);
     if !arguments.no_stream {
         foreign::count(past_rooms.clone(), &settings).await?;
@@ -139,6 +142,13 @@ async fn fill(past_rooms: &PastRooms) -> Result<(), Box<dyn Error>> {
         progress.inc(step.len() as u64);
     }
     progress.finish_and_clear();
+    Ok(())
+}
+
+/// Gives the table that is filled its stream.
+async fn start_stream(table: &Table) -> Result<(), Box<dyn Error>> {
+    let update = table.client().update_table().table_name(table.name());
+    update.stream_specification(schema::stream()?).send().await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use futures_util::future::try_join_all;
 
 use super::error::{ATTEMPTS, WriteError};
@@ -28,6 +29,10 @@ use crate::table::{Consistency, Item, RowQuery, Table, TableError};
 /// with fewer requests; and an update of so many attributes stays far below DynamoDB's 4 KB for an
 /// expression.
 const MAX_HOURS: usize = 50;
+
+/// Months that are set in one transaction. Each of them writes the room's tally, so they could not go
+/// side by side.
+const MONTHS_AT_ONCE: usize = 24;
 
 /// What was found when hours were counted again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,10 +70,13 @@ pub(crate) async fn recount(
     Ok(Recount { hours, ..recount })
 }
 
-/// What a month's tally says, and what there is, of some hours.
-struct Wrong {
-    /// What to set, by attribute.
-    counts: BTreeMap<String, u64>,
+/// A month whose hours were counted.
+struct CountedMonth<'a> {
+    month: &'a str,
+    /// The version of its tally; `None`: there is none.
+    version: Option<AttributeValue>,
+    /// The counts to set, by attribute.
+    wrong: BTreeMap<String, u64>,
     /// What to add to the room's count of the month.
     difference: i64,
 }
@@ -84,26 +92,15 @@ impl RoomTallies<'_> {
             self.mark_untimed(&key.sort_key).await?;
             return Ok(untimed_at(key));
         }
-        let Some(tally) = self.room_tally().await? else {
-            return self.rebuild().await;
-        };
-        if let Some(mark) = tally.get(INCOMPLETE) {
-            let key = mark.as_s().ok().map(|sort_key| RowKey::new(self.room_id, sort_key));
-            let row = match key {
-                Some(key) => self.row(key).await?,
-                None => None,
-            };
-            return match row.as_ref().and_then(RowKey::of_item) {
-                Some(key) => Ok(untimed_at(key)),
-                None => self.rebuild().await,
-            };
-        }
+        let months: Vec<(&str, &BTreeSet<&str>)> =
+            hours.iter().map(|(month, hours)| (*month, hours)).collect();
+        // Without any, there is still the room to look at.
+        let none = months.is_empty().then_some(&months[..]);
         let mut recount = Recount::default();
-        for (month, hours) in hours {
-            let attempt = || self.recount_month(month, hours);
-            match with_retries(ATTEMPTS, WriteError::is_transient, attempt).await {
+        for some in none.into_iter().chain(months.chunks(MONTHS_AT_ONCE)) {
+            match self.recount_some(some).await {
                 Ok(Some(corrected)) => recount.corrected += corrected,
-                Ok(None) => return self.rebuild().await,
+                Ok(None) => return self.rebuild_if_possible().await,
                 Err(WriteError::UntimedKey { key }) => {
                     self.mark_untimed(&key.sort_key).await?;
                     return Ok(untimed_at(key));
@@ -112,6 +109,20 @@ impl RoomTallies<'_> {
             }
         }
         Ok(recount)
+    }
+
+    /// Builds the room's tally, unless a session that no tally can count is known to be there.
+    async fn rebuild_if_possible(&self) -> Result<Recount, WriteError> {
+        let tally = self.room_tally().await?;
+        let mark = tally.as_ref().and_then(|tally| tally.get(INCOMPLETE)?.as_s().ok());
+        let row = match mark {
+            Some(sort_key) => self.row(RowKey::new(self.room_id, sort_key)).await?,
+            None => None,
+        };
+        match row.as_ref().and_then(RowKey::of_item) {
+            Some(key) => Ok(untimed_at(key)),
+            None => self.rebuild().await,
+        }
     }
 
     /// Builds the room's tally.
@@ -127,38 +138,76 @@ impl RoomTallies<'_> {
         }
     }
 
-    /// Counts some hours of a month, and returns how many of its hours were wrong. `None`: the room
-    /// has no complete tally any more.
-    async fn recount_month(
+    /// Counts some hours of some months, and returns how many of their hours were wrong. `None`: the
+    /// room has no complete tally.
+    async fn recount_some(
         &self,
-        month: &str,
-        hours: &BTreeSet<&str>,
+        months: &[(&str, &BTreeSet<&str>)],
     ) -> Result<Option<u64>, WriteError> {
-        let (room_key, month_key) =
-            (RowKey::room_tally(self.room_id), RowKey::month_tally(self.room_id, month));
-        let keys = [room_key.clone(), month_key.clone()];
+        let together = || self.recount_together(months);
+        match with_retries(ATTEMPTS, WriteError::is_table_transient, together).await {
+            // Somebody wrote one of them meanwhile. Each on its own, the others need not wait for it.
+            Err(WriteError::Conflict) => {}
+            outcome => return outcome,
+        }
+        let mut corrected = 0;
+        for month in months.chunks(1) {
+            let alone = || self.recount_together(month);
+            match with_retries(ATTEMPTS, WriteError::is_transient, alone).await? {
+                Some(some) => corrected += some,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(corrected))
+    }
+
+    async fn recount_together(
+        &self,
+        months: &[(&str, &BTreeSet<&str>)],
+    ) -> Result<Option<u64>, WriteError> {
+        let room_key = RowKey::room_tally(self.room_id);
+        let month_key = |month: &str| RowKey::month_tally(self.room_id, month);
+        let keys = months.iter().map(|(month, _)| month_key(month));
+        let keys = keys.chain([room_key.clone()]);
         let rows: HashMap<RowKey, Item> =
             self.table.get_rows_by_key(keys, Consistency::Strong).await?;
         let Some(room) = rows.get(&room_key).filter(|room| !room.contains_key(INCOMPLETE)) else {
             return Ok(None);
         };
-        let tallied = tallied_hours(month, room, rows.get(&month_key));
-        let Some(tallied) = tallied.filter(|_| hours.len() <= MAX_HOURS) else {
-            let audit = self.repair(month, Raise::Always).await?;
-            return Ok(Some(audit.wrong_hours()));
-        };
-        let counted = hours.iter().map(|hour| self.count_hour(hour));
-        let counted = try_join_all(counted).await?;
-        let mut wrong = Wrong { counts: BTreeMap::new(), difference: 0 };
-        for (hour, sessions) in hours.iter().zip(counted) {
-            let tallied = tallied.get(&Bucket::new(*hour)).copied().unwrap_or_default();
-            if let Some(attribute) = tally::hour_attribute(hour).filter(|_| sessions != tallied) {
-                wrong.counts.insert(attribute, sessions);
-                wrong.difference += sessions.cast_signed() - tallied.cast_signed();
+        self.until_transactions_are_whole().await;
+        let (mut counted, mut corrected) = (Vec::new(), 0);
+        for (month, hours) in months {
+            let row = rows.get(&month_key(month));
+            match tallied_hours(month, room, row).filter(|_| hours.len() <= MAX_HOURS) {
+                Some(tallied) => counted.push(self.count_month(month, hours, tallied, row)),
+                None => corrected += self.repair(month, Raise::Always).await?.wrong_hours(),
             }
         }
-        self.set_counts(month, &wrong, rows.get(&month_key)).await?;
-        Ok(Some(wrong.counts.len() as u64))
+        let counted = try_join_all(counted).await?;
+        self.set_counts(&counted).await?;
+        corrected += counted.iter().map(|month| month.wrong.len() as u64).sum::<u64>();
+        Ok(Some(corrected))
+    }
+
+    /// Counts some hours of a month, beside what its tally says of them.
+    async fn count_month<'a>(
+        &self,
+        month: &'a str,
+        hours: &BTreeSet<&str>,
+        tallied: Counts,
+        row: Option<&Item>,
+    ) -> Result<CountedMonth<'a>, TableError> {
+        let sessions = try_join_all(hours.iter().map(|hour| self.count_hour(hour))).await?;
+        let version = row.and_then(|row| row.get(VERSION)).cloned();
+        let mut counted = CountedMonth { month, version, wrong: BTreeMap::new(), difference: 0 };
+        for (hour, sessions) in hours.iter().zip(sessions) {
+            let tallied = tallied.get(&Bucket::new(*hour)).copied().unwrap_or_default();
+            if let Some(attribute) = tally::hour_attribute(hour).filter(|_| sessions != tallied) {
+                counted.wrong.insert(attribute, sessions);
+                counted.difference += sessions.cast_signed() - tallied.cast_signed();
+            }
+        }
+        Ok(counted)
     }
 
     async fn count_hour(&self, hour: &str) -> Result<u64, TableError> {
@@ -169,21 +218,40 @@ impl RoomTallies<'_> {
         Ok(sessions)
     }
 
-    /// Sets the counts of hours, and the month's with them, if nobody wrote the month since it was
-    /// `read`; raises its version in any case.
-    async fn set_counts(
-        &self,
-        month: &str,
-        wrong: &Wrong,
-        read: Option<&Item>,
-    ) -> Result<(), WriteError> {
+    /// Sets the counts of hours, and the months' with them, if nobody wrote these months since they
+    /// were read; raises their versions in any case.
+    async fn set_counts(&self, months: &[CountedMonth<'_>]) -> Result<(), WriteError> {
         let mut transaction = Transaction::new(self.table);
+        let mut room = transaction.update(RowKey::room_tally(self.room_id));
+        let mut add = Vec::new();
+        for counted in months {
+            transaction.push_update(self.update_of_month(&transaction, counted))?;
+            if counted.difference != 0 {
+                let index = add.len();
+                add.push(format!("#m{index} :m{index}"));
+                room = room
+                    .expression_attribute_names(format!("#m{index}"), counted.month)
+                    .expression_attribute_values(format!(":m{index}"), number(counted.difference));
+            }
+        }
+        if !add.is_empty() {
+            let room = room.update_expression(format!("ADD {}", add.join(", ")));
+            transaction.push_update(on_condition(room, EXISTS))?;
+        }
+        transaction.send().await
+    }
+
+    fn update_of_month(
+        &self,
+        transaction: &Transaction<'_>,
+        counted: &CountedMonth<'_>,
+    ) -> UpdateBuilder {
         let mut update = transaction
-            .update(RowKey::month_tally(self.room_id, month))
+            .update(RowKey::month_tally(self.room_id, counted.month))
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_values(":one", number(1));
-        let mut set = Vec::with_capacity(wrong.counts.len());
-        for (index, (attribute, count)) in wrong.counts.iter().enumerate() {
+        let mut set = Vec::with_capacity(counted.wrong.len());
+        for (index, (attribute, count)) in counted.wrong.iter().enumerate() {
             set.push(format!("#h{index} = :h{index}"));
             update = update
                 .expression_attribute_names(format!("#h{index}"), attribute)
@@ -191,21 +259,12 @@ impl RoomTallies<'_> {
         }
         let set = if set.is_empty() { String::new() } else { format!(" SET {}", set.join(", ")) };
         update = update.update_expression(format!("ADD #version :one{set}"));
-        transaction.push_update(match read.and_then(|row| row.get(VERSION)) {
+        match &counted.version {
             Some(version) => update
                 .condition_expression("#version = :version")
                 .expression_attribute_values(":version", version.clone()),
             None => update.condition_expression("attribute_not_exists(#version)"),
-        })?;
-        if wrong.difference != 0 {
-            let update = transaction
-                .update(RowKey::room_tally(self.room_id))
-                .update_expression("ADD #month :difference")
-                .expression_attribute_names("#month", month)
-                .expression_attribute_values(":difference", number(wrong.difference));
-            transaction.push_update(on_condition(update, EXISTS))?;
         }
-        transaction.send().await
     }
 }
 

@@ -38,9 +38,11 @@ impl RoomTallies<'_> {
         }
         while !wrong.is_empty() {
             let some = wrong.split_off(wrong.len().saturating_sub(MONTHS_PER_TRANSACTION));
-            match self.set(&some).await {
+            // What was throttled is sent again as it is: looking at each month anew would be more work.
+            let attempt = || self.set(&some);
+            match with_retries(ATTEMPTS, WriteError::is_table_transient, attempt).await {
                 Ok(()) => done.extend(some),
-                Err(error) if error.is_transient() => {
+                Err(WriteError::Conflict) => {
                     changed.extend(some.into_iter().map(|(month, _)| month));
                 }
                 Err(error) => return Err(error),
@@ -59,6 +61,7 @@ impl RoomTallies<'_> {
         let month_key = RowKey::month_tally(self.room_id, month);
         let month_tally = self.row(month_key.clone()).await?;
         let room_tally = self.room_tally().await?;
+        self.until_transactions_are_whole().await;
         let mut hours = Counts::new();
         let mut untimed = None;
         let range = KeyRange::with_prefix(month);

@@ -74,6 +74,9 @@ impl RoomTallies<'_> {
     pub async fn survey(&self) -> Result<Survey, WriteError> {
         let before = self.month_tallies(None).await?;
         let room_tally = self.room_tally().await?;
+        if room_tally.is_some() || !before.is_empty() {
+            self.until_transactions_are_whole().await;
+        }
         let counted = self.count().await?;
         if let Some(key) = counted.untimed {
             return Err(self.untimed(&key));

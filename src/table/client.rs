@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::Client;
-use tokio::sync::{Semaphore, SemaphorePermit};
-
 use super::meter::Meter;
+use super::pace::{Pace, Turn};
+use aws_sdk_dynamodb::Client;
 
 /// One row as the SDK gives it.
 pub type Item = std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>;
@@ -29,25 +28,27 @@ pub enum Consistency {
 pub struct Table {
     pub(super) client: Client,
     pub(super) name: Arc<str>,
-    in_flight: Arc<Semaphore>,
+    pace: Arc<Pace>,
     meter: Option<Arc<Meter>>,
 }
 
 impl Table {
     /// The table called `name`, reached with `client`. Sends nothing.
     pub fn new(client: Client, name: impl Into<Arc<str>>) -> Self {
-        Table {
-            client,
-            name: name.into(),
-            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
-            meter: None,
-        }
+        Table { client, name: name.into(), pace: Arc::new(Pace::fixed(MAX_IN_FLIGHT)), meter: None }
     }
 
     /// The same table; its requests are counted by `meter`.
     #[must_use]
     pub fn metered(&self, meter: &Arc<Meter>) -> Self {
         Table { meter: Some(Arc::clone(meter)), ..self.clone() }
+    }
+
+    /// The same table, for work that may take its time: at most so many requests are in flight at once,
+    /// fewer at first, and fewer when DynamoDB throttles.
+    #[must_use]
+    pub fn adapting(&self, most_in_flight: usize) -> Self {
+        Table { pace: Arc::new(Pace::adapting(most_in_flight)), ..self.clone() }
     }
 
     /// The table's name.
@@ -60,10 +61,14 @@ impl Table {
         &self.client
     }
 
-    /// Waits until fewer than [`MAX_IN_FLIGHT`] requests are in flight.
-    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed, so there always is a permit to wait for.
-        self.in_flight.acquire().await.ok()
+    /// The most requests at once.
+    pub(crate) fn most_in_flight(&self) -> usize {
+        self.pace.most()
+    }
+
+    /// Waits until one more request may be in flight. Who has a turn waits for no other.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        self.pace.turn().await
     }
 
     /// Counts an answered request.

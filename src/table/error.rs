@@ -65,10 +65,11 @@ impl TableError {
             .is_some_and(|status| status.is_server_error() || status.as_u16() == TOO_MANY_REQUESTS);
         let code = error.code().unwrap_or_default();
         let is_throttled = THROTTLING_CODES.contains(&code)
-            || status.is_some_and(|status| status.as_u16() == TOO_MANY_REQUESTS);
+            || status.is_some_and(|status| status.as_u16() == TOO_MANY_REQUESTS)
+            || matches!(error, SdkError::TimeoutError(_));
         let is_transient = is_transient_status
             || match error {
-                SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => true,
+                SdkError::DispatchFailure(_) => true,
                 SdkError::ServiceError(_) => RETRYABLE_CODES.contains(&code),
                 // An answer that cannot be read. If the connection broke, the next may be whole; if
                 // it is whole and still unreadable, asking again does not help.
@@ -119,6 +120,15 @@ impl TableError {
             request_id: "-".to_owned(),
             cause: format!("the request cannot be built: {error}"),
         }
+    }
+
+    /// Whether an outcome says that DynamoDB takes no more requests.
+    pub(super) fn throttles<T>(outcome: &Result<T, TableError>) -> bool {
+        outcome.as_ref().is_err_and(TableError::is_throttled)
+    }
+
+    pub(crate) fn is_throttled(&self) -> bool {
+        self.kind == TableErrorKind::Throttled
     }
 
     /// Whether the same request may succeed later.

@@ -45,22 +45,18 @@ impl Table {
             None => request
                 .condition_expression("attribute_exists(#room) AND attribute_not_exists(#name)"),
         };
-        let permit = self.permit().await;
-        let answer = request.send().await;
-        drop(permit);
-        match answer {
+        let turn = self.turn().await;
+        let changed = match request.send().await {
             Ok(answer) => {
                 self.count_request(units(answer.consumed_capacity.as_slice()));
                 Ok(true)
             }
-            Err(error) => {
-                let service = error.as_service_error();
-                if service.is_some_and(UpdateItemError::is_conditional_check_failed_exception) {
-                    return Ok(false);
-                }
-                Err(TableError::new(OPERATION, &error))
-            }
-        }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(TableError::new(OPERATION, &error)),
+            },
+        };
+        turn.end(changed, TableError::throttles).await
     }
 
     /// Whether DynamoDB deletes the sessions that have expired.

@@ -27,6 +27,7 @@ pub mod keys;
 #[cfg(feature = "meetings")]
 pub mod meetings;
 mod meter;
+mod pace;
 pub mod past_room;
 mod query;
 pub mod retention;

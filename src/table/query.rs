@@ -162,9 +162,9 @@ impl Table {
             }
             request = request.projection_expression(projection);
         }
-        let permit = self.permit().await;
-        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
-        drop(permit);
+        let turn = self.turn().await;
+        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
+        let answer = turn.end(answer, TableError::throttles).await?;
         let request_id = answer.request_id().map(str::to_owned);
         let (page, units) = query
             .validate(answer)

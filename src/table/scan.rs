@@ -160,9 +160,9 @@ impl Table {
             request = request.expression_attribute_names(format!("#a{index}"), *name);
         }
         let request = request.projection_expression(projection.join(", "));
-        let permit = self.permit().await;
-        let page = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
-        drop(permit);
+        let turn = self.turn().await;
+        let page = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
+        let page = turn.end(page, TableError::throttles).await?;
         let request_id = page.request_id().map(str::to_owned);
         let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
         self.count_request(consumed(page.consumed_capacity.as_slice()).map_err(invalid)?);

@@ -73,10 +73,6 @@ pub fn create_table(
         .key_schema(key(ROOM_SID, KeyType::Hash)?)
         .projection(keys_only)
         .build()?;
-    let stream = StreamSpecification::builder()
-        .stream_enabled(true)
-        .stream_view_type(StreamViewType::from(STREAM_VIEW))
-        .build()?;
     Ok(client
         .create_table()
         .table_name(table_name)
@@ -87,7 +83,16 @@ pub fn create_table(
         .key_schema(key(PARTITION_KEY, KeyType::Hash)?)
         .key_schema(key(SORT_KEY, KeyType::Range)?)
         .global_secondary_indexes(by_sid)
-        .stream_specification(stream))
+        .stream_specification(stream()?))
+}
+
+/// The table's stream.
+///
+/// # Errors
+/// [`BuildError`] if the SDK finds a required field missing, which this function sets.
+pub fn stream() -> Result<StreamSpecification, BuildError> {
+    let view = StreamViewType::from(STREAM_VIEW);
+    StreamSpecification::builder().stream_enabled(true).stream_view_type(view).build()
 }
 
 /// The request after which a table's sessions expire by their attribute [`EXPIRES`].

@@ -187,21 +187,6 @@ async fn a_large_room_is_counted_in_stretches_and_any_room_with_few_requests() {
     assert_eq!(assert_agreement(&database).await, 3500);
 }
 
-#[tokio::test]
-async fn throttling_is_waited_out() {
-    let database = Database::start().await;
-    database.put_foreign(&history("a", 30, 6000)).await;
-    let proxy = Proxy::start(&database.endpoint, |number, _| match number % 3 {
-        0 => Fault::Refuse(400, "ProvisionedThroughputExceededException"),
-        _ => Fault::Pass,
-    })
-    .await;
-    let tally = admin(&database, &proxy.endpoint, &["tally", "--all"]).output().await;
-    let output = tally.expect("it runs");
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(assert_agreement(&database).await, 30);
-}
-
 async fn expires(database: &Database, session: &Session) -> Option<i64> {
     let key = session.key().expect("a key");
     let row = database.item(&key.room_id, &key.sort_key).await.expect("a session");

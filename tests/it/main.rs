@@ -28,6 +28,7 @@ mod import_killed;
 mod layout;
 mod meetings;
 mod metrics;
+mod pace;
 mod pages;
 mod record;
 mod retention;

@@ -153,7 +153,8 @@ async fn the_time_to_live_ends_a_meeting() {
     let endpoint = embedded::start(&dynamodb, [listener]).expect("served");
     let settings = embedded::settings(&endpoint);
     let client = past_rooms::dynamodb::client(&settings);
-    let past_rooms = embedded::create_table(client, "past-rooms").await.expect("a table");
+    let past_rooms =
+        embedded::create_table(client, "past-rooms", embedded::Stream::On).await.expect("a table");
     let mut deliveries = Deliveries::open(&settings, past_rooms.table()).await;
     /// 2020: more than a day ago.
     const LONG_AGO: i64 = 1_577_836_800;

@@ -196,7 +196,8 @@ async fn sessions_that_expire_are_counted_no_longer() {
     tokio::spawn(dynoxide::server::serve_on(listener, dynamodb.clone()));
     let settings = embedded::settings(&format!("http://{address}"));
     let client = past_rooms::dynamodb::client(&settings);
-    let past_rooms = embedded::create_table(client, "past-rooms").await.expect("a table");
+    let past_rooms =
+        embedded::create_table(client, "past-rooms", embedded::Stream::On).await.expect("a table");
     let mut deliveries = Deliveries::open(&settings, past_rooms.table()).await;
     let (old, new) = (at("2024-01-20T10:00:00Z", "old"), {
         let mut new = at("2024-01-20T10:30:00Z", "new");

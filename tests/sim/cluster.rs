@@ -2,10 +2,12 @@
 //! Keeps the model up to date with what took effect.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use fastrand::Rng;
 use past_rooms::RowKey;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::content;
 use crate::database::{Database, Reply, TABLE};
@@ -23,16 +25,12 @@ pub struct Cluster {
     pub stream: Option<Stream>,
     /// Tokens of the transactions that took effect; DynamoDB does none twice.
     tokens: HashSet<String>,
+    /// When something was written last.
+    begun: Instant,
 }
 
-/// What a reader may see.
-#[derive(Debug, Clone, Copy)]
-pub struct Sight {
-    /// The probability that a read that may be stale sees the replica.
-    pub stale: f64,
-    /// Whether reads may see a part of a transaction.
-    pub halves: bool,
-}
+/// A transaction is seen as a whole so long after its first part, at the latest.
+const LONGEST_TRANSACTION: Duration = Duration::from_millis(50);
 
 impl Cluster {
     /// A table with these rows; `lags`: with a replica; `streams`: with the function on its stream.
@@ -52,17 +50,18 @@ impl Cluster {
         }
         let (primary, views) = (Database::filled(rows), Views::new(rows, lags));
         let stream = streams.then(Stream::default);
-        Cluster { primary, views, history, stream, tokens: HashSet::new() }
+        Cluster { primary, views, history, stream, tokens: HashSet::new(), begun: Instant::now() }
     }
 
-    /// Does what a request asks for.
+    /// Does what a request asks for. `stale`: the probability that a read that may be stale sees the
+    /// replica.
     pub fn execute(
         &mut self,
         now: Step,
         operation: &str,
         body: &str,
         random: &mut Rng,
-        sight: Sight,
+        stale: f64,
     ) -> Reply {
         let request: Value = serde_json::from_str(body).expect("JSON");
         let read = match operation {
@@ -70,9 +69,12 @@ impl Cluster {
             "BatchGetItem" => &request["RequestItems"][TABLE],
             _ => return self.write(now, operation, body, &request),
         };
-        let (which, probability) = if may_be_stale(read) && sight.stale > 0.0 {
-            (Which::Lagging, sight.stale)
-        } else if sight.halves && self.views.is_unfinished() {
+        if self.begun.elapsed() >= LONGEST_TRANSACTION {
+            self.finish(now);
+        }
+        let (which, probability) = if may_be_stale(read) && stale > 0.0 {
+            (Which::Lagging, stale)
+        } else if self.views.is_unfinished() {
             (Which::Unfinished, 0.5)
         } else {
             return self.primary.execute(operation, body);
@@ -141,6 +143,7 @@ impl Cluster {
             self.look_at_tally(now, &key.room_id);
         }
         self.views.push(states, is_transaction);
+        self.begun = Instant::now();
         self.settle(now);
     }
 
@@ -175,6 +178,7 @@ impl Cluster {
     }
 
     fn settle(&mut self, now: Step) {
+        self.history.finish(now, self.views.whole());
         self.history.replicate(now, self.views.settled());
     }
 

@@ -23,6 +23,8 @@ pub const NEVER: Step = Step::MAX;
 struct Write {
     /// When it took effect.
     at: Step,
+    /// Since when nobody sees it in part any more.
+    whole: Step,
     /// When it had reached every replica.
     replicated: Step,
     /// The session from then on; `None`: it is gone.
@@ -58,6 +60,8 @@ pub struct History {
     sessions: BTreeMap<RowKey, (Option<Version>, Vec<Write>)>,
     /// The sessions that each request with effect wrote.
     effects: Vec<Vec<(RowKey, usize)>>,
+    /// How many of the requests can be seen in whole only.
+    whole: usize,
     replicated: usize,
     /// Since when a room's tally is complete.
     tallied: BTreeMap<String, Step>,
@@ -105,7 +109,7 @@ impl History {
         before: Option<Version>,
         after: Option<Version>,
     ) {
-        let write = Write { at: 0, replicated: 0, after, uncounted: Some(0) };
+        let write = Write { at: 0, whole: 0, replicated: 0, after, uncounted: Some(0) };
         self.sessions.insert(key, (before, vec![write]));
     }
 
@@ -122,9 +126,19 @@ impl History {
                 true => Some(at),
                 false => writes.last().and_then(|write| write.uncounted),
             };
-            writes.push(Write { at, replicated: NEVER, after, uncounted });
+            writes.push(Write { at, whole: NEVER, replicated: NEVER, after, uncounted });
         }
         self.effects.push(written);
+    }
+
+    /// The first `effects` requests can be seen in whole only.
+    pub fn finish(&mut self, at: Step, effects: usize) {
+        for (key, write) in self.effects[self.whole..effects].iter().flatten() {
+            if let Some((_, writes)) = self.sessions.get_mut(key) {
+                writes[*write].whole = at;
+            }
+        }
+        self.whole = effects;
     }
 
     /// The first `effects` requests have reached every replica.
@@ -255,13 +269,14 @@ impl History {
         sessions.collect()
     }
 
-    /// Whether a session was in this state at some moment between two events.
+    /// Whether a session was in this state at some moment between two events, for somebody who may
+    /// have seen the beginning of it in the middle of a transaction.
     pub fn was(&self, key: &RowKey, state: Option<Version>, began: Step, ended: Step) -> bool {
         let Some((first, writes)) = self.sessions.get(key) else { return state.is_none() };
-        let before = writes.iter().rev().find(|write| write.at <= began);
-        before.map_or(*first, |write| write.after) == state
-            || writes
-                .iter()
-                .any(|write| write.at > began && write.at <= ended && write.after == state)
+        let settled = writes.iter().take_while(|write| write.at <= began && write.whole <= began);
+        let settled = settled.count();
+        let before = settled.checked_sub(1).map_or(*first, |last| writes[last].after);
+        let open = writes[settled..].iter().take_while(|write| write.at <= ended);
+        before == state || open.map(|write| write.after).any(|after| after == state)
     }
 }

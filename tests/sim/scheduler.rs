@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fastrand::Rng;
 use tokio::sync::{Notify, oneshot};
 
-use crate::cluster::{Cluster, Sight};
+use crate::cluster::Cluster;
 use crate::corruption;
 use crate::database::Reply;
 use crate::faults::{self, Fate, Faults};
@@ -50,8 +50,6 @@ pub struct World {
     /// How often an actor is drawn, beside the others.
     speeds: Vec<f64>,
     restarts: Vec<Arc<Notify>>,
-    /// Which of the actors read pages.
-    readers: Vec<bool>,
 }
 
 /// What happened, if somebody wants to read it.
@@ -115,7 +113,6 @@ impl Scheduler {
         actors: &[Vec<Task>],
     ) -> Arc<Self> {
         let speeds = actors.iter().map(|_| [1.0, 1.0, 1.0, 0.1, 0.02][random.usize(0..5)]);
-        let is_reader = |tasks: &Vec<Task>| matches!(tasks[..], [Task::Page { .. }, ..]);
         let world = World {
             cluster,
             now: 0,
@@ -126,7 +123,6 @@ impl Scheduler {
             silent: vec![],
             speeds: speeds.collect(),
             restarts: actors.iter().map(|_| Arc::default()).collect(),
-            readers: actors.iter().map(is_reader).collect(),
             random,
         };
         Arc::new(Scheduler { world: Mutex::new(world), held_more: Notify::new() })
@@ -234,8 +230,8 @@ impl World {
             format!("actor {actor}: {operation} {} {fate}", summary(body))
         });
         let execute = |world: &mut World| {
-            let sight = Sight { stale: world.faults.stale, halves: world.readers[actor] };
-            world.cluster.execute(world.now, &operation, body, &mut world.random, sight)
+            let stale = world.faults.stale;
+            world.cluster.execute(world.now, &operation, body, &mut world.random, stale)
         };
         let reply = match fate {
             Fate::Delivered => Some(execute(self)),

@@ -80,6 +80,11 @@ impl Views {
         }
     }
 
+    /// Requests that nobody sees in part.
+    pub fn whole(&self) -> usize {
+        self.unfinished.shown
+    }
+
     /// Requests that every reader sees in whole.
     pub fn settled(&self) -> usize {
         let lagging = self.lagging.as_ref().map_or(self.log.len(), |replica| replica.shown);

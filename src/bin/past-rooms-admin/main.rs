@@ -21,17 +21,10 @@ mod totals;
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_config::BehaviorVersion;
 use clap::{Parser, Subcommand};
 use past_rooms::{PastRooms, dynamodb};
-
-/// How long an answer may take; and a request with its retries.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Import, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
 ///
@@ -109,26 +102,12 @@ async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
     if needs_table {
         advice::check_settings(&settings).await?;
     }
-    let client = match &arguments.command {
-        Command::Import(_) => client(&settings),
-        _ => dynamodb::patient_client(&settings),
-    };
     let (table, json) = (arguments.table, arguments.json);
-    let past_rooms = PastRooms::new(client, &*table);
+    let past_rooms = PastRooms::new(dynamodb::patient_client(&settings), &*table);
     match arguments.command {
         Command::Import(command) => import::run(&past_rooms, &command, json).await,
         Command::Tally(command) => tally::run(&past_rooms, &command, &table, json).await,
         Command::Delete(command) => delete::run(&past_rooms, &command, json).await,
         Command::Retention(command) => retention::run(&past_rooms, &command, &table, json).await,
     }
-}
-
-/// The project's client with time to wait: no function's time is running out here, and a request
-/// that is given up too early is work for nothing.
-fn client(settings: &SdkConfig) -> Client {
-    let client = dynamodb::client(settings);
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT);
-    Client::from_conf(client.config().to_builder().timeout_config(timeouts.build()).build())
 }

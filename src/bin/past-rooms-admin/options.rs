@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use past_rooms::{Importer, PastRooms};
 
 use crate::files::Format;
+use crate::rooms::InFlight;
 
 /// Bring past sessions in from files.
 ///
@@ -52,10 +53,8 @@ pub struct Arguments {
     #[arg(long, env = "RETENTION_DAYS", value_name = "DAYS", default_value_t = 0)]
     pub retention_days: u32,
 
-    /// Have so many transactions in flight, at the most; fewer when DynamoDB throttles
-    #[arg(long, value_name = "NUMBER", default_value_t = 32,
-        value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub in_flight: u16,
+    #[command(flatten)]
+    pub in_flight: InFlight,
 
     /// Go on trying for so long when DynamoDB fails, before the import stops
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
@@ -75,7 +74,7 @@ impl Arguments {
     pub fn importer(&self, past_rooms: &PastRooms) -> Importer {
         let importer = past_rooms
             .importer()
-            .in_flight(self.in_flight.into())
+            .in_flight(self.in_flight.most())
             .patience(Duration::from_secs(self.patience));
         let importer = if self.moves { importer.moving() } else { importer };
         if self.overwrite { importer.overwriting() } else { importer }

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use past_rooms::{Expiries, PastRooms, WriteError};
 use serde_json::json;
 
-use crate::rooms::{ROOMS_AT_ONCE, Rooms, Trouble};
+use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
 use crate::{Outcome, output, question};
 
 /// Set, or clear, when sessions that are there expire.
@@ -18,6 +18,9 @@ use crate::{Outcome, output, question};
 pub struct Arguments {
     #[command(flatten)]
     rooms: Rooms,
+
+    #[command(flatten)]
+    in_flight: InFlight,
 
     /// Days after its end (or its beginning, if the end is not known) for which a session is kept; 0: for ever
     #[arg(long, value_name = "N")]
@@ -44,7 +47,8 @@ pub async fn run(
     table: &str,
     json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
-    let past_rooms = past_rooms.with_retention_days(arguments.days);
+    let past_rooms =
+        past_rooms.with_retention_days(arguments.days).adapting(arguments.in_flight.most());
     let rooms = arguments.rooms.list(&past_rooms).await?;
     if arguments.days > 0 && past_rooms.table().deletes_expired().await.is_ok_and(|does| !does) {
         output::note(

@@ -26,6 +26,21 @@ pub struct Rooms {
     pub all: bool,
 }
 
+/// How much at once.
+#[derive(clap::Args)]
+pub struct InFlight {
+    /// Have so many requests in flight, at the most; fewer when DynamoDB throttles
+    #[arg(long, value_name = "NUMBER", default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    in_flight: u16,
+}
+
+impl InFlight {
+    pub fn most(&self) -> usize {
+        self.in_flight.into()
+    }
+}
+
 impl Rooms {
     /// Their ids; those of all rooms are sorted.
     pub async fn list(&self, past_rooms: &PastRooms) -> Result<Vec<String>, Box<dyn Error>> {

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use past_rooms::{Difference, PastRooms, Repeated, TallyReport};
 use serde_json::{Value, json};
 
-use crate::rooms::{ROOMS_AT_ONCE, Rooms, Trouble};
+use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
 use crate::{Outcome, output};
 
 /// Build, repair or verify the tallies of rooms.
@@ -18,6 +18,9 @@ use crate::{Outcome, output};
 pub struct Arguments {
     #[command(flatten)]
     rooms: Rooms,
+
+    #[command(flatten)]
+    in_flight: InFlight,
 
     /// Only compare, change nothing; also look for ids that several sessions have. Exit with 1 if anything differs
     #[arg(long)]
@@ -40,6 +43,7 @@ pub async fn run(
     json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
     let check = arguments.check;
+    let past_rooms = &past_rooms.adapting(arguments.in_flight.most());
     let rooms = arguments.rooms.list(past_rooms).await?;
     let (mut totals, mut trouble) = (Totals::default(), Trouble::new(table, rooms.len()));
     let reports = stream::iter(&rooms).map(async |room_id| {

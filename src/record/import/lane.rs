@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 
 use super::entry::{Entry, Precedence};
-use super::pace::{Leave, Pace};
 use super::pack::Pack;
 use super::progress::{Done, Misplaced, Progress, note};
 use super::sids::Sids;
@@ -16,10 +15,10 @@ use crate::record::error::{ATTEMPTS, WriteError};
 use crate::record::place::Placed;
 use crate::record::row::{Row, Stored};
 use crate::record::snapshot::{Snapshot, TallyState};
+use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::retention::Retention;
 use crate::table::retry::Backoff;
-use crate::table::{Table, TableErrorKind};
 
 /// What is the same for all rooms of an import.
 #[derive(Debug)]
@@ -29,7 +28,6 @@ pub(super) struct Rules {
     pub precedence: Precedence,
     /// Whether sessions that are there under another time are moved.
     pub moves: bool,
-    pub pace: Pace,
     /// For how long DynamoDB may fail.
     pub patience: Duration,
 }
@@ -105,9 +103,7 @@ impl<'a> Lane<'a> {
     /// Looks at all that is to be done, and does it until something fails.
     async fn step(&mut self) -> Result<(), WriteError> {
         let rules = self.rules;
-        let leave = rules.pace.enter().await;
-        let surveyed = self.survey().await;
-        let Survey { mut snapshot, others } = settled(leave, surveyed)?;
+        let Survey { mut snapshot, others } = self.survey().await?;
         let mut pack = Pack::new(&rules.table);
         let todo = std::mem::take(&mut self.todo);
         let mut tasks = todo.into_iter();
@@ -153,9 +149,7 @@ impl<'a> Lane<'a> {
     }
 
     async fn write(&mut self, pack: Pack<'_>, snapshot: &mut Snapshot) -> Result<(), WriteError> {
-        let leave = self.rules.pace.enter().await;
-        let written = pack.transaction.write(snapshot).await;
-        settled(leave, written)?;
+        pack.transaction.write(snapshot).await?;
         for (room_id, more) in pack.more {
             if let Some(sids) = self.rooms.get_mut(&*room_id) {
                 sids.written(more);
@@ -260,20 +254,4 @@ impl<'a> Lane<'a> {
 /// Whether a session may be in its room, at whatever time.
 fn may_be_there(rooms: &Rooms<'_>, task: &Task<'_>) -> bool {
     rooms.get(task.room_id()).is_none_or(|sids| sids.may_have(task.room_sid()))
-}
-
-/// Tells the pace how it went.
-fn settled<T, E: Into<WriteError>>(
-    leave: Leave<'_>,
-    outcome: Result<T, E>,
-) -> Result<T, WriteError> {
-    let outcome = outcome.map_err(Into::into);
-    match &outcome {
-        Ok(_) => leave.succeeded(),
-        Err(WriteError::Table(error)) if error.kind == TableErrorKind::Throttled => {
-            leave.throttled();
-        }
-        Err(_) => drop(leave),
-    }
-    outcome
 }

@@ -9,7 +9,6 @@
 
 mod entry;
 mod lane;
-mod pace;
 mod pack;
 mod progress;
 mod sids;
@@ -28,7 +27,6 @@ use crate::table::session::InvalidSession;
 use entry::Precedence;
 pub use entry::{Entry, Field, Fields};
 use lane::{Lane, Rooms, Rules, Task};
-use pace::Pace;
 pub use progress::{Misplaced, Written};
 use progress::{Progress, note};
 use sids::Sids;
@@ -37,7 +35,7 @@ use sids::Sids;
 /// each takes 33 sessions, even if their months are all different.
 const LARGE: usize = 33;
 
-/// Transactions and looks at the table at once, if nothing else is asked for.
+/// Requests at once, if nothing else is asked for.
 const IN_FLIGHT: usize = 32;
 
 /// For how long DynamoDB may fail, if nothing else is asked for.
@@ -75,11 +73,10 @@ pub struct Stopped {
 impl Importer {
     pub(crate) fn new(table: &Table, retention: Retention) -> Self {
         let rules = Rules {
-            table: table.clone(),
+            table: table.adapting(IN_FLIGHT),
             retention,
             precedence: Precedence::Webhooks,
             moves: false,
-            pace: Pace::new(IN_FLIGHT),
             patience: PATIENCE,
         };
         Importer { rules, rooms: HashMap::new(), has_succeeded: false }
@@ -99,10 +96,10 @@ impl Importer {
         self
     }
 
-    /// So many transactions and looks at the table go on at once, at the most. It begins with fewer.
+    /// So many requests are in flight at once, at the most. It begins with fewer.
     #[must_use]
     pub fn in_flight(mut self, most: usize) -> Self {
-        self.rules.pace = Pace::new(most);
+        self.rules.table = self.rules.table.adapting(most);
         self
     }
 
@@ -138,7 +135,7 @@ impl Importer {
                 Lane { rules, rooms, todo, progress: &progress }.import()
             });
             let lanes: Vec<_> = lanes.collect();
-            let mut lanes = stream::iter(lanes).buffer_unordered(rules.pace.most());
+            let mut lanes = stream::iter(lanes).buffer_unordered(rules.table.most_in_flight());
             while let Some(imported) = lanes.next().await {
                 match imported {
                     Ok(rooms) => {

@@ -60,7 +60,9 @@ impl Engine {
         };
         let table_name = if outlives { own_name() } else { embedded::TABLE_NAME.to_owned() };
         let client = client(&settings);
-        embedded::create_table(client.clone(), &table_name).await.expect("a table");
+        embedded::create_table(client.clone(), &table_name, embedded::Stream::On)
+            .await
+            .expect("a table");
         let endpoint = settings.endpoint_url().expect("an endpoint").to_owned();
         let provider = settings.credentials_provider().expect("credentials");
         let credentials = provider.provide_credentials().await.expect("credentials");
