@@ -1,5 +1,5 @@
-"""What `sam deploy` and `sam publish` begin with: `sam package` of a template of a release, with moto in place of S3.
-What it uploads must be the zips as they are, the licence and the README.
+"""What `sam deploy` and `sam publish` begin with: `sam package` of a template of a release, with moto in
+place of S3. What it uploads must be the zips as they are, the licence and the README.
 
 usage: package.py TEMPLATE
 """
