@@ -102,7 +102,7 @@ async fn throttling_and_a_lossy_network_are_borne_by_work_on_whole_tables() {
         &["tally", "--all", "--check"],
         &["retention", "--all", "--days", "36500"],
     ] {
-        let proxy = Proxy::start(&database.endpoint, |number, operation| match number % 11 {
+        let proxy = Proxy::start(&database.endpoint, |number, operation| match number % 29 {
             0 => Fault::Refuse(400, "ProvisionedThroughputExceededException"),
             3 => Fault::Refuse(400, "ThrottlingException"),
             5 => Fault::CutBefore,
