@@ -73,7 +73,10 @@ fn an_unread_row_goes_before_a_known_one_of_the_same_key() {
     let bound = row.key.as_str().to_owned();
     let order = Order::Asc;
     let known = HeapEntry { order, head: Head::Row(row), cursor: 0 };
-    let unread = HeapEntry { order, head: Head::Unread(bound), cursor: 1 };
+    let unread = HeapEntry { order, head: Head::Unread(bound.clone()), cursor: 1 };
+    let twin = HeapEntry { order, head: Head::Unread(bound), cursor: 1 };
+    // They are the same only if they come at the same place.
+    assert!(unread == twin && unread != known);
     let heap = BinaryHeap::from([known, unread]);
     assert_eq!(heap.peek().map(|first| first.cursor), Some(1));
 }
