@@ -28,6 +28,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::time::Instant;
 
+use crate::trust;
+
 /// How long a pool may be silent. DynamoDB answers in milliseconds; the longest that was measured
 /// without a dead connection is 624 ms, for a hundred TLS handshakes on a seventh of a processor.
 pub const SILENCE: Duration = Duration::from_millis(750);
@@ -51,6 +53,8 @@ struct State {
     last_sign: Instant,
     /// Whether the pool is new, and no request was answered on it within [`SILENCE`] yet.
     is_new: bool,
+    /// Whether the pool was made when the system's certificate authorities were trusted.
+    is_system_trusted: bool,
 }
 
 impl RenewingClient {
@@ -64,6 +68,7 @@ impl RenewingClient {
             answered: false,
             last_sign: Instant::now(),
             is_new: true,
+            is_system_trusted: trust::is_system_trusted(),
         };
         RenewingClient { state: Arc::new(Mutex::new(state)) }
     }
@@ -108,7 +113,11 @@ impl HttpConnector for WatchedConnector {
                 }
             };
             in_flight.answered(answer.is_ok());
-            answer
+            answer.map_err(|error| match trust::is_unknown_issuer(&error) {
+                // Of a kind that the SDK tries again, now on the new pool.
+                true if in_flight.trust_the_system(generation) => ConnectorError::io(error.into()),
+                _ => error,
+            })
         })
     }
 }
@@ -163,8 +172,19 @@ impl InFlight {
             state.generation += 1;
             state.pool = (state.new_pool)();
             state.is_new = true;
-            tracing::debug!("the connections to DynamoDB were silent and are made anew");
+            state.is_system_trusted = trust::is_system_trusted();
+            tracing::debug!("the connections to DynamoDB are made anew");
         }
+    }
+
+    /// Gives up a pool that trusts Amazon's certificate authorities only. Whether that, or another
+    /// request since then, made a new one.
+    fn trust_the_system(&self, generation: u64) -> bool {
+        trust::trust_the_system();
+        if !lock(&self.state).is_system_trusted {
+            self.renew(generation);
+        }
+        lock(&self.state).generation != generation
     }
 }
 

@@ -10,13 +10,18 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{Builder, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_dynamodb::config::{
+    Builder, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
+};
 use aws_smithy_http_client::tls;
 
 use crate::config::{MissingVariable, REGION, variable};
 use crate::connections::RenewingClient;
+use crate::lean::{Endpoint, Lean};
+use crate::signing::Signer;
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
+use crate::trust;
 use crate::xray::Tracer;
 
 /// The SDK's variables for another endpoint; the first that is set wins.
@@ -62,7 +67,7 @@ pub fn settings_from_env() -> Result<SdkConfig, MissingVariable> {
     Ok(settings.build())
 }
 
-/// The HTTP client, with TLS.
+/// An HTTP client with TLS for other services than DynamoDB, as the operator's credentials need them.
 pub fn https_client() -> SharedHttpClient {
     let crypto = tls::rustls_provider::CryptoMode::Ring;
     aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(crypto)).build_https()
@@ -77,9 +82,13 @@ fn http_client() -> SharedHttpClient {
 pub fn client(settings: &SdkConfig) -> Client {
     let endpoint = settings.endpoint_url();
     let is_plain = endpoint.is_some_and(|url| url.starts_with("http://"));
-    let new_pool = if is_plain { http_client } else { https_client };
+    let new_pool = if is_plain { http_client } else { trust::https_client };
     let mut config = Builder::from(settings)
         .http_client(RenewingClient::new(new_pool))
+        .endpoint_resolver(Endpoint::default())
+        .interceptor(Lean)
+        // For streams; an attempt's time-out is shorter than its patience.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
@@ -92,6 +101,9 @@ pub fn client(settings: &SdkConfig) -> Client {
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_initial_backoff(FIRST_BACKOFF),
         );
+    if let Some(region) = settings.region() {
+        config = config.push_auth_scheme(Signer::new(region.as_ref()));
+    }
     if let Some(tracer) = Tracer::from_env() {
         config = config.interceptor(tracer);
     }

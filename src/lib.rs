@@ -66,6 +66,8 @@ pub mod connections;
 pub mod deadline;
 #[cfg(feature = "client")]
 pub mod dynamodb;
+#[cfg(feature = "client")]
+mod lean;
 #[cfg(any(feature = "api", feature = "stream"))]
 pub mod logging;
 #[cfg(feature = "meetings")]
@@ -75,9 +77,13 @@ mod past_rooms;
 #[cfg(any(feature = "api", feature = "stream"))]
 pub mod process;
 pub mod record;
+#[cfg(feature = "client")]
+mod signing;
 #[cfg(feature = "stream")]
 pub mod stream;
 pub mod table;
+#[cfg(feature = "client")]
+mod trust;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 #[cfg(feature = "client")]

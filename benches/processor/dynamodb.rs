@@ -33,7 +33,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::case;
 
-/// The system's root certificates, by system: a real start reads them all.
+/// The system's root certificates, by system.
 const BUNDLES: [&str; 2] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
@@ -41,8 +41,10 @@ const BUNDLES: [&str; 2] =
 pub struct DynamoDb {
     pub plain: String,
     pub tls: String,
-    /// The system's root certificates and that of `tls`.
+    /// The system's root certificates and that of `tls`: what a start reads that trusts the system.
     pub bundle: PathBuf,
+    /// Amazon's five and that of `tls`: as many as a start of the function reads on Lambda.
+    pub few: PathBuf,
     state: Arc<State>,
 }
 
@@ -85,11 +87,15 @@ impl DynamoDb {
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         });
-        let bundle = folder.join("roots.pem");
-        let acceptor = certify(&bundle)?;
+        let (bundle, few) = (folder.join("roots.pem"), folder.join("few.pem"));
+        let (acceptor, authority) = certify()?;
+        let system = BUNDLES.iter().find_map(|path| std::fs::read_to_string(path).ok());
+        std::fs::write(&bundle, system.unwrap_or_default() + &authority)?;
+        let amazon = include_str!("../../src/amazon-roots.pem").to_owned();
+        std::fs::write(&few, amazon + &authority)?;
         let plain = serve(&state, None).await?;
         let tls = serve(&state, Some(acceptor)).await?;
-        Ok(DynamoDb { plain, tls, bundle, state })
+        Ok(DynamoDb { plain, tls, bundle, few, state })
     }
 
     /// Answers every request after this time.
@@ -143,14 +149,12 @@ async fn fill(past_rooms: &PastRooms, sessions: &[Session]) -> Result<(), Box<dy
     Ok(())
 }
 
-/// A certificate for loopback, by an authority of its own, which is added to the system's in `bundle`.
-fn certify(bundle: &Path) -> Result<TlsAcceptor, Box<dyn Error>> {
+/// A certificate for loopback, and that of the authority of its own that signed it.
+fn certify() -> Result<(TlsAcceptor, String), Box<dyn Error>> {
     let authority_key = KeyPair::generate()?;
     let mut authority = CertificateParams::new(vec![])?;
     authority.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_certificate = authority.self_signed(&authority_key)?;
-    let system = BUNDLES.iter().find_map(|path| std::fs::read_to_string(path).ok());
-    std::fs::write(bundle, system.unwrap_or_default() + &authority_certificate.pem())?;
     let key = KeyPair::generate()?;
     let issuer = Issuer::new(authority, authority_key);
     let certificate =
@@ -160,7 +164,7 @@ fn certify(bundle: &Path) -> Result<TlsAcceptor, Box<dyn Error>> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok((TlsAcceptor::from(Arc::new(config)), authority_certificate.pem()))
 }
 
 /// Serves on a free port, and returns the URL.

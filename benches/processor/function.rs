@@ -19,10 +19,12 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts the program at a path, and waits until it is ready.
+    /// Starts the program at a path, and waits until it is ready. It trusts the certificates of
+    /// `bundle`.
     pub async fn start(
         program: &Path,
         dynamodb: &DynamoDb,
+        bundle: &Path,
         tls: bool,
         callgrind: Option<&Path>,
     ) -> Result<Self, Box<dyn Error>> {
@@ -55,7 +57,7 @@ impl Function {
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
                 ("AWS_LAMBDA_RUNTIME_API", &runtime.address),
             ])
-            .env("SSL_CERT_FILE", &dynamodb.bundle)
+            .env("SSL_CERT_FILE", bundle)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());

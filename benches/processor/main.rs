@@ -27,6 +27,9 @@ struct Arguments {
     smallest: PathBuf,
     /// The function
     past_rooms: PathBuf,
+    /// Another build of the function, to compare with in the same run
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// Requests of each case
     #[arg(long, default_value_t = 200)]
     requests: u32,

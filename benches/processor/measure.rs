@@ -55,6 +55,8 @@ pub struct Figures {
     /// The one query of `smallest`, and nothing of `bare`.
     pub baselines: BTreeMap<String, Warm>,
     pub warm: Vec<(Case, Warm)>,
+    /// The same of another build, where there is one to compare with.
+    pub against: Vec<(Case, Warm)>,
     /// By function and protocol; for past-rooms by case, too.
     pub cold: Vec<(String, Cold)>,
 }
@@ -78,9 +80,12 @@ async fn in_folder(arguments: &Arguments, folder: &Path) -> Result<Figures, Box<
     for (name, program) in [("bare", &arguments.bare), ("smallest", &arguments.smallest)] {
         baselines.insert(name.to_owned(), measure.warm(program, reference).await?);
     }
-    let mut warm = Vec::new();
+    let (mut warm, mut against) = (Vec::new(), Vec::new());
     for case in rooms.iter().flat_map(|rooms| Case::of(*rooms)) {
         warm.push((case, measure.warm(&arguments.past_rooms, case).await?));
+        if let Some(other) = &arguments.against {
+            against.push((case, measure.warm(other, case).await?));
+        }
     }
     let mut cold = Vec::new();
     for tls in [false, true] {
@@ -97,7 +102,7 @@ async fn in_folder(arguments: &Arguments, folder: &Path) -> Result<Figures, Box<
         }
     }
     eprint!("\r\x1b[K");
-    Ok(Figures { baselines, warm, cold })
+    Ok(Figures { baselines, warm, against, cold })
 }
 
 struct Measure<'a> {
@@ -107,13 +112,20 @@ struct Measure<'a> {
 }
 
 impl Measure<'_> {
+    /// The baselines read the system's certificates, as they would on Lambda.
+    fn bundle(&self, program: &Path) -> &Path {
+        let is_baseline = program == self.arguments.bare || program == self.arguments.smallest;
+        if is_baseline { &self.dynamodb.bundle } else { &self.dynamodb.few }
+    }
+
     async fn warm(&self, program: &Path, case: Case) -> Result<Warm, Box<dyn Error>> {
         eprint!("\r\x1b[K{}: {}", program.display(), case.name());
         let event = case.event();
         let mut warm = Warm::default();
         for tls in [false, true] {
             self.dynamodb.take_traffic();
-            let mut function = Function::start(program, self.dynamodb, tls, None).await?;
+            let mut function =
+                Function::start(program, self.dynamodb, self.bundle(program), tls, None).await?;
             for _ in 0..WARM_UP {
                 function.runtime.invoke(&event).await?;
             }
@@ -180,7 +192,9 @@ impl Measure<'_> {
         requests: u32,
     ) -> Result<u64, Box<dyn Error>> {
         let file = self.folder.join("callgrind.out");
-        let mut function = Function::start(program, self.dynamodb, false, Some(&file)).await?;
+        let mut function =
+            Function::start(program, self.dynamodb, self.bundle(program), false, Some(&file))
+                .await?;
         for _ in 0..WARM_UP + requests {
             function.runtime.invoke(event).await?;
         }
@@ -196,7 +210,8 @@ impl Measure<'_> {
         let event = case.event();
         let mut all = Vec::new();
         for _ in 0..self.arguments.starts {
-            let mut function = Function::start(program, self.dynamodb, tls, None).await?;
+            let mut function =
+                Function::start(program, self.dynamodb, self.bundle(program), tls, None).await?;
             let initialisation = function.processor_time()?;
             self.dynamodb.take_traffic();
             function.runtime.invoke(&event).await?;
@@ -229,7 +244,9 @@ impl Measure<'_> {
             self.dynamodb.delay(DELAY);
             for _ in 0..self.arguments.starts.min(9) {
                 let share = Share::of_memory(256)?;
-                let mut function = Function::start(program, self.dynamodb, tls, None).await?;
+                let mut function =
+                    Function::start(program, self.dynamodb, self.bundle(program), tls, None)
+                        .await?;
                 share.take(function.process_id())?;
                 times.push(milliseconds(function.runtime.invoke(&event).await?));
                 function.end()?;

@@ -188,6 +188,12 @@ mod tests {
     }
 
     #[test]
+    fn a_preflight_is_answered_without_content() {
+        let response = preflight();
+        assert_eq!((response.status(), response.body().len()), (StatusCode::NO_CONTENT, 0));
+    }
+
+    #[test]
     fn a_page_beyond_the_end_is_a_success_and_no_rooms_at_all_are_none() {
         let query = PageQuery::new(["room01"]).from(9);
         let response = page(&query, &Page { total: 8, sessions: vec![] }).expect("a page");

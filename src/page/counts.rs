@@ -134,10 +134,12 @@ impl Tallied {
 
     /// A month whose own tally counts sessions, while the room's counts none in it.
     fn disagreement(&self) -> Option<String> {
-        self.month_tallies.iter().find_map(|(month, item)| {
+        let mut missing = self.month_tallies.iter().filter(|(month, item)| {
+            item.is_some() && !self.months.contains_key(&Bucket::new(&***month))
+        });
+        missing.find_map(|(month, item)| {
             let hours = tally::read_month_tally(month, item.as_ref()?).ok()?;
-            let is_missing = !hours.is_empty() && !self.months.contains_key(&Bucket::new(&**month));
-            is_missing
+            (!hours.is_empty())
                 .then(|| format!("{month} has sessions by its hours, none by the room's tally"))
         })
     }

@@ -88,43 +88,30 @@ pub(super) async fn merge(
     plan: &Plan,
     limit: usize,
 ) -> Result<Vec<PastRoom>, ReadError> {
-    let rows = plan.skip.saturating_add(limit as u64);
+    let mut needed = plan.skip.saturating_add(limit as u64);
     let mut heap = BinaryHeap::with_capacity(cursors.len());
     for cursor in 0..cursors.len() {
         heap.extend(HeapEntry::of(cursors, cursor, reader.order));
     }
-    let mut consumed = 0;
     let mut page = Vec::with_capacity(limit.min(cursors.len()));
-    while consumed < rows {
+    while needed > 0 {
         let Some(first) = heap.pop() else { break };
         match first.head {
             Head::Row(row) => {
-                consumed += 1;
-                if consumed > plan.skip {
+                needed -= 1;
+                if needed < limit as u64 {
                     page.push(row.into_past_room()?);
                 }
                 heap.extend(HeapEntry::of(cursors, first.cursor, reader.order));
             }
             Head::Unread(first_key) => {
                 let mut unread = vec![first.cursor];
-                // Behind the plan's end the counts no longer tell which rooms have a row: so many
-                // are read as may be needed, and all that may come as early, not one by one.
-                let is_wanted = |entry: &HeapEntry, read: usize| {
-                    !plan.is_beyond(entry.key())
-                        || entry.key() == first_key
-                        || (plan.is_beyond(&first_key) && (read as u64) < rows - consumed)
-                };
-                while let Some(entry) = heap.peek()
-                    && entry.is_unread()
-                    && is_wanted(entry, unread.len())
-                {
-                    unread.extend(heap.pop().map(|entry| entry.cursor));
-                }
+                pop_unread(&mut heap, plan, &first_key, needed, &mut unread);
                 let mut needs = vec![None; cursors.len()];
                 for cursor in &unread {
-                    needs[*cursor] = Some(rows - consumed);
+                    needs[*cursor] = Some(needed);
                 }
-                add_those_that_run_dry(&mut needs, cursors, &heap, rows - consumed);
+                add_those_that_run_dry(&mut needs, cursors, &heap, needed);
                 fetch_more(reader, cursors, &needs).await?;
                 for cursor in unread {
                     heap.extend(HeapEntry::of(cursors, cursor, reader.order));
@@ -133,6 +120,31 @@ pub(super) async fn merge(
         }
     }
     Ok(page)
+}
+
+/// Adds those to `unread` that are best read together with the first of them, whose next row does not
+/// come before `first_key`: all before the first known row, up to the plan's end.
+///
+/// Behind that the counts no longer tell which rooms have a row: so many are read as may be needed,
+/// and all that may come as early, not one by one.
+fn pop_unread(
+    heap: &mut BinaryHeap<HeapEntry>,
+    plan: &Plan,
+    first_key: &str,
+    needed: u64,
+    unread: &mut Vec<usize>,
+) {
+    let is_first_beyond = plan.is_beyond(first_key);
+    let is_wanted = |entry: &HeapEntry, read: usize| {
+        let may_be_needed = is_first_beyond && (read as u64) < needed;
+        entry.key() == first_key || may_be_needed || !plan.is_beyond(entry.key())
+    };
+    while let Some(entry) = heap.peek()
+        && entry.is_unread()
+        && is_wanted(entry, unread.len())
+    {
+        unread.extend(heap.pop().map(|entry| entry.cursor));
+    }
 }
 
 /// Adds the cursors whose known rows end before the page may: they would be read later, one after

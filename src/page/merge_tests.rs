@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::page::prefetch::CountsCache;
 use crate::page::reader::DistrustedRooms;
+use crate::table::bucket::{Bucket, Counts};
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
 
@@ -73,6 +74,48 @@ fn an_unread_row_goes_before_a_known_one_of_the_same_key() {
     let unread = HeapEntry { order, head: Head::Unread(bound), cursor: 1 };
     let heap = BinaryHeap::from([known, unread]);
     assert_eq!(heap.peek().map(|first| first.cursor), Some(1));
+}
+
+/// Which rooms are read together with one that is read from minute 0 on: of these, each unread from a
+/// minute on or with a known row there, in a plan whose page ends within minute 20 by the counts.
+fn read_together(rooms: &[(u8, bool)], first: u8, needed: u64) -> Vec<usize> {
+    let bucket = |minute: u8| Bucket::new(format!("2026-11-22T10:{minute:02}"));
+    let counts = Counts::from([(bucket(0), 1), (bucket(20), 1), (bucket(40), 1)]);
+    let plan = Plan::new(Order::Asc, [&counts], 0, 2).expect("a plan");
+    let mut heap = BinaryHeap::new();
+    for (cursor, (minute, is_known)) in rooms.iter().enumerate() {
+        let row = RowKey::new("r", key(*minute)).into_item();
+        let head = match is_known {
+            true => Head::Row(SessionRow::from_item(row).expect("a row")),
+            false => Head::Unread(key(*minute)),
+        };
+        heap.push(HeapEntry { order: Order::Asc, head, cursor });
+    }
+    let mut unread = vec![];
+    pop_unread(&mut heap, &plan, &key(first), needed, &mut unread);
+    assert_eq!(heap.len() + unread.len(), rooms.len());
+    unread
+}
+
+#[test]
+fn rooms_up_to_the_end_of_the_page_are_read_together() {
+    let unread = |minute| (minute, false);
+    assert_eq!(read_together(&[unread(0), unread(20), unread(40)], 0, 1), [0, 1]);
+    // What is known decides whether the others are needed.
+    let known = |minute| (minute, true);
+    assert_eq!(read_together(&[unread(0), known(10), unread(20)], 0, 1), [0]);
+    assert!(read_together(&[known(0), unread(20)], 0, 1).is_empty());
+    assert!(read_together(&[], 0, 1).is_empty());
+}
+
+#[test]
+fn rooms_beyond_the_end_of_the_page_are_read_as_they_may_be_needed() {
+    let rooms = [(30, false), (30, false), (31, false), (32, false)];
+    // As early as the first, however few are needed.
+    assert_eq!(read_together(&rooms, 30, 1), [0, 1]);
+    assert_eq!(read_together(&rooms, 30, 2), [0, 1]);
+    assert_eq!(read_together(&rooms, 30, 3), [0, 1, 2]);
+    assert_eq!(read_together(&rooms, 30, 9), [0, 1, 2, 3]);
 }
 
 /// How many rows each of these rooms is asked for when another has run dry, and `needed` are needed.

@@ -120,7 +120,7 @@ impl Turn<'_> {
         if self.halvings == state.halvings {
             let less = limit / 2;
             state.limit -= less;
-            state.excess += less;
+            state.excess += less - self.pace.permits.forget_permits(less);
             state.successes = 0;
             state.halvings += 1;
         }

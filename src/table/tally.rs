@@ -56,9 +56,10 @@ pub fn hour_attribute(hour: &str) -> Option<String> {
 
 /// The hour that an attribute of the tally of `month` counts. `None`: the attribute is no hour.
 fn hour_bucket(month: &str, attribute: &str) -> Option<Bucket> {
-    let hour: u32 = attribute.parse().ok()?;
-    let text = calendar::hour(month, hour)?;
-    (hour.to_string() == attribute).then(|| Bucket::new(text))
+    // One spelling for each: no leading zero, no sign.
+    let is_plain = attribute == "0" || !attribute.starts_with(['0', '+']);
+    let hour: u32 = attribute.parse().ok().filter(|_| is_plain)?;
+    calendar::hour(month, hour).map(Bucket::new)
 }
 
 /// A room tally's content.

@@ -40,5 +40,6 @@ mod stream_events;
 mod support;
 mod template;
 mod template_stream;
+mod trust;
 mod webhook;
 mod xray;
