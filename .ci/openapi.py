@@ -1,5 +1,8 @@
 """Holds events/ against docs/openapi.yaml: its examples are the bodies of the events and their answers, and every
-event and answer fits the schema. Those that are bad on purpose must not.
+event and answer fits the schema. Those that are bad on purpose must not. Or holds what the tests asked and were
+answered against it, as they noted it in the file of their variable EXCHANGES.
+
+usage: openapi.py [EXCHANGES]
 """
 
 import base64
@@ -52,7 +55,33 @@ def check(file):
             yield "its example in docs/openapi.yaml is another"
 
 
-def main():
+def check_exchange(exchange):
+    """What is wrong with what a test asked and was answered."""
+    path = "/" + "/".join(part for part in exchange["path"].split("/") if part)
+    # A stage or a base path may be before it; what is at no path is answered as at the first.
+    known = next((known for known in DESCRIPTION["paths"] if path.endswith(known)), next(iter(DESCRIPTION["paths"])))
+    operations = DESCRIPTION["paths"][known]
+    operation = operations.get(exchange["method"].lower(), operations["post"])
+    response = operation["responses"].get(str(exchange["status"]))
+    if response is None:
+        yield f"{exchange['status']} is not documented"
+    elif not fits(resolve(response)["content"][JSON]["schema"], exchange["answer"]):
+        yield "its answer does not fit the schema"
+    if exchange["answer"]["status"] and not fits(operation["requestBody"]["content"][JSON]["schema"], exchange["request"]):
+        yield "it succeeds, and its body does not fit the schema"
+
+
+def check_exchanges(file):
+    """What is wrong with the exchanges of a file."""
+    exchanges = [json.loads(line) for line in pathlib.Path(file).read_text().splitlines()]
+    wrong = [f"{complaint}: {json.dumps(one)[:2000]}" for one in exchanges for complaint in check_exchange(one)]
+    if {known for known in DESCRIPTION["paths"] for one in exchanges if one["path"] == known} != set(DESCRIPTION["paths"]):
+        wrong.append("some of the paths were not asked")
+    return wrong, f"ok    {len(exchanges)} requests and answers of the tests fit docs/openapi.yaml"
+
+
+def check_events():
+    """What is wrong with the events and the examples."""
     files = events() + events(webhooks=True)
     wrong = [f"{file.name}: {complaint}" for file in files for complaint in check(file)]
     known = {file.stem for file in files}
@@ -61,7 +90,12 @@ def main():
         contents = [operation["requestBody"], *map(resolve, operation["responses"].values())]
         named = {name for content in contents for name in content["content"][JSON].get("examples", {})}
         wrong += [f"{path}: there is no event for the example {name}" for name in sorted(named - known)]
-    print("\n".join(wrong) or f"ok    {len(files)} events and their answers fit docs/openapi.yaml")
+    return wrong, f"ok    {len(files)} events and their answers fit docs/openapi.yaml"
+
+
+def main():
+    wrong, right = check_exchanges(*sys.argv[1:]) if sys.argv[1:] else check_events()
+    print("\n".join(wrong) or right)
     sys.exit(1 if wrong else 0)
 
 

@@ -139,48 +139,5 @@ impl<S: Service<LambdaEvent<LambdaRequest>>> Service<LambdaEvent<LambdaRequest>>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn query(text: &str) -> Option<MalformedEvent> {
-        let mut query = Some(text.to_owned());
-        let malformed = check_query(&mut query);
-        assert_eq!(query, None, "it is taken out");
-        malformed
-    }
-
-    #[test]
-    fn only_a_query_string_that_cannot_be_in_a_url_is_malformed() {
-        for text in ["", "a=1", "a=%22&b"] {
-            assert_eq!(query(text), None, "{text}");
-        }
-        for text in ["a b", "a=\"\n"] {
-            assert_eq!(query(text), Some(MalformedEvent::QueryString), "{text}");
-        }
-        assert_eq!(check_query(&mut None), None);
-    }
-
-    #[test]
-    fn a_path_begins_with_a_slash_and_is_bounded() {
-        let checked = |path: &str| {
-            let mut path = Some(path.to_owned());
-            check_path(&mut path);
-            path.unwrap_or_default()
-        };
-        assert_eq!((&*checked("/a"), &*checked("a"), &*checked("")), ("/a", "/a", "/"));
-        let longest = format!("/{}", "a".repeat(16 * 1024 - 1));
-        assert_eq!(checked(&longest), longest);
-        assert_eq!(checked(&format!("{longest}a")), "/");
-    }
-
-    #[test]
-    fn a_body_that_is_no_base64_is_taken_out() {
-        let checked = |text: &str, is_base64: bool| {
-            let (mut body, mut marked) = (Some(text.to_owned()), is_base64);
-            (check_body(&mut body, &mut marked), body.is_some(), marked)
-        };
-        assert_eq!(checked("!", true), (Some(MalformedEvent::Base64), false, false));
-        assert_eq!(checked("YQ==", true), (None, true, true));
-        assert_eq!(checked("!", false), (None, true, false));
-    }
-}
+#[path = "event_tests.rs"]
+mod tests;

@@ -57,6 +57,22 @@ fn a_limit_is_20_if_it_is_not_given_and_100_at_most() {
 }
 
 #[test]
+fn a_session_is_asked_for_by_an_id_that_is_a_key() {
+    let sid = |body: &str| parse(body.as_bytes()).map(|query| query.room_sid);
+    assert_eq!(sid(r#"{"room_ids":["a"]}"#), Ok(None));
+    assert_eq!(sid(r#"{"room_ids":["a"],"room_sid":""}"#), Ok(None));
+    assert_eq!(sid(r#"{"room_ids":["a"],"room_sid":"SID_x"}"#), Ok(Some("SID_x".to_owned())));
+    let long = |bytes| json!({"room_ids": ["a"], "room_sid": "x".repeat(bytes)}).to_string();
+    assert_eq!(sid(&long(2048)), Ok(Some("x".repeat(2048))));
+    assert_eq!(sid(&long(2049)), Err(InvalidRequest::NotASid));
+}
+
+#[test]
+fn a_body_has_256_kib_at_the_most() {
+    assert_eq!(MAX_BODY_BYTES, 262_144);
+}
+
+#[test]
 fn an_order_is_one_of_two_in_any_case() {
     for (order, expected) in [
         ("null", Order::Desc),

@@ -121,6 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn a_preflight_is_what_a_browser_sends() {
+        let is_preflight = |method: &str, headers: &[&str]| {
+            let mut request = http::Request::builder().method(method);
+            for name in headers {
+                request = request.header(*name, "x");
+            }
+            super::is_preflight(&request.body(Body::Empty).expect("a request"))
+        };
+        let (origin, asked) = ("origin", "access-control-request-method");
+        assert!(is_preflight("OPTIONS", &[origin, asked]));
+        assert!(!is_preflight("POST", &[origin, asked]));
+        assert!(!is_preflight("OPTIONS", &[origin]) && !is_preflight("OPTIONS", &[asked]));
+    }
+
+    #[test]
     fn the_path_counts_wherever_the_function_is_behind() {
         for path in PATHS {
             let staged = format!("/prod{path}");

@@ -79,6 +79,8 @@ mod tests {
             keys(query(&["a", "b"], 50)),
             [RowKey::month_tally("a", "2026-10"), RowKey::month_tally("b", "2026-10")]
         );
+        // Nor for the total alone.
+        assert_eq!(keys(query(&["a", "b"], 250).limit(0)), []);
         // At a boundary there is nothing to skip, and beyond the end nothing to read.
         assert_eq!(keys(query(&["a", "b"], 200)), []);
         assert_eq!(keys(query(&["a", "b"], 300)), []);

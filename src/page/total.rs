@@ -33,7 +33,9 @@ mod tests {
         assert_eq!(reconcile(137, 137, 20, 0), 137);
         assert_eq!(reconcile(137, 500, 20, 0), 137);
         assert_eq!(reconcile(0, 0, 20, 0), 0);
+        // Where no rows are asked for, none tell anything.
         assert_eq!(reconcile(137, 500, 0, 0), 137);
+        assert_eq!(reconcile(137, 5, 0, 0), 137);
     }
 
     #[test]

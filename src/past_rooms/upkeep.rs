@@ -77,6 +77,14 @@ impl PastRooms {
         record::between_rooms(&self.table).await
     }
 
+    /// Whether a room has any session or tally. One that was emptied still has a tally.
+    ///
+    /// # Errors
+    /// [`TableError`] if DynamoDB fails.
+    pub async fn exists(&self, room_id: &str) -> Result<bool, TableError> {
+        record::tally::exists(&self.table, room_id).await
+    }
+
     /// The rooms of the table, some at a time. Reads the whole table.
     pub fn room_ids(&self) -> RoomIds {
         RoomIds::new(&self.table)

@@ -61,6 +61,12 @@ pub(crate) async fn check(table: &Table, room_id: &str) -> Result<TallyReport, W
     Ok(report)
 }
 
+/// Whether a room has any session or tally.
+pub(crate) async fn exists(table: &Table, room_id: &str) -> Result<bool, TableError> {
+    let room = RoomTallies { table, room_id };
+    Ok(room.room_tally().await?.is_some() || room.has_rows().await?)
+}
+
 /// Makes a room's tallies agree with its sessions, and reports what did not.
 ///
 /// What is repaired before an error stays repaired; a room that was untallied stays so for its

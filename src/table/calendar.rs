@@ -31,7 +31,7 @@ pub fn numbered_month(number: u32) -> String {
 /// so `2026-11-22 10` and `2026-11-+2T10` are other stretches of keys.
 pub fn hour_of_month(text: &str) -> Option<u32> {
     let day: u32 = text.get(8..10)?.parse().ok()?;
-    let hour_of_day: u32 = text.get(11..13)?.parse().ok().filter(|hour| *hour < 24)?;
+    let hour_of_day: u32 = text.get(11..13)?.parse().ok()?;
     let number = day.checked_sub(1)? * 24 + hour_of_day;
     let is_the_same = hour(text.get(..MONTH_BYTES)?, number).as_deref() == Some(text);
     is_the_same.then_some(number)

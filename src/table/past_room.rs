@@ -138,7 +138,7 @@ mod tests {
         prop_oneof![
             4 => ".{0,8}".prop_map(AttributeValue::S),
             4 => any::<i64>().prop_map(|number| AttributeValue::N(number.to_string())),
-            1 => "[-+]?[0-9]{0,20}[.]?[0-9]?".prop_map(AttributeValue::N),
+            1 => "-?[0-9]{1,20}([.][0-9])?".prop_map(AttributeValue::N),
             1 => any::<bool>().prop_map(AttributeValue::Bool),
             1 => Just(AttributeValue::Null(true)),
         ]

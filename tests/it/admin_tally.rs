@@ -96,7 +96,7 @@ SID_000008 is the id of sessions of several rooms:
 }
 
 #[tokio::test]
-async fn a_mistyped_room_does_not_agree() {
+async fn a_mistyped_room_is_told_and_an_empty_one_is_fine() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 600)).await;
     for check in [&["--check"][..], &[]] {
@@ -111,11 +111,45 @@ async fn a_mistyped_room_does_not_agree() {
         let report: Value = serde_json::from_str(first).expect("JSON");
         assert_eq!((&report["exists"], &report["agrees"]), (&false.into(), &false.into()));
     }
+    let says = async |arguments: &[&str]| {
+        let output = run(&database, arguments).await;
+        (output.status.code(), text(&output.stdout).lines().next().unwrap_or_default().to_owned())
+    };
+    let nothing = "romo01: no such room: it has no sessions and no tally".to_owned();
+    for command in [
+        &["delete", "--room", "romo01", "--yes"][..],
+        &["delete", "--room", "romo01", "--yes", "--sid", "SID_000001"],
+        &["retention", "--room", "romo01", "--room", "room01", "--days", "36500"],
+        &["retention", "--room", "romo01", "--days", "36500", "--dry-run"],
+    ] {
+        assert_eq!(says(command).await, (Some(1), nothing.clone()), "{command:?}");
+        let json = says(&[command, &["--json"]].concat()).await.1;
+        let report: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(report["exists"], false, "{json}");
+    }
     assert_eq!(database.item("romo01", "~").await, None, "nothing is made of it");
     // A room that was emptied is one.
     database.past_rooms.delete("room01", &keys_of(&history("room01", 3, 600))).await.expect("gone");
-    let output = run(&database, &["tally", "--room", "room01", "--check"]).await;
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    for command in [
+        &["tally", "--room", "room01", "--check"][..],
+        &["delete", "--room", "room01", "--yes"],
+        &["retention", "--room", "room01", "--days", "36500"],
+    ] {
+        assert_eq!(says(command).await.0, Some(0), "{command:?}");
+    }
+    // And one that has nothing but a meeting that goes on is no mistake of those who ask for all.
+    let meeting = RowKey::new("room02", "!meeting#SID_x").into_item();
+    database.put_item(meeting).await;
+    for command in [
+        &["tally", "--all"][..],
+        &["tally", "--all", "--check"],
+        &["retention", "--all", "--days", "36500"],
+    ] {
+        let output = run(&database, command).await;
+        let printed = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{printed}");
+        assert!(printed.contains("\n1 rooms with 0 sessions"), "{printed}");
+    }
 }
 
 fn keys_of(sessions: &[Session]) -> Vec<past_rooms::SessionKey> {
@@ -125,7 +159,7 @@ fn keys_of(sessions: &[Session]) -> Vec<past_rooms::SessionKey> {
 #[tokio::test]
 async fn output_that_nobody_reads_is_a_quiet_end() {
     let database = Database::start().await;
-    for room in 0..40 {
+    for room in 0..80 {
         database.record(&history(&format!("room{room:02}"), 1, 600)).await;
     }
     let (reached, mut at_it) = mpsc::unbounded_channel();
@@ -133,7 +167,7 @@ async fn output_that_nobody_reads_is_a_quiet_end() {
     let hold = Arc::clone(&until);
     // The last requests wait until the reader is gone.
     let proxy = Proxy::start(&database.endpoint, move |number, _| {
-        if number < 100 {
+        if number < 200 {
             return Fault::Pass;
         }
         let _ = reached.send(());
@@ -187,6 +221,18 @@ async fn a_large_room_is_counted_in_stretches_and_any_room_with_few_requests() {
     assert_eq!(assert_agreement(&database).await, 3500);
 }
 
+/// Sessions of half a year ago: no expiry that is written is older than three years.
+fn recent(room_id: &str, sessions: usize) -> Vec<Session> {
+    let mut sessions = history(room_id, sessions, 600);
+    let start = sessions[0].created;
+    let to_recent = jiff::Timestamp::now().as_second() - 180 * DAY - start.as_second();
+    for session in &mut sessions {
+        session.created += jiff::SignedDuration::from_secs(to_recent);
+        session.ended = Some(session.created);
+    }
+    sessions
+}
+
 async fn expires(database: &Database, session: &Session) -> Option<i64> {
     let key = session.key().expect("a key");
     let row = database.item(&key.room_id, &key.sort_key).await.expect("a session");
@@ -196,7 +242,7 @@ async fn expires(database: &Database, session: &Session) -> Option<i64> {
 #[tokio::test]
 async fn retention_is_set_and_cleared_on_sessions_that_are_there() {
     let database = Database::start().await;
-    let (mut a, b) = (history("a", 3, 600), history("b", 40, 600));
+    let (mut a, b) = (recent("a", 3), recent("b", 40));
     a[1].ended = None;
     a[2].ended = Some(time("2999-01-01T00:00:00Z"));
     database.record(&a).await;
@@ -247,7 +293,7 @@ async fn retention_is_set_and_cleared_on_sessions_that_are_there() {
 #[tokio::test]
 async fn retention_heeds_who_writes_meanwhile_and_goes_on_when_it_was_killed() {
     let database = Database::start().await;
-    let mut sessions = history("a", 40, 600);
+    let mut sessions = recent("a", 40);
     database.record(&sessions).await;
     let days = ["retention", "--room", "a", "--days", "30", "--yes"];
     // While the first change is on its way, the session gets another end, and the next is deleted.
@@ -265,7 +311,7 @@ async fn retention_heeds_who_writes_meanwhile_and_goes_on_when_it_was_killed() {
     let mut retention = admin(&database, &proxy.endpoint, &days);
     let retention = retention.stdout(Stdio::piped()).spawn().expect("it runs");
     at_it.recv().await.expect("it comes to that request");
-    sessions[0].ended = Some(time("2031-01-01T00:00:00Z"));
+    sessions[0].ended = Some(time("2999-01-01T00:00:00Z"));
     database.record(&sessions[..1]).await;
     let deleted = [crate::support::session_key(&sessions[1])];
     database.past_rooms.delete("a", &deleted).await.expect("deleted");
@@ -277,7 +323,7 @@ async fn retention_heeds_who_writes_meanwhile_and_goes_on_when_it_was_killed() {
         "{}",
         text(&output.stdout)
     );
-    let ended = time("2031-01-01T00:00:00Z").as_second();
+    let ended = time("2999-01-01T00:00:00Z").as_second();
     assert_eq!(expires(&database, &sessions[0]).await, Some(ended + 30 * DAY));
     let key = sessions[1].key().expect("a key");
     assert_eq!(database.item("a", &key.sort_key).await, None, "what is deleted stays deleted");

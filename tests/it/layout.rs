@@ -6,15 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 19] = [
     "table",
     "page",
     "record",
     "past_rooms",
     "meeting",
     "config",
+    "trust",
     "connections",
     "xray",
+    "lean",
+    "signing",
     "dynamodb",
     "logging",
     "deadline",

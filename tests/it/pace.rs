@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use futures_util::future::join_all;
 use past_rooms::PastRooms;
+use past_rooms::table::schema::{EXPIRES, ROOM_SID};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::admin::{File, admin, text};
@@ -94,21 +95,30 @@ async fn every_command_has_no_more_in_flight_than_it_is_told() {
 }
 
 #[tokio::test]
-async fn throttling_of_whole_tables_is_waited_out() {
+async fn throttling_and_a_lossy_network_are_borne_by_work_on_whole_tables() {
     let database = rooms().await;
     for command in [
         &["tally", "--all"][..],
         &["tally", "--all", "--check"],
         &["retention", "--all", "--days", "36500"],
     ] {
-        let throttled = ["ProvisionedThroughputExceededException", "ThrottlingException"];
-        let proxy = Proxy::start(&database.endpoint, move |number, _| match number % 3 {
-            0 => Fault::Refuse(400, throttled[number % 2]),
+        let proxy = Proxy::start(&database.endpoint, |number, operation| match number % 29 {
+            0 => Fault::Refuse(400, "ProvisionedThroughputExceededException"),
+            3 => Fault::Refuse(400, "ThrottlingException"),
+            5 => Fault::CutBefore,
+            7 => Fault::CutAfter,
+            8 => Fault::Refuse(500, "InternalServerError"),
+            9 if operation == "BatchGetItem" => Fault::LeaveUnprocessed(1),
+            9 if operation == "TransactWriteItems" => Fault::Cancel(&["ThrottlingError", "None"]),
+            10 if operation == "TransactWriteItems" => Fault::Cancel(&["TransactionConflict"]),
             _ => Fault::Pass,
         })
         .await;
         let output = admin(&database, &proxy.endpoint, command).output().await.expect("it runs");
         assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
     }
+    let rows = database.all_items().await.into_iter();
+    let sessions = rows.filter(|row| row.contains_key(ROOM_SID));
+    assert!(sessions.filter(|row| row.contains_key(EXPIRES)).count() == 3 * ROOMS);
     assert_eq!(assert_agreement(&database).await, 3 * ROOMS);
 }

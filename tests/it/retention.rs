@@ -10,7 +10,7 @@ use crate::record::assert_agreement;
 use crate::support::{Database, ask, row_of, session, time};
 use crate::webhook;
 
-const SORT_KEY: &str = "2026-11-22T10:00:00.000Z#SID_x";
+const SORT_KEY: &str = "2126-11-22T10:00:00.000Z#SID_x";
 const DAY: Duration = Duration::from_secs(86_400);
 
 async fn attribute(database: &Database, name: &str) -> Option<AttributeValue> {
@@ -28,7 +28,7 @@ async fn record(database: &Database, days: u32, session: &Session) -> [u64; 3] {
 #[tokio::test]
 async fn a_session_is_marked_by_whoever_puts_and_counts_it_and_nobody_else() {
     let database = Database::start().await;
-    let mut one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
+    let mut one = session("room01", "2126-11-22T10:00:00Z", "SID_x");
     database.record(&[one.clone()]).await;
     let marked = Some(AttributeValue::Bool(true));
     assert_eq!(attribute(&database, COUNTED).await, marked);
@@ -50,11 +50,11 @@ async fn a_session_is_marked_by_whoever_puts_and_counts_it_and_nobody_else() {
 #[tokio::test]
 async fn a_session_expires_when_its_last_record_says_so() {
     let database = Database::start().await;
-    let mut one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
-    one.ended = Some(time("2026-11-22T11:00:00Z"));
+    let mut one = session("room01", "2126-11-22T10:00:00Z", "SID_x");
+    one.ended = Some(time("2126-11-22T11:00:00Z"));
     let expires = async || attribute(&database, EXPIRES).await;
     let after = |days: u32| {
-        let ended = time("2026-11-22T11:00:00Z").as_second();
+        let ended = time("2126-11-22T11:00:00Z").as_second();
         Some(AttributeValue::N((ended + (DAY * days).as_secs() as i64).to_string()))
     };
     assert_eq!((record(&database, 0, &one).await, expires().await), ([1, 0, 0], None));
@@ -75,7 +75,7 @@ async fn a_session_expires_when_its_last_record_says_so() {
 #[tokio::test]
 async fn a_new_session_expires_from_the_first_record_on() {
     let database = Database::start().await;
-    let mut one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
+    let mut one = session("room01", "2126-11-22T10:00:00Z", "SID_x");
     one.ended = None;
     assert_eq!(record(&database, 1, &one).await, [1, 0, 0]);
     let created = one.created.as_second() + DAY.as_secs() as i64;
@@ -86,7 +86,7 @@ async fn a_new_session_expires_from_the_first_record_on() {
 async fn a_session_that_ends_by_webhook_expires() {
     let database = Database::start().await;
     let app = webhook::app(database.past_rooms.with_retention_days(30));
-    let start = time("2026-11-22T10:00:00Z").as_second();
+    let start = time("2126-11-22T10:00:00Z").as_second();
     for event in webhook::meeting("room01", "SID_x", start) {
         assert_eq!(webhook::post(&app, &event).await, 200);
     }

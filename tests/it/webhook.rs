@@ -14,6 +14,7 @@ use past_rooms::webhook::verify::sign;
 use past_rooms::{PageQuery, PastRoom, PastRooms, RowKey, Session};
 use serde_json::{Value, json};
 
+use crate::support::exchange::Exchange;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::stream::{Deliveries, invoke};
 use crate::support::{Database, KEY, SECRET, session, session_key, time};
@@ -37,9 +38,12 @@ pub fn request(method: Method, body: &str, token: &str) -> Request {
 }
 
 pub async fn send(app: &App, request: Request) -> (u16, Value) {
+    let exchange = Exchange::of(&request);
     let response = handle(app, request).await;
     let status = response.status().as_u16();
-    (status, serde_json::from_slice(response.body().as_ref()).expect("every answer is JSON"))
+    let body = serde_json::from_slice(response.body().as_ref()).expect("every answer is JSON");
+    exchange.answered(status, &body);
+    (status, body)
 }
 
 /// Sends an event as a server does.

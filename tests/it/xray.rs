@@ -3,7 +3,7 @@
 use std::net::UdpSocket;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::lambda::{Lambda, end, function, program};
 use crate::support::proxy::{Fault, Proxy};
@@ -12,6 +12,8 @@ use crate::support::{Database, history};
 const ROOT: &str = "1-5e1b4151-5ac6c58f5e1b41515e1b4151";
 const SAMPLED: &str =
     "Root=1-5e1b4151-5ac6c58f5e1b41515e1b4151;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a:0";
+const NOT_SAMPLED: &str =
+    "Root=1-5e1b4151-5ac6c58f5e1b41515e1b4151;Parent=53995c3f42cd8ad8;Sampled=0;Lineage=a:0";
 const BODY: &str = r#"{"room_ids":["room01","room02"],"from":30,"limit":20}"#;
 
 /// The daemon's place.
@@ -38,7 +40,7 @@ impl Daemon {
             let datagram = std::str::from_utf8(&buffer[..length]).expect("UTF-8");
             let (preamble, document) = datagram.split_once('\n').expect("two lines");
             let preamble: Value = serde_json::from_str(preamble).expect("JSON");
-            assert_eq!(preamble, serde_json::json!({"format": "json", "version": 1}));
+            assert_eq!(preamble, json!({"format": "json", "version": 1}));
             documents.push(serde_json::from_str(document).expect("a document"));
         }
         documents
@@ -61,9 +63,13 @@ async fn invoke(database: &Database, dynamodb: &str, daemon: &str, trace: &str) 
     let answer = lambda.answer().await;
     drop(lambda);
     let (_, printed) = end(function).await;
-    let mut lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let line = lines.find(|line| line["message"] == "request").expect("the request's line");
-    (answer["statusCode"].clone(), line)
+    (answer["statusCode"].clone(), line(&printed, "request"))
+}
+
+/// The first line of a log with this message.
+fn line(log: &str, message: &str) -> Value {
+    let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.find(|line| line["message"] == message).expect("the line")
 }
 
 async fn two_rooms() -> Database {
@@ -112,8 +118,7 @@ async fn each_request_of_a_sampled_invocation_is_a_subsegment() {
 #[tokio::test]
 async fn an_invocation_that_is_not_sampled_sends_nothing() {
     let (database, daemon) = (two_rooms().await, Daemon::start());
-    let not_sampled = SAMPLED.replace("Sampled=1", "Sampled=0");
-    for trace in [&*not_sampled, "Root=1-2-3", "", "no trace; at all"] {
+    for trace in [NOT_SAMPLED, "Root=1-2-3", "", "no trace; at all"] {
         let (status, _) = invoke(&database, &database.endpoint, &daemon.address(), trace).await;
         assert_eq!(status, 200);
         assert_eq!(daemon.documents(), Vec::<Value>::new(), "{trace}");
@@ -173,4 +178,27 @@ async fn webhooks_are_traced_too() {
     let documents = daemon.documents();
     assert!(documents.iter().all(|document| document["trace_id"] == ROOT));
     assert!(!documents.is_empty());
+}
+
+#[tokio::test]
+async fn the_function_on_the_stream_is_traced_too() {
+    let (database, daemon) = (Database::start().await, Daemon::start());
+    for (trace, is_traced) in [(SAMPLED, true), (NOT_SAMPLED, false)] {
+        let mut lambda = Lambda::start_traced(Duration::from_secs(30), trace);
+        lambda.invoke_stored("stream/foreign");
+        let path = env!("CARGO_BIN_EXE_past-rooms-stream");
+        let function = program(path, &database, &database.endpoint, &lambda.address, 1)
+            .env("AWS_XRAY_DAEMON_ADDRESS", daemon.address())
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .spawn()
+            .expect("runs");
+        assert_eq!(lambda.answer().await, json!({"batchItemFailures": []}));
+        drop(lambda);
+        let (_, printed) = end(function).await;
+        let requests = line(&printed, "stream")["dynamodb_requests"].as_u64();
+        assert!(requests > Some(0));
+        let documents = daemon.documents();
+        assert_eq!(Some(documents.len() as u64), requests.filter(|_| is_traced).or(Some(0)));
+        assert!(documents.iter().all(|document| document["trace_id"] == ROOT));
+    }
 }

@@ -10,7 +10,7 @@ use past_rooms::table::{Consistency, RowQuery};
 use past_rooms::{PastRooms, RowKey, SessionKey, WriteError};
 use serde_json::json;
 
-use crate::{Outcome, output, question, times};
+use crate::{Outcome, output, question, rooms, times};
 
 /// Delete sessions of a room, together with their counts.
 #[derive(clap::Args)]
@@ -80,12 +80,16 @@ pub async fn run(
         }
         _ => 0,
     };
-    if json {
-        output::line(json!({"room_id": arguments.room, "deleted": deleted}));
-    } else {
-        output::line(format_args!("{}: {deleted} sessions deleted", arguments.room));
+    let room_id = &*arguments.room;
+    let exists = deleted > 0 || past_rooms.exists(room_id).await?;
+    match (json, exists) {
+        (true, _) => {
+            output::line(json!({"room_id": room_id, "exists": exists, "deleted": deleted}));
+        }
+        (false, false) => rooms::unknown(room_id),
+        (false, true) => output::line(format_args!("{room_id}: {deleted} sessions deleted")),
     }
-    Ok(Outcome::Success)
+    Ok(if exists { Outcome::Success } else { Outcome::Differences })
 }
 
 /// The keys of the sessions to delete, the oldest first.

@@ -7,7 +7,7 @@ use past_rooms::{Expiries, PastRooms, WriteError};
 use serde_json::json;
 
 use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
-use crate::{Outcome, output, question};
+use crate::{Outcome, output, question, rooms};
 
 /// Set, or clear, when sessions that are there expire.
 ///
@@ -49,7 +49,8 @@ pub async fn run(
 ) -> Result<Outcome, Box<dyn Error>> {
     let past_rooms =
         past_rooms.with_retention_days(arguments.days).adapting(arguments.in_flight.most());
-    let rooms = arguments.rooms.list(&past_rooms).await?;
+    let listed = arguments.rooms.list(&past_rooms).await?;
+    let rooms = (&*listed, arguments.rooms.all);
     if arguments.days > 0 && past_rooms.table().deletes_expired().await.is_ok_and(|does| !does) {
         output::note(
             "warning: the table's time to live is not set to the attribute expires, so DynamoDB \
@@ -58,8 +59,8 @@ pub async fn run(
     }
     let is_asking = arguments.days > 0 && !arguments.yes && !arguments.dry_run;
     if is_asking {
-        let mut trouble = Trouble::new(table, rooms.len());
-        let found = pass(&past_rooms, &rooms, Pass::Look, &mut trouble, None).await?;
+        let mut trouble = Trouble::new(table, listed.len());
+        let found = pass(&past_rooms, rooms, Pass::Look, &mut trouble, None).await?.expiries;
         let question = format!(
             "{} of {} sessions ended more than {} days ago: DynamoDB will delete them within some \
              days, for good. Go on?",
@@ -70,48 +71,61 @@ pub async fn run(
         }
     }
     let kind = if arguments.dry_run { Pass::Look } else { Pass::Change };
-    let mut trouble = Trouble::new(table, rooms.len());
-    let found = pass(&past_rooms, &rooms, kind, &mut trouble, Some(json)).await?;
+    let mut trouble = Trouble::new(table, listed.len());
+    let Found { rooms, unknown, expiries } =
+        pass(&past_rooms, rooms, kind, &mut trouble, Some(json)).await?;
     if !json {
-        let Expiries { sessions, overdue, undated, .. } = found;
+        let Expiries { sessions, overdue, undated, .. } = expiries;
         let undated = match undated {
             0 => String::new(),
             undated => format!("; {undated} have no time and are left as they are"),
         };
-        let rooms = rooms.len();
         output::line(format_args!(
             "{rooms} rooms with {sessions} sessions: {}, {overdue} expire at once{undated}{}",
-            changed(&found, kind),
+            changed(&expiries, kind),
             trouble.summary()
         ));
     }
-    Ok(if trouble.any() { Outcome::Incomplete } else { Outcome::Success })
+    Ok(match (trouble.any(), unknown > 0) {
+        (true, _) => Outcome::Incomplete,
+        (false, true) => Outcome::Differences,
+        (false, false) => Outcome::Success,
+    })
+}
+
+/// What was found of all.
+#[derive(Default)]
+struct Found {
+    rooms: usize,
+    /// Rooms that were asked for and have nothing.
+    unknown: usize,
+    expiries: Expiries,
 }
 
 /// Goes through the rooms; with `printed`, prints what was found of each, as JSON or as text.
 async fn pass(
     past_rooms: &PastRooms,
-    rooms: &[String],
+    (rooms, all): (&[String], bool),
     kind: Pass,
     trouble: &mut Trouble<'_>,
     printed: Option<bool>,
-) -> Result<Expiries, Box<dyn Error>> {
-    let mut sum = Expiries::default();
-    let found = stream::iter(rooms).map(async |room_id| {
-        let found = match kind {
-            Pass::Look => past_rooms.check_retention(room_id).await,
-            Pass::Change => past_rooms.apply_retention(room_id).await,
-        };
-        (room_id, found)
-    });
+) -> Result<Found, Box<dyn Error>> {
+    let mut sum = Found::default();
+    let found =
+        stream::iter(rooms).map(async |room_id| (room_id, look(past_rooms, room_id, kind).await));
     let mut found = Box::pin(found.buffered(ROOMS_AT_ONCE));
     while let Some((room_id, found)) = found.next().await {
-        let found: Result<Expiries, WriteError> = found;
         match found {
+            // It has rows all the same: those of a meeting that goes on.
+            Ok(None) if all => {}
             Ok(found) => {
                 trouble.none();
-                sum += found;
-                print(room_id, &found, kind, printed);
+                sum.expiries += found.unwrap_or_default();
+                sum.rooms += usize::from(found.is_some());
+                sum.unknown += usize::from(found.is_none());
+                if let Some(as_json) = printed {
+                    print(room_id, found, kind, as_json);
+                }
             }
             Err(error) => trouble.with(room_id, &error, printed == Some(true))?,
         }
@@ -119,17 +133,32 @@ async fn pass(
     Ok(sum)
 }
 
-fn print(room_id: &str, found: &Expiries, kind: Pass, printed: Option<bool>) {
-    let Expiries { sessions, overdue, undated, .. } = found;
-    match printed {
-        None => {}
-        Some(true) => output::line(json!({
-            "room_id": room_id, "sessions": sessions, "changed": found.changed,
+/// What was found of a room. `None`: it has nothing.
+async fn look(
+    past_rooms: &PastRooms,
+    room_id: &str,
+    kind: Pass,
+) -> Result<Option<Expiries>, WriteError> {
+    let found = match kind {
+        Pass::Look => past_rooms.check_retention(room_id).await?,
+        Pass::Change => past_rooms.apply_retention(room_id).await?,
+    };
+    let exists = found.sessions > 0 || past_rooms.exists(room_id).await?;
+    Ok(exists.then_some(found))
+}
+
+fn print(room_id: &str, found: Option<Expiries>, kind: Pass, as_json: bool) {
+    let Expiries { sessions, overdue, undated, .. } = found.unwrap_or_default();
+    if as_json {
+        output::line(json!({
+            "room_id": room_id, "exists": found.is_some(), "sessions": sessions,
+            "changed": found.unwrap_or_default().changed,
             "overdue": overdue, "undated": undated, "dry_run": kind == Pass::Look,
-        })),
-        Some(false) => {
-            output::line(format_args!("{room_id}: {sessions} sessions, {}", changed(found, kind)));
-        }
+        }));
+    } else if let Some(found) = found {
+        output::line(format_args!("{room_id}: {sessions} sessions, {}", changed(&found, kind)));
+    } else {
+        rooms::unknown(room_id);
     }
 }
 

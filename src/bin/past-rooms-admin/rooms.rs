@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{advice, output};
 
 /// Rooms that are worked on at the same time.
-pub const ROOMS_AT_ONCE: usize = 16;
+pub const ROOMS_AT_ONCE: usize = 32;
 
 /// Rooms that fail one after the other because of DynamoDB, before the rest is given up.
 const FAILURES_IN_A_ROW: u64 = 5;
@@ -49,6 +49,11 @@ impl Rooms {
             false => self.room.clone(),
         })
     }
+}
+
+/// Says that a room has nothing: its name may be mistyped.
+pub fn unknown(room_id: &str) {
+    output::line(format_args!("{room_id}: no such room: it has no sessions and no tally"));
 }
 
 /// Rooms that could not be dealt with. One does not stop the others, unless it is DynamoDB that fails

@@ -7,7 +7,7 @@ use past_rooms::{Difference, PastRooms, Repeated, TallyReport};
 use serde_json::{Value, json};
 
 use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
-use crate::{Outcome, output};
+use crate::{Outcome, output, rooms};
 
 /// Build, repair or verify the tallies of rooms.
 ///
@@ -56,6 +56,8 @@ pub async fn run(
     let mut reports = Box::pin(reports.buffered(ROOMS_AT_ONCE));
     while let Some((room_id, report)) = reports.next().await {
         match report {
+            // It has rows all the same: those of a meeting that goes on.
+            Ok(report) if arguments.rooms.all && !report.exists => {}
             Ok(report) => {
                 trouble.none();
                 totals.add(&report);
@@ -129,8 +131,7 @@ fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
         return;
     }
     if !report.exists {
-        output::line(format_args!("{room_id}: no such room: it has no sessions and no tally"));
-        return;
+        return rooms::unknown(room_id);
     }
     let TallyReport { sessions, untallied, differences, .. } = report;
     let found = match (report.is_consistent(), untallied, check) {

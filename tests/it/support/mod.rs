@@ -3,6 +3,7 @@
 #[path = "../../../examples/local/embedded.rs"]
 pub mod embedded;
 mod engine;
+pub mod exchange;
 pub mod lambda;
 pub mod proxy;
 #[path = "../../../examples/local/sample.rs"]
@@ -26,6 +27,7 @@ use past_rooms::{PastRoom, PastRooms, RowKey, Session, SessionKey};
 use serde_json::Value;
 
 use self::engine::Engine;
+use self::exchange::Exchange;
 
 pub const KEY: &str = "plugnmeet";
 pub const SECRET: &str = "local-demo-secret";
@@ -196,10 +198,13 @@ pub async fn send(app: &App, request: Request) -> Answer {
             request.with_lambda_context(context)
         }
     };
+    let exchange = Exchange::of(&request);
     let response = handle(app, request).await;
     let (parts, body) = response.into_parts();
     let body = serde_json::from_slice(body.as_ref()).expect("every answer is JSON");
-    Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    let status = parts.status.as_u16();
+    exchange.answered(status, &body);
+    Answer { status, headers: parts.headers, body }
 }
 
 /// A signed request with this body.

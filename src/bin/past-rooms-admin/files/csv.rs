@@ -8,7 +8,7 @@ use std::rc::Rc;
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::header::Header;
-use super::{Line, Lines, MAX_ROW_BYTES, too_long};
+use super::{Line, Lines, MAX_ROW_BYTES, Row, Unreadable, too_long};
 
 /// How NULL is written by MySQL's `SELECT … INTO OUTFILE`. CSV itself has no NULL.
 const NULL: &[u8] = b"\\N";
@@ -23,9 +23,41 @@ pub fn read<'a>(input: impl Read + 'a) -> io::Result<Lines<'a>> {
         let Record { number, fields, raw } = record?;
         let fields: Vec<_> =
             fields.iter().map(|field| (field != NULL).then_some(Cow::Borrowed(field))).collect();
-        let row = header.row(&fields, &raw);
+        let row = match misquoted(&raw) {
+            None => header.row(&fields, &raw),
+            Some(reason) => Err(Unreadable { reason: reason.to_owned(), columns: Row::new(), raw }),
+        };
         Ok(Line { number, row })
     })))
+}
+
+/// What is wrong with a record's quotes. The parser takes all that comes after an open one for a part
+/// of the value, which would be the rows behind it.
+fn misquoted(raw: &[u8]) -> Option<&'static str> {
+    enum At {
+        Start,
+        Unquoted,
+        Quoted,
+        /// Behind a quote in a quoted value: its end, or the first half of a doubled one.
+        Quote,
+    }
+    let mut at = At::Start;
+    for byte in raw {
+        at = match (at, byte) {
+            (At::Quoted, b'"') => At::Quote,
+            (At::Quoted, _) | (At::Start | At::Quote, b'"') => At::Quoted,
+            (_, b',') => At::Start,
+            (At::Start | At::Unquoted, _) => At::Unquoted,
+            (At::Quote, _) => {
+                return Some(
+                    "a quoted value goes on behind its closing quote; a quote in it must be doubled, \
+                     and one before it may not be closed",
+                );
+            }
+        };
+    }
+    matches!(at, At::Quoted)
+        .then_some("a quote is not closed, so the row goes on to the end of the file")
 }
 
 struct Record {
@@ -142,6 +174,30 @@ mod tests {
         let row = rows[1].1.as_ref().expect("a row");
         assert_eq!((&row["room_title"], &row["ended"]), (&json!("NULL"), &json!("")));
         assert_eq!((rows[0].0, rows[1].0), (2, 4));
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_swallows_no_rows_in_silence() {
+        let header = "room_id,room_sid,created,room_title\n";
+        let rows = |rest: &str| rows(format!("{header}{rest}").as_bytes(), Format::Csv);
+        for (rest, is_right) in [
+            ("a,b,c,\"open\na,d,e,next\n", false),
+            ("a,b,c,\"open\na,d,e,\"closed\"\n", false),
+            ("a,b,c,\"open\na,d,e,closed\"\n", true),
+            ("a,b,c,\"a \\\"name\\\" as MySQL escapes it\"\n", false),
+            ("a,b,c,\"Geom\"etry\n", false),
+            ("a,b,c,\"\"\"\"\n", true),
+            ("a,b,c,\"\"\n", true),
+            ("a,b,c,\"x\"\"\n\"\",\"\"y\"\r\n", true),
+            ("\"a\",b,\"c\",a \"title\", unquoted\n", true),
+            ("a,b,c,12\" of snow\n", true),
+            ("a,b,\"c,d\n", false),
+        ] {
+            let rows = rows(rest);
+            // Whether the columns are as many as the first line has is another question.
+            let is_misquoted = rows[0].1.as_ref().is_err_and(|reason| reason.contains("quote"));
+            assert_eq!(!is_misquoted, is_right, "{rest:?}: {:?}", rows[0].1);
+        }
     }
 
     #[test]
