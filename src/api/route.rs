@@ -127,7 +127,7 @@ mod tests {
             for name in headers {
                 request = request.header(*name, "x");
             }
-            super::is_preflight(&request.body(Body::Empty).expect("a request"))
+            is_preflight(&request.body(Body::Empty).expect("a request"))
         };
         let (origin, asked) = ("origin", "access-control-request-method");
         assert!(is_preflight("OPTIONS", &[origin, asked]));

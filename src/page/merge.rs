@@ -88,30 +88,34 @@ pub(super) async fn merge(
     plan: &Plan,
     limit: usize,
 ) -> Result<Vec<PastRoom>, ReadError> {
-    let mut needed = plan.skip.saturating_add(limit as u64);
+    let (mut skip, mut wanted) = (plan.skip, limit as u64);
     let mut heap = BinaryHeap::with_capacity(cursors.len());
     for cursor in 0..cursors.len() {
         heap.extend(HeapEntry::of(cursors, cursor, reader.order));
     }
     let mut page = Vec::with_capacity(limit.min(cursors.len()));
-    while needed > 0 {
+    while wanted > 0 {
         let Some(first) = heap.pop() else { break };
         match first.head {
             Head::Row(row) => {
-                needed -= 1;
-                if needed < limit as u64 {
+                if skip > 0 {
+                    skip -= 1;
+                } else {
+                    wanted -= 1;
                     page.push(row.into_past_room()?);
                 }
                 heap.extend(HeapEntry::of(cursors, first.cursor, reader.order));
             }
             Head::Unread(first_key) => {
+                let needed = skip.saturating_add(wanted);
                 let mut unread = vec![first.cursor];
                 pop_unread(&mut heap, plan, &first_key, needed, &mut unread);
                 let mut needs = vec![None; cursors.len()];
                 for cursor in &unread {
                     needs[*cursor] = Some(needed);
                 }
-                add_those_that_run_dry(&mut needs, cursors, &heap, needed);
+                let may_be_on_page = |key: &str| !plan.is_beyond(key) || plan.is_beyond(&first_key);
+                add_those_that_run_dry(&mut needs, cursors, &heap, needed, may_be_on_page);
                 fetch_more(reader, cursors, &needs).await?;
                 for cursor in unread {
                     heap.extend(HeapEntry::of(cursors, cursor, reader.order));
@@ -149,12 +153,14 @@ fn pop_unread(
 
 /// Adds the cursors whose known rows end before the page may: they would be read later, one after
 /// the other. What a cursor does not know yet comes behind its last known row, and so behind all
-/// rows of others before that: by so many fewer it can complete the page.
+/// rows of others before that: by so many fewer it can complete the page. One of which all rows up to
+/// the plan's end are known is left alone: a long stretch to skip may be all of another room.
 fn add_those_that_run_dry(
     needs: &mut [Option<u64>],
     cursors: &[RoomCursor],
     heap: &BinaryHeap<HeapEntry>,
     needed: u64,
+    may_be_on_page: impl Fn(&str) -> bool,
 ) {
     let held = heap.iter().filter(|entry| !entry.is_unread());
     let behind = held.clone().flat_map(|entry| cursors[entry.cursor].rows());
@@ -163,7 +169,7 @@ fn add_those_that_run_dry(
     known.sort_unstable();
     for entry in held {
         let cursor = &cursors[entry.cursor];
-        if let Some(bound) = cursor.lower_bound() {
+        if let Some(bound) = cursor.lower_bound().filter(|bound| may_be_on_page(bound)) {
             let before = match entry.order {
                 Order::Asc => known.partition_point(|key| *key <= &*bound),
                 Order::Desc => known.len() - known.partition_point(|key| *key < &*bound),

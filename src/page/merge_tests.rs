@@ -62,6 +62,8 @@ fn sessions_of_one_moment_are_sorted_by_room() {
     let descending: Vec<&str> = ascending.into_iter().rev().collect();
     assert_eq!(page(&rooms, Order::Desc, 0, 9), descending);
     assert!(page(&[], Order::Asc, 0, 9).is_empty());
+    // A limit without end.
+    assert_eq!(page(&rooms, Order::Asc, 3, usize::MAX), ascending[3..]);
 }
 
 #[test]
@@ -120,6 +122,15 @@ fn rooms_beyond_the_end_of_the_page_are_read_as_they_may_be_needed() {
 
 /// How many rows each of these rooms is asked for when another has run dry, and `needed` are needed.
 fn needs(rooms: &[(&[u8], bool)], order: Order, needed: u64) -> Vec<Option<u64>> {
+    needs_up_to(|_| true, rooms, order, needed)
+}
+
+fn needs_up_to(
+    may_be_on_page: impl Fn(&str) -> bool,
+    rooms: &[(&[u8], bool)],
+    order: Order,
+    needed: u64,
+) -> Vec<Option<u64>> {
     let rooms = rooms.iter().enumerate();
     let mut cursors: Vec<RoomCursor> =
         rooms.map(|(room, (minutes, at_end))| cursor(room, minutes, order, *at_end)).collect();
@@ -128,7 +139,7 @@ fn needs(rooms: &[(&[u8], bool)], order: Order, needed: u64) -> Vec<Option<u64>>
         heap.extend(HeapEntry::of(&mut cursors, cursor, order));
     }
     let mut needs = vec![None; cursors.len()];
-    add_those_that_run_dry(&mut needs, &cursors, &heap, needed);
+    add_those_that_run_dry(&mut needs, &cursors, &heap, needed, may_be_on_page);
     needs
 }
 
@@ -143,6 +154,14 @@ fn rooms_whose_known_rows_end_before_the_page_are_read_on_together() {
     assert_eq!(needs(&rooms, Order::Desc, 9), [Some(1), Some(2), None, Some(7)]);
     assert_eq!(needs(&rooms, Order::Desc, 7), [None, None, None, Some(5)]);
     assert_eq!(needs(&rooms, Order::Desc, 2), [None; 4]);
+}
+
+#[test]
+fn rooms_that_are_known_up_to_the_end_of_the_page_are_not_read_on() {
+    let rooms: [(&[u8], bool); 3] = [(&[10, 12], false), (&[11, 20], false), (&[13, 21], false)];
+    let up_to_minute_20 = |bound: &str| bound <= &*key(20);
+    let needs = needs_up_to(up_to_minute_20, &rooms, Order::Asc, 999);
+    assert_eq!(needs, [Some(996), Some(994), None]);
 }
 
 proptest! {

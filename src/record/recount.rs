@@ -113,13 +113,11 @@ impl RoomTallies<'_> {
 
     /// Builds the room's tally, unless a session that no tally can count is known to be there.
     async fn rebuild_if_possible(&self) -> Result<Recount, WriteError> {
-        let tally = self.room_tally().await?;
-        let mark = tally.as_ref().and_then(|tally| tally.get(INCOMPLETE)?.as_s().ok());
-        let row = match mark {
-            Some(sort_key) => self.row(RowKey::new(self.room_id, sort_key)).await?,
+        let untimed = match self.room_tally().await? {
+            Some(tally) => self.untimed_by_mark(&tally).await?,
             None => None,
         };
-        match row.as_ref().and_then(RowKey::of_item) {
+        match untimed {
             Some(key) => Ok(untimed_at(key)),
             None => self.rebuild().await,
         }

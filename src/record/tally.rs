@@ -190,12 +190,32 @@ impl RoomTallies<'_> {
         self.update_tally(on_condition(update, condition)).await
     }
 
+    /// Lets readers trust the tally. One that was marked meanwhile, for a session that no tally can
+    /// count, stays so as long as that is there.
     async fn complete(&self) -> Result<(), WriteError> {
+        let tally = self.room_tally().await?.ok_or(WriteError::Conflict)?;
+        let Some(mark) = tally.get(INCOMPLETE) else {
+            return Ok(());
+        };
+        if let Some(key) = self.untimed_by_mark(&tally).await? {
+            return Err(WriteError::UntimedKey { key });
+        }
         let update = Transaction::new(self.table)
             .update(RowKey::room_tally(self.room_id))
             .update_expression("REMOVE #incomplete")
-            .expression_attribute_names("#incomplete", INCOMPLETE);
-        self.update_tally(on_condition(update, EXISTS)).await
+            .condition_expression("#incomplete = :mark")
+            .expression_attribute_names("#incomplete", INCOMPLETE)
+            .expression_attribute_values(":mark", mark.clone());
+        self.update_tally(update).await
+    }
+
+    /// The session that no tally can count, if the room's tally names one that is there.
+    pub async fn untimed_by_mark(&self, tally: &Item) -> Result<Option<RowKey>, TableError> {
+        let Some(Ok(sort_key)) = tally.get(INCOMPLETE).map(AttributeValue::as_s) else {
+            return Ok(None);
+        };
+        let row = self.row(RowKey::new(self.room_id, sort_key)).await?;
+        Ok(row.as_ref().and_then(RowKey::of_item))
     }
 
     async fn update_tally(&self, update: UpdateBuilder) -> Result<(), WriteError> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use past_rooms::stream::handler::handle;
-use past_rooms::{PageQuery, RowKey, Session};
+use past_rooms::{PageQuery, RowKey, Session, WriteError};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -210,6 +210,41 @@ async fn a_room_with_a_session_that_cannot_be_tallied_is_counted_by_readers() {
     assert_eq!(deliveries.deliver(&database.past_rooms).await, 1);
     assert_eq!((total().await, mark().await), (43, None));
     assert_eq!(assert_agreement(&database).await, 43);
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_tallied_is_not_forgotten_if_it_comes_while_a_tally_is_built() {
+    let database = Database::start().await;
+    database.put_foreign(&foreign("room01", 3)).await;
+    // The tally is begun, its month is set, and it is about to be complete.
+    let (gate, (reached, mut at_it)) = (Arc::new(Semaphore::new(0)), mpsc::unbounded_channel());
+    let (held, transactions) = (Arc::clone(&gate), AtomicUsize::new(0));
+    let proxy = Proxy::start(&database.endpoint, move |_, operation| {
+        if operation != "TransactWriteItems" || transactions.fetch_add(1, Ordering::SeqCst) < 2 {
+            return Fault::Pass;
+        }
+        let _ = reached.send(());
+        Fault::Hold(Arc::clone(&held))
+    })
+    .await;
+    let builder = database.at(&proxy.endpoint);
+    let built = tokio::spawn(async move { builder.tally("room01").await });
+    at_it.recv().await.expect("it comes to its last transaction");
+
+    let untimed = RowKey::new("room01", "20240112#x");
+    database.put_item(untimed.clone().into_item()).await;
+    let keys = [untimed.session_key().expect("a session's key")];
+    let recount = database.past_rooms.recount("room01", &keys).await.expect("recounted");
+    assert_eq!(recount.untimed, Some(untimed.clone()));
+    gate.add_permits(100);
+    let built = built.await.expect("it ends");
+    assert_eq!(built, Err(WriteError::UntimedKey { key: untimed.clone() }));
+    let query = PageQuery::new(["room01"]).from(3);
+    assert_eq!(database.past_rooms.page(&query).await.expect("a page").total, 4);
+
+    database.delete_item(untimed).await;
+    database.past_rooms.recount("room01", &keys).await.expect("recounted");
+    assert_eq!(assert_agreement(&database).await, 3);
 }
 
 #[tokio::test]
