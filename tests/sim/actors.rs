@@ -30,6 +30,7 @@ impl Actor {
             match &task {
                 Task::Page { query, cold } => self.read(query, *cold, began).await,
                 Task::Deliver { shard } => self.deliver(*shard, began).await,
+                Task::Rest(time) => tokio::time::sleep(*time).await,
                 task => self.write(task, began).await,
             }
         }
@@ -112,7 +113,9 @@ impl Actor {
 
     async fn written(&self, task: &Task) -> Result<Written, WriteError> {
         match task {
-            Task::Page { .. } | Task::Deliver { .. } => unreachable!("nothing is written"),
+            Task::Page { .. } | Task::Deliver { .. } | Task::Rest(_) => {
+                unreachable!("nothing is written")
+            }
             Task::Record(sessions) => self.record(sessions).await,
             Task::Delete(room_id, keys) => self.delete(room_id, keys).await,
             Task::Tally(room_id) => {

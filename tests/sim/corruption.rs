@@ -28,7 +28,14 @@ pub fn corrupt(random: &mut Rng, request: &str, reply: Reply) -> Reply {
                 row["room_id"] = json!({"S": "another room"});
             }
         }),
-        _ => with_rows(whole, |rows| rows.extend(rows.last().cloned())),
+        8 => with_rows(whole, |rows| rows.extend(rows.last().cloned())),
+        // The last one only where there are two, because it says where the next page begins.
+        _ => with_rows(whole, |rows| {
+            let second = rows.len() / 2;
+            if second > 0 {
+                rows.swap(second - 1, second);
+            }
+        }),
     };
     Reply { body, ..reply }
 }

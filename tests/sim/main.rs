@@ -20,6 +20,7 @@ mod cost;
 mod database;
 mod faults;
 mod finish;
+mod focus;
 mod history;
 mod miscounts;
 mod network;

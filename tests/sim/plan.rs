@@ -1,11 +1,14 @@
 //! What a seed stands for: the rooms as they are at first, and who does what.
 
+use std::time::Duration;
+
 use fastrand::Rng;
 use past_rooms::table::schema::COUNTED;
 use past_rooms::{Order, PageQuery, RowKey};
 use serde_json::{Value, json};
 
 use crate::content::{self, Version};
+use crate::focus::Focus;
 use crate::miscounts::{Miscounted, Miscounts};
 use crate::stream::SHARDS;
 use crate::tallies;
@@ -24,6 +27,8 @@ pub enum Task {
     /// As a writer does that knows nothing of tallies.
     ForeignPut(RowKey, Version),
     ForeignDelete(RowKey),
+    /// Does nothing for a while.
+    Rest(Duration),
     /// As Lambda does: hands over what happened to the function on the stream.
     Deliver {
         shard: usize,
@@ -38,15 +43,17 @@ pub struct Plan {
     pub actors: Vec<Vec<Task>>,
     /// Whether the function on the stream counts what others write.
     pub streams: bool,
+    /// What the run is about.
+    pub focus: Focus,
 }
 
 /// What times and ids sessions have.
 pub struct Calendar {
-    months: usize,
-    days: u8,
-    hours: u8,
-    minutes: u8,
-    ids: u16,
+    pub months: usize,
+    pub days: u8,
+    pub hours: u8,
+    pub minutes: u8,
+    pub ids: u16,
 }
 
 const MONTHS: [&str; 3] = ["2025-12", "2026-01", "2026-02"];
@@ -62,6 +69,10 @@ impl Calendar {
         }
     }
 
+    /// Times far apart.
+    pub const FULL: Self =
+        Calendar { months: MONTHS.len(), days: 28, hours: 24, minutes: 60, ids: 1000 };
+
     /// A session's sort key. `writer` begins its id: nobody else writes those sessions.
     pub fn sort_key(&self, random: &mut Rng, writer: char) -> String {
         format!(
@@ -75,10 +86,12 @@ impl Calendar {
     }
 }
 
-struct Planner {
-    random: Rng,
+pub struct Planner {
+    pub random: Rng,
     calendar: Calendar,
-    room_ids: Vec<String>,
+    pub room_ids: Vec<String>,
+    /// What the run is about.
+    focus: Focus,
     /// Whether writers mostly meet in one room.
     is_crowded: bool,
     /// Sessions that are there at first, or that somebody may record.
@@ -87,21 +100,24 @@ struct Planner {
     foreign: Vec<RowKey>,
     version: Version,
     miscounts: Miscounts,
-    streams: bool,
+    pub streams: bool,
 }
 
 impl Plan {
     pub fn new(mut random: Rng) -> Self {
-        let calendar = Calendar::new(&mut random);
-        let rooms = [1, 1, 2, 3, 3, 4, 6, 10][random.usize(0..8)];
+        let focus = Focus::draw(&random);
+        let calendar = focus.calendar(Calendar::new(&mut random));
+        let rooms = focus.rooms([1, 1, 2, 3, 3, 4, 6, 10][random.usize(0..8)]);
         let room_ids = (0..rooms).map(|room| format!("room{room}")).collect();
         let is_crowded = random.bool();
         let miscounts = Miscounts::new(&random);
         // Nobody hears of tallies that are wrong from the beginning.
-        let streams = !miscounts.any() && random.clone().fork().u8(8..16).is_multiple_of(2);
+        let streams = random.clone().fork().u8(8..16).is_multiple_of(2);
+        let streams = !miscounts.any() && (streams || focus == Focus::Counting);
         let mut planner = Planner {
             miscounts,
             streams,
+            focus,
             is_crowded,
             random,
             calendar,
@@ -111,14 +127,14 @@ impl Plan {
             version: 0,
         };
         let rows = planner.rows();
-        let actors = planner.actors();
+        let actors = focus.actors(&mut planner);
         let miscounted = planner.miscounts.all;
-        Plan { room_ids: planner.room_ids, rows, miscounted, actors, streams }
+        Plan { room_ids: planner.room_ids, rows, miscounted, actors, streams, focus }
     }
 }
 
 impl Planner {
-    fn version(&mut self) -> Version {
+    pub fn version(&mut self) -> Version {
         self.version += 1;
         self.version
     }
@@ -128,14 +144,17 @@ impl Planner {
         let most = [3, 12, 45, 45, 110][self.random.usize(0..5)];
         let untallied = [0.0, 0.0, 0.3, 1.0][self.random.usize(0..4)];
         let mut rows = Vec::new();
-        for room_id in self.room_ids.clone() {
+        for (room, room_id) in self.room_ids.clone().into_iter().enumerate() {
             let sessions = self.random.usize(0..=most / self.room_ids.len().min(3));
             // Where the stream counts, others also put and delete what our own writers recorded.
             let is_foreign = |session: usize| self.streams && session.is_multiple_of(3);
             let writers = (0..sessions).map(|session| if is_foreign(session) { 'q' } else { 'p' });
             let writers: Vec<char> = writers.collect();
-            let keys =
-                writers.iter().map(|writer| self.calendar.sort_key(&mut self.random, *writer));
+            let keys = writers.iter().map(|writer| {
+                let key = self.calendar.sort_key(&mut self.random, *writer);
+                // Each room has a month of its own.
+                if self.focus == Focus::Ends { MONTHS[room].to_owned() + &key[7..] } else { key }
+            });
             let mut keys: Vec<RowKey> = keys.map(|key| RowKey::new(&*room_id, key)).collect();
             keys.sort();
             keys.dedup();
@@ -161,7 +180,7 @@ impl Planner {
         rows
     }
 
-    fn actors(&mut self) -> Vec<Vec<Task>> {
+    pub fn actors(&mut self) -> Vec<Vec<Task>> {
         let mut actors = Vec::new();
         let readers = self.random.usize(1..=3);
         let writers = self.random.usize(1..=5);
@@ -186,7 +205,7 @@ impl Planner {
         actors
     }
 
-    fn write(&mut self, kind: u8) -> Task {
+    pub fn write(&mut self, kind: u8) -> Task {
         match kind {
             0..=4 => {
                 let sessions = [1, 1, 1, 2, 4][self.random.usize(0..5)];
@@ -218,6 +237,11 @@ impl Planner {
         let key = RowKey::new(self.room_id(), sort_key);
         self.known.push(key.clone());
         key
+    }
+
+    /// How many sessions the first room has.
+    pub fn known_of_first_room(&self) -> usize {
+        self.known.iter().filter(|key| key.room_id == self.room_ids[0]).count()
     }
 
     /// Sessions of one room, few of which are not there.
@@ -252,7 +276,7 @@ impl Planner {
         self.room_ids[self.random.usize(0..self.room_ids.len())].clone()
     }
 
-    fn page(&mut self) -> Task {
+    pub fn page(&mut self) -> Task {
         let mut room_ids = self.room_ids.clone();
         if self.random.u8(0..5) == 0 {
             room_ids.push("nobody".to_owned());

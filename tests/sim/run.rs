@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::actors;
 use crate::cluster::Cluster;
@@ -31,6 +32,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let faults = Faults::new(&mut random);
     let cluster = Cluster::new(&plan.rows, &plan.miscounted, faults.lag(), plan.streams);
     let scheduler = Scheduler::new(cluster, faults, random, &plan.actors);
+    scheduler.world().focus = plan.focus;
     scheduler.world().trace.0 = traced.then(Vec::new);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -67,14 +69,20 @@ pub async fn drive(scheduler: &Scheduler, mut actors: JoinSet<()>) {
             continue;
         }
         // Whoever is left waits for a time, or is done.
+        let arrives = scheduler.world().next_arrival();
+        if actors.is_empty() && arrives.is_none() {
+            return;
+        }
         tokio::select! {
             biased;
-            done = actors.join_next() => match done {
-                None => return,
-                Some(Ok(())) => {}
-                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-            },
+            Some(done) = actors.join_next() => {
+                if let Err(error) = done {
+                    std::panic::resume_unwind(error.into_panic());
+                }
+            }
             () = scheduler.held_more() => {}
+            () = tokio::time::sleep_until(arrives.unwrap_or_else(Instant::now)),
+                if arrives.is_some() => {}
         }
     }
 }

@@ -2,14 +2,17 @@
 //! held is drawn and let go on. A request has two events: it takes effect, and its answer arrives.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use crate::cluster::Cluster;
 use crate::corruption;
 use crate::database::Reply;
 use crate::faults::{self, Fate, Faults};
+use crate::focus::Focus;
 use crate::history::Step;
 use crate::plan::Task;
 
@@ -21,6 +24,8 @@ struct Held {
     actor: usize,
     what: What,
     then: Answer,
+    /// It is on its way until then.
+    arrives: Instant,
 }
 
 enum What {
@@ -44,6 +49,7 @@ pub struct World {
     pub trace: Trace,
     pub counters: Counters,
     faults: Faults,
+    pub focus: Focus,
     held: Vec<Held>,
     /// Requests that are never answered.
     silent: Vec<Answer>,
@@ -119,6 +125,7 @@ impl Scheduler {
             trace: Trace::default(),
             counters: Counters::default(),
             faults,
+            focus: Focus::Everything,
             held: vec![],
             silent: vec![],
             speeds: speeds.collect(),
@@ -140,20 +147,26 @@ impl Scheduler {
         operation: String,
         body: String,
     ) -> oneshot::Receiver<Option<Reply>> {
-        self.world().counters.requests += 1;
-        self.hold(actor, What::Request { operation, body })
+        let delay = {
+            let mut world = self.world();
+            let World { counters, random, focus, .. } = &mut *world;
+            counters.requests += 1;
+            focus.delay(random, &operation)
+        };
+        self.hold(actor, What::Request { operation, body }, delay)
     }
 
     /// Waits for the actor's turn to begin something, and tells when it began.
     pub async fn turn(&self, actor: usize) -> Step {
         // The scheduler lets go of everything that it holds.
-        drop(self.hold(actor, What::Turn).await);
+        drop(self.hold(actor, What::Turn, Duration::ZERO).await);
         self.world().now
     }
 
-    fn hold(&self, actor: usize, what: What) -> oneshot::Receiver<Option<Reply>> {
+    fn hold(&self, actor: usize, what: What, delay: Duration) -> oneshot::Receiver<Option<Reply>> {
         let (then, answer) = oneshot::channel();
-        self.world().held.push(Held { actor, what, then });
+        let arrives = Instant::now() + delay;
+        self.world().held.push(Held { actor, what, then, arrives });
         self.held_more.notify_one();
         answer
     }
@@ -168,7 +181,7 @@ impl Scheduler {
         Arc::clone(&self.world().restarts[actor])
     }
 
-    /// Lets one thing happen. False: nobody waits for anything.
+    /// Lets one thing happen. False: nothing is there that could.
     pub fn step(&self) -> bool {
         self.world().step()
     }
@@ -189,7 +202,7 @@ impl World {
             // Nobody is told unless it is a writer in the middle of its work.
             self.restarts[actor].notify_waiters();
         }
-        let Held { actor, what, then } = held;
+        let Held { actor, what, then, .. } = held;
         match what {
             What::Turn => drop(then.send(None)),
             What::Request { operation, body } => self.request(actor, operation, &body, then),
@@ -206,16 +219,25 @@ impl World {
         true
     }
 
-    /// One of those that are held, quick actors more often than slow ones.
+    /// When the next of those on their way arrives.
+    pub fn next_arrival(&self) -> Option<Instant> {
+        self.held.iter().map(|held| held.arrives).min()
+    }
+
+    /// One of those that are held and have arrived, quick actors more often than slow ones.
     fn draw(&mut self) -> Option<Held> {
-        let sum: f64 = self.held.iter().map(|held| self.speeds[held.actor]).sum();
+        let now = Instant::now();
+        let there = self.held.iter().enumerate().filter(|(_, held)| held.arrives <= now);
+        let there = there.map(|(place, held)| (place, self.speeds[held.actor]));
+        let there: Vec<(usize, f64)> = there.collect();
+        let sum: f64 = there.iter().map(|(_, speed)| speed).sum();
         let mut drawn = self.random.f64() * sum;
-        let chosen = self.held.iter().position(|held| {
-            drawn -= self.speeds[held.actor];
+        let chosen = there.iter().find(|(_, speed)| {
+            drawn -= speed;
             drawn <= 0.0
         });
-        let last = self.held.len().checked_sub(1)?;
-        Some(self.held.remove(chosen.unwrap_or(last)))
+        let (place, _) = chosen.or(there.last())?;
+        Some(self.held.remove(*place))
     }
 
     fn request(&mut self, actor: usize, operation: String, body: &str, then: Answer) {
@@ -258,7 +280,8 @@ impl World {
             }
             Fate::Refused(reply) => Some(reply),
         };
-        self.held.push(Held { actor, what: What::Answer { operation, reply }, then });
+        let what = What::Answer { operation, reply };
+        self.held.push(Held { actor, what, then, arrives: Instant::now() });
     }
 
     /// Whether somebody may be told of an error of DynamoDB: of a transient one if anything went
@@ -270,6 +293,7 @@ impl World {
     /// From now on nothing goes wrong any more, and every replica has everything.
     pub fn calm_down(&mut self) {
         self.faults = Faults::default();
+        self.focus = Focus::Everything;
         self.now += 1;
         self.cluster.finish(self.now);
         self.cluster.replicate(self.now, &mut self.random, true);
