@@ -4,8 +4,9 @@
 //! was the same both times was written by nobody in between, so what its tally says and what was
 //! counted are of one moment. The others are told, and have to be looked at again.
 //!
-//! That takes four requests for a room of less than 1 MB, however many months it has. A larger one is
-//! counted in several stretches side by side.
+//! That takes four requests for a room of less than 1 MB, however many months it has, and a
+//! [wait](RoomTallies::until_transactions_are_whole) before its sessions are counted. A larger one is counted in
+//! several stretches side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
 
