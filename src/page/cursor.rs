@@ -10,7 +10,7 @@ use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::past_room::SessionRow;
 use crate::table::schema::ROOM_TALLY;
-use crate::table::{Item, QueryPage, RowQuery};
+use crate::table::{Consistency, Item, RowQuery};
 
 /// About how many sessions fit into the 4 KiB that a read is charged for at the least: fewer cost
 /// the same.
@@ -93,7 +93,8 @@ impl RoomCursor {
             range.high = ROOM_TALLY.to_owned();
             limit = limit.saturating_add(1);
         }
-        let page = cursor.query(reader, &range, limit).await?;
+        let query = cursor.query(&range, limit, reader.consistency);
+        let page = reader.table.query(query).await?;
         let is_tally =
             |item: &Item| RowKey::of_item(item).is_some_and(|key| key.sort_key == ROOM_TALLY);
         let mut items = page.items.into_iter().peekable();
@@ -152,7 +153,8 @@ impl RoomCursor {
         in_window: u64,
     ) -> Result<(), ReadError> {
         let limit = self.rows_to_ask_for(needed, in_window);
-        let page = self.query(reader, &self.range, limit as usize).await?;
+        let query = self.query(&self.range, limit as usize, reader.consistency);
+        let page = reader.table.query(query).await?;
         let held = self.rows.len();
         self.push_page(page.items.into_iter(), page.next);
         for row in self.rows.iter().skip(held) {
@@ -161,19 +163,19 @@ impl RoomCursor {
         Ok(())
     }
 
-    async fn query(
-        &self,
-        reader: &Reader<'_>,
-        range: &KeyRange,
+    /// The query of at most `limit` rows of a range, behind those that are read.
+    fn query<'a>(
+        &'a self,
+        range: &'a KeyRange,
         limit: usize,
-    ) -> Result<QueryPage, ReadError> {
-        let query = RowQuery {
+        consistency: Consistency,
+    ) -> RowQuery<'a> {
+        RowQuery {
             ascending: self.order.is_ascending(),
             after: self.after.as_deref(),
             limit: Some(limit),
-            ..RowQuery::rows(&self.room_id, range, reader.consistency)
-        };
-        Ok(reader.table.query(query).await?)
+            ..RowQuery::rows(&self.room_id, range, consistency)
+        }
     }
 
     /// The room's likely share of the rows needed, generously: a query is charged at least the

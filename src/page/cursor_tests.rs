@@ -132,6 +132,20 @@ fn it_asks_for_its_likely_share() {
 }
 
 #[test]
+fn it_reads_on_behind_what_it_has_in_its_order() {
+    let range = KeyRange::sessions();
+    for order in [Order::Asc, Order::Desc] {
+        let mut cursor = november(order, 40);
+        let query = cursor.query(&range, 7, Consistency::Strong);
+        assert_eq!(query.ascending, order == Order::Asc);
+        assert_eq!((query.limit, query.after), (Some(7), None));
+        read(&mut cursor, &[3], false);
+        let after = cursor.query(&range, 7, Consistency::Strong).after.map(str::to_owned);
+        assert!(after.is_some_and(|after| after.starts_with("2026-11-03")));
+    }
+}
+
+#[test]
 fn asked_again_it_asks_for_all_that_is_on_the_page_by_the_counts() {
     let mut cursor = november(Order::Asc, 40);
     read(&mut cursor, &[1], false);
