@@ -114,8 +114,7 @@ pub(super) async fn merge(
                 for cursor in &unread {
                     needs[*cursor] = Some(needed);
                 }
-                let may_be_on_page = |key: &str| !plan.is_beyond(key) || plan.is_beyond(&first_key);
-                add_those_that_run_dry(&mut needs, cursors, &heap, needed, may_be_on_page);
+                add_those_that_run_dry(&mut needs, cursors, &heap, plan, &first_key, needed);
                 fetch_more(reader, cursors, &needs).await?;
                 for cursor in unread {
                     heap.extend(HeapEntry::of(cursors, cursor, reader.order));
@@ -159,9 +158,11 @@ fn add_those_that_run_dry(
     needs: &mut [Option<u64>],
     cursors: &[RoomCursor],
     heap: &BinaryHeap<HeapEntry>,
+    plan: &Plan,
+    first_key: &str,
     needed: u64,
-    may_be_on_page: impl Fn(&str) -> bool,
 ) {
+    let is_first_beyond = plan.is_beyond(first_key);
     let held = heap.iter().filter(|entry| !entry.is_unread());
     let behind = held.clone().flat_map(|entry| cursors[entry.cursor].rows());
     let mut known: Vec<&str> = held.clone().map(HeapEntry::key).collect();
@@ -169,7 +170,8 @@ fn add_those_that_run_dry(
     known.sort_unstable();
     for entry in held {
         let cursor = &cursors[entry.cursor];
-        if let Some(bound) = cursor.lower_bound().filter(|bound| may_be_on_page(bound)) {
+        let bound = cursor.lower_bound();
+        if let Some(bound) = bound.filter(|bound| is_first_beyond || !plan.is_beyond(bound)) {
             let before = match entry.order {
                 Order::Asc => known.partition_point(|key| *key <= &*bound),
                 Order::Desc => known.len() - known.partition_point(|key| *key < &*bound),

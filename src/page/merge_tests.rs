@@ -81,12 +81,17 @@ fn an_unread_row_goes_before_a_known_one_of_the_same_key() {
     assert_eq!(heap.peek().map(|first| first.cursor), Some(1));
 }
 
+/// A plan of a page that ends within minute 20 by the counts.
+fn plan_up_to_minute_20() -> Plan {
+    let bucket = |minute: u8| Bucket::new(format!("2026-11-22T10:{minute:02}"));
+    let counts = Counts::from([(bucket(0), 1), (bucket(20), 1), (bucket(40), 1)]);
+    Plan::new(Order::Asc, [&counts], 0, 2).expect("a plan")
+}
+
 /// Which rooms are read together with one that is read from minute 0 on: of these, each unread from a
 /// minute on or with a known row there, in a plan whose page ends within minute 20 by the counts.
 fn read_together(rooms: &[(u8, bool)], first: u8, needed: u64) -> Vec<usize> {
-    let bucket = |minute: u8| Bucket::new(format!("2026-11-22T10:{minute:02}"));
-    let counts = Counts::from([(bucket(0), 1), (bucket(20), 1), (bucket(40), 1)]);
-    let plan = Plan::new(Order::Asc, [&counts], 0, 2).expect("a plan");
+    let plan = plan_up_to_minute_20();
     let mut heap = BinaryHeap::new();
     for (cursor, (minute, is_known)) in rooms.iter().enumerate() {
         let row = RowKey::new("r", key(*minute)).into_item();
@@ -125,11 +130,13 @@ fn rooms_beyond_the_end_of_the_page_are_read_as_they_may_be_needed() {
 
 /// How many rows each of these rooms is asked for when another has run dry, and `needed` are needed.
 fn needs(rooms: &[(&[u8], bool)], order: Order, needed: u64) -> Vec<Option<u64>> {
-    needs_up_to(|_| true, rooms, order, needed)
+    needs_of(&Plan::from_the_front(order, 0), 0, rooms, order, needed)
 }
 
-fn needs_up_to(
-    may_be_on_page: impl Fn(&str) -> bool,
+/// The same for a plan, where the room that has run dry is read from a minute on.
+fn needs_of(
+    plan: &Plan,
+    first: u8,
     rooms: &[(&[u8], bool)],
     order: Order,
     needed: u64,
@@ -142,7 +149,7 @@ fn needs_up_to(
         heap.extend(HeapEntry::of(&mut cursors, cursor, order));
     }
     let mut needs = vec![None; cursors.len()];
-    add_those_that_run_dry(&mut needs, &cursors, &heap, needed, may_be_on_page);
+    add_those_that_run_dry(&mut needs, &cursors, &heap, plan, &key(first), needed);
     needs
 }
 
@@ -162,9 +169,11 @@ fn rooms_whose_known_rows_end_before_the_page_are_read_on_together() {
 #[test]
 fn rooms_that_are_known_up_to_the_end_of_the_page_are_not_read_on() {
     let rooms: [(&[u8], bool); 3] = [(&[10, 12], false), (&[11, 20], false), (&[13, 21], false)];
-    let up_to_minute_20 = |bound: &str| bound <= &*key(20);
-    let needs = needs_up_to(up_to_minute_20, &rooms, Order::Asc, 999);
-    assert_eq!(needs, [Some(996), Some(994), None]);
+    let plan = plan_up_to_minute_20();
+    let needs = |first| needs_of(&plan, first, &rooms, Order::Asc, 999);
+    assert_eq!(needs(9), [Some(996), Some(994), None]);
+    // Behind the plan's end the counts tell nothing.
+    assert_eq!(needs(30), [Some(996), Some(994), Some(993)]);
 }
 
 proptest! {
