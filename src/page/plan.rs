@@ -187,8 +187,10 @@ mod tests {
     fn many_more_rooms_than_rows_are_narrowed_down_by_hours() {
         let rooms = |rooms| vec![counts(&[("2026-10", 1), ("2026-11", 1)]); rooms];
         // Each room more than rows takes 700 µs, the tallies 4700 µs and 60 µs a room.
+        assert_eq!(refined(&rooms(25), 0, 20), [""; 0]);
         assert_eq!(refined(&rooms(29), 0, 20), [""; 0]);
         assert_eq!(refined(&rooms(30), 0, 20), ["2026-10"]);
+        assert_eq!(refined(&rooms(40), 0, 20), ["2026-10"]);
         assert_eq!(refined(&rooms(15), 0, 7), [""; 0]);
         assert_eq!(refined(&rooms(100), 0, 20), ["2026-10"]);
         // The hours of two months cost more than the rows of all rooms, unless there are too many to skip.
@@ -206,11 +208,15 @@ mod tests {
             (1, 20, true),
             (17, 1, true),
             (18, 1, false),
+            (20, 20, true),
             (40, 20, true),
             (41, 20, false),
+            (100, 20, false),
             (50, 28, true),
+            (100, 100, true),
             (136, 100, true),
             (137, 100, false),
+            (1000, 100, false),
         ] {
             assert_eq!(is_opening_all_cheaper(rooms, rows), all, "{rooms} rooms, {rows} rows");
         }
