@@ -109,6 +109,11 @@ impl Lambda {
         self.events.send(stored(name)).expect("handed out");
     }
 
+    /// Invokes the function with this event.
+    pub fn invoke_event(&self, event: &Value) {
+        self.events.send(event.to_string()).expect("handed out");
+    }
+
     /// The next answer, as the function sent it.
     pub async fn answer(&mut self) -> Value {
         let answer = tokio::time::timeout(Duration::from_secs(60), self.answers.recv()).await;
@@ -125,7 +130,7 @@ impl Drop for Lambda {
 }
 
 /// An event of `events/`.
-fn stored(name: &str) -> String {
+pub fn stored(name: &str) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
     std::fs::read_to_string(format!("{folder}/{name}.json")).expect("an event")
 }
