@@ -143,10 +143,10 @@ async fn rows_that_an_import_could_not_take_are_named_and_so_is_what_it_would_ch
             "#SID_short\": it is exported, but its key or its times",
             "#o\": it is exported without attributes of others: expires, mine",
         ] {
-            assert!(said.contains(&format!("room_id=\"room01\" created_sid=\"")), "{said}");
             assert!(said.contains(named), "{named}: {said}");
         }
-        assert_eq!(said.lines().count(), 8, "{said}");
+        let is_named = |line: &str| line.starts_with(r#"room_id="room01" created_sid=""#);
+        assert_eq!(said.lines().filter(|line| is_named(line)).count(), 8, "{said}");
         assert_eq!(lines(&path).len(), 7);
     }
     let moved = Database::start().await;
