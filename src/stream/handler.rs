@@ -95,12 +95,13 @@ impl Room {
     /// Looks after the room. What it counted of it, or that it failed: whatever was done of it then is
     /// done once more when the events come again.
     async fn look_after(self, deadline: Instant) -> Result<Recount, Failed> {
+        let room_id = &*self.room_id;
         match timeout_at(deadline, self.attempt()).await {
             Ok(Ok(recount)) => return Ok(recount),
             Ok(Err(error)) => {
-                tracing::error!(self.room_id, cause = %error, "the room cannot be looked after");
+                tracing::error!(room_id, cause = %error, "the room cannot be looked after");
             }
-            Err(_) => tracing::warn!(self.room_id, "there is no time left to look after the room"),
+            Err(_) => tracing::warn!(room_id, "there is no time left to look after the room"),
         }
         Err(Failed { room_id: self.room_id })
     }
