@@ -23,6 +23,7 @@ pub mod calendar;
 mod client;
 mod error;
 mod expire;
+pub(crate) mod isolation;
 pub mod keys;
 #[cfg(feature = "meetings")]
 pub mod meetings;
