@@ -200,8 +200,10 @@ def check(parameters):
         types.setdefault(it["Type"], {})[name] = read[name]
     assert sorted(types["AWS::Lambda::Function"]) == sorted(functions)
     for name in functions:
-        mode = types["AWS::Lambda::Function"][name]["TracingConfig"]["Mode"]
+        function = types["AWS::Lambda::Function"][name]
+        mode = function["TracingConfig"]["Mode"]
         assert mode == ("Active" if on["Tracing"] else "PassThrough")
+        assert function["Environment"]["Variables"]["TRACING"] == parameters["Tracing"], name
         group = types["AWS::CodeDeploy::DeploymentGroup"][f"{name}DeploymentGroup"]
         rollout = parameters["Rollout"]
         assert group["DeploymentConfigName"] == f"CodeDeployDefault.Lambda{rollout}", group

@@ -10,6 +10,11 @@ use past_rooms::api::handler::{App, handle};
 use past_rooms::config::Config;
 use past_rooms::{PastRooms, dynamodb, process};
 
+/// A page is many small pieces of DynamoDB's answers. With the system's allocator a fifth of the
+/// processor time of ten rooms was the allocator's own; see docs/benchmarks.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     process::run(serve()).await

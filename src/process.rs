@@ -27,7 +27,7 @@ pub async fn run(serve: impl Future<Output = Result<(), Error>>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            tracing::error!(error, "the function cannot run");
+            tracing::error!(cause = %error, "the function cannot run");
             ExitCode::FAILURE
         }
     }

@@ -1,9 +1,10 @@
 //! Traces for AWS X-Ray: each request to DynamoDB is a subsegment of its invocation.
 //!
-//! Lambda decides which invocations are traced, and says so in the trace header of each. For those,
-//! a [`Tracer`] in the client of DynamoDB sends one datagram for each request to the daemon that
-//! Lambda runs beside the function. All others cost a look at that header. A datagram is sent
-//! without waiting, and nobody asks whether it arrived: a trace never fails or delays a request.
+//! Only where [`TRACING`] is on. Lambda, or who calls it, decides which invocations are traced, and
+//! Lambda says so in the trace header of each. For those, a [`Tracer`] in the client of DynamoDB
+//! sends one datagram for each request to the daemon that Lambda runs beside the function. All
+//! others cost a look at that header. A datagram is sent without waiting, and nobody asks whether it
+//! arrived: a trace never fails or delays a request.
 //!
 //! Source: AWS X-Ray Developer Guide, "Segment documents" and "Sending trace data to X-Ray".
 
@@ -21,9 +22,9 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::config::{REGION, TABLE_NAME, variable};
+use crate::config::{REGION, TABLE_NAME, TRACING, variable};
 
 /// Lambda's variable for the daemon's address.
 const DAEMON_ADDRESS: &str = "AWS_XRAY_DAEMON_ADDRESS";
@@ -73,8 +74,13 @@ pub struct Tracer {
 }
 
 impl Tracer {
-    /// The tracer for the daemon that the environment names, if it names one.
+    /// The tracer for the daemon that the environment names, if it names one and says that there
+    /// is to be one. Lambda names the daemon in any case, and a trace that began elsewhere may be
+    /// sampled although this function may not send anything.
     pub fn from_env() -> Option<Self> {
+        if variable(TRACING).ok()? != "on" {
+            return None;
+        }
         let address = daemon_address(&variable(DAEMON_ADDRESS).ok()?)?;
         let daemon = Arc::new(Daemon { address, socket: OnceLock::new() });
         let (region, table_name) = (variable(REGION).ok(), variable(TABLE_NAME).ok());
@@ -104,11 +110,11 @@ impl Intercept for Tracer {
                 daemon: Arc::clone(&self.daemon),
                 trace,
                 start: SystemTime::now(),
-                aws: json!({
-                    "operation": cfg.load::<Metadata>().map(Metadata::name),
-                    "region": self.region,
-                    "table_name": self.table_name,
-                }),
+                aws: with_value([
+                    ("operation", cfg.load::<Metadata>().map(Metadata::name)),
+                    ("region", self.region.as_deref()),
+                    ("table_name", self.table_name.as_deref()),
+                ]),
                 outcome: Mutex::default(),
             };
             cfg.interceptor_state().store_put(subsegment);
@@ -168,7 +174,7 @@ struct Subsegment {
     daemon: Arc<Daemon>,
     trace: Trace,
     start: SystemTime,
-    aws: Value,
+    aws: Map<String, Value>,
     outcome: Mutex<Option<Outcome>>,
 }
 
@@ -197,11 +203,14 @@ impl Subsegment {
             "aws": self.aws,
         });
         let Some(outcome) = outcome else {
-            document["fault"] = true.into();
+            // DynamoDB is not to blame for what nobody waited for.
+            document["annotations"] = json!({"given_up": true});
             return document;
         };
         document["aws"]["retries"] = outcome.retries.into();
-        document["aws"]["request_id"] = outcome.request_id.into();
+        if let Some(request_id) = outcome.request_id {
+            document["aws"]["request_id"] = request_id.into();
+        }
         if let Some(status) = outcome.status {
             document["http"] = json!({"response": {"status": status}});
         }
@@ -212,6 +221,12 @@ impl Subsegment {
         }
         document
     }
+}
+
+/// Those fields that have a value: X-Ray's schema has no null.
+fn with_value<const N: usize>(fields: [(&str, Option<&str>); N]) -> Map<String, Value> {
+    let fields = fields.into_iter();
+    fields.filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
 }
 
 fn seconds(time: SystemTime) -> f64 {

@@ -94,3 +94,17 @@ fn a_request_that_is_not_traced_allocates_nothing_for_it() {
     let sampled = with_header("Root=1-a-b;Parent=c;Sampled=1");
     assert!(sampled.count_total > without.count_total, "{sampled:?}, {without:?}");
 }
+
+#[test]
+fn a_field_without_a_value_is_left_out() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let address = receiver.local_addr().expect("an address");
+    let daemon = Arc::new(Daemon { address, socket: OnceLock::new() });
+    let tracer = Tracer { daemon, region: None, table_name: None };
+    allocated(client().interceptor(tracer), Some("Root=1-a-b;Parent=c;Sampled=1"));
+    let mut buffer = [0; 1000];
+    let length = receiver.recv(&mut buffer).expect("a datagram");
+    let document = buffer[..length].strip_prefix(PREAMBLE.as_bytes()).expect("the preamble");
+    let document: Value = serde_json::from_slice(document).expect("JSON");
+    assert_eq!(document["aws"], json!({"operation": "GetItem", "retries": 0}));
+}

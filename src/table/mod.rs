@@ -23,6 +23,7 @@ pub mod calendar;
 mod client;
 mod error;
 mod expire;
+pub(crate) mod isolation;
 pub mod keys;
 mod kind;
 #[cfg(feature = "meetings")]

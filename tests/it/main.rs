@@ -27,6 +27,7 @@ mod import_files;
 mod import_history;
 mod import_killed;
 mod layout;
+mod logs;
 mod meetings;
 mod metrics;
 mod pace;

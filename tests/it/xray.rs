@@ -1,8 +1,10 @@
 //! What the functions send to the X-Ray daemon, read from a socket in its place.
 
 use std::net::UdpSocket;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use past_rooms::config::TRACING;
 use serde_json::{Value, json};
 
 use crate::support::lambda::{Lambda, end, function, program};
@@ -41,10 +43,61 @@ impl Daemon {
             let (preamble, document) = datagram.split_once('\n').expect("two lines");
             let preamble: Value = serde_json::from_str(preamble).expect("JSON");
             assert_eq!(preamble, json!({"format": "json", "version": 1}));
-            documents.push(serde_json::from_str(document).expect("a document"));
+            let document = serde_json::from_str(document).expect("a document");
+            assert_schema(&document, "");
+            documents.push(document);
         }
         documents
     }
+}
+
+/// The fields that there may be, and their types.
+///
+/// Source: AWS X-Ray Developer Guide, "AWS X-Ray segment documents", with the schema
+/// `xray-segmentdocument-schema-v1.0.0`. It does not name `retries`, and allows more under `aws`.
+const SCHEMA: [(&str, &str); 18] = [
+    ("/type", "string"),
+    ("/name", "string"),
+    ("/namespace", "string"),
+    ("/id", "string"),
+    ("/trace_id", "string"),
+    ("/parent_id", "string"),
+    ("/start_time", "number"),
+    ("/end_time", "number"),
+    ("/error", "boolean"),
+    ("/fault", "boolean"),
+    ("/throttle", "boolean"),
+    ("/annotations/given_up", "boolean"),
+    ("/http/response/status", "number"),
+    ("/aws/operation", "string"),
+    ("/aws/region", "string"),
+    ("/aws/table_name", "string"),
+    ("/aws/request_id", "string"),
+    ("/aws/retries", "number"),
+];
+
+fn assert_schema(value: &Value, path: &str) {
+    let kind = match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                assert_schema(value, &format!("{path}/{name}"));
+            }
+            return;
+        }
+        Value::String(_) => "string",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "boolean",
+        Value::Array(_) => "array",
+        Value::Null => "null",
+    };
+    assert!(SCHEMA.contains(&(path, kind)), "{path} is {kind}");
+}
+
+/// How a document says that its request ended: nothing of a request that went well.
+fn ended(document: &Value) -> Vec<&'static str> {
+    let ends = [("error", "/error"), ("fault", "/fault"), ("given_up", "/annotations/given_up")];
+    let is_set = |path| document.pointer(path) == Some(&Value::Bool(true));
+    ends.into_iter().filter(|(_, path)| is_set(path)).map(|(end, _)| end).collect()
 }
 
 fn now() -> f64 {
@@ -54,10 +107,22 @@ fn now() -> f64 {
 
 /// Invokes the API's function once: the status of the answer, and the one line of its log.
 async fn invoke(database: &Database, dynamodb: &str, daemon: &str, trace: &str) -> (Value, Value) {
+    invoke_with("on", database, dynamodb, daemon, trace).await
+}
+
+/// The same with a value of the variable that says whether there is to be a trace.
+async fn invoke_with(
+    tracing: &str,
+    database: &Database,
+    dynamodb: &str,
+    daemon: &str,
+    trace: &str,
+) -> (Value, Value) {
     let mut lambda = Lambda::start_traced(Duration::from_millis(2500), trace);
     lambda.invoke(BODY);
     let function = function(database, dynamodb, &lambda.address, 1)
-        .envs([("AWS_XRAY_DAEMON_ADDRESS", daemon), ("AWS_LAMBDA_LOG_FORMAT", "JSON")])
+        .envs([("AWS_XRAY_DAEMON_ADDRESS", daemon), (TRACING, tracing)])
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
         .spawn()
         .expect("runs");
     let answer = lambda.answer().await;
@@ -108,7 +173,7 @@ async fn each_request_of_a_sampled_invocation_is_a_subsegment() {
         assert_eq!(aws["table_name"], database.past_rooms.table().name());
         assert_eq!(aws["retries"], 0);
         assert_eq!(document["http"]["response"]["status"], 200);
-        assert_eq!([&document["fault"], &document["error"]], [&Value::Null, &Value::Null]);
+        assert_eq!(ended(document), [""; 0]);
     }
     ids.sort_unstable();
     ids.dedup();
@@ -144,8 +209,8 @@ async fn what_fails_is_traced_as_what_it_is() {
         (throttled, 503, "error", Some(true), Some(400), Some(2)),
         (denied, 500, "error", Some(false), Some(400), Some(0)),
         (Fault::CutBefore, 503, "fault", Some(false), None, Some(2)),
-        // Nobody waits for these any longer.
-        (Fault::Stall, 503, "fault", None, None, None),
+        // The time is up before the first attempt's is.
+        (Fault::Stall, 503, "given_up", None, None, None),
     ];
     for (fault, status, kind, throttle, http, retries) in failures {
         let proxy = Proxy::start(&database.endpoint, move |_, _| fault.clone()).await;
@@ -154,11 +219,43 @@ async fn what_fails_is_traced_as_what_it_is() {
         let documents = daemon.documents();
         assert!(!documents.is_empty());
         for document in documents {
-            assert_eq!(document[kind], true, "{document}");
+            assert_eq!(ended(&document), [kind], "{document}");
             assert_eq!(document["throttle"].as_bool(), throttle, "{document}");
             assert_eq!(document["http"]["response"]["status"].as_u64(), http, "{document}");
             assert_eq!(document["aws"]["retries"].as_u64(), retries, "{document}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_the_page_does_not_wait_for_is_given_up_and_no_failure() {
+    let (database, daemon) = (two_rooms().await, Daemon::start());
+    let queries = AtomicUsize::new(0);
+    // Both rooms are queried at once. The one never hears of it, and the other fails.
+    let fault = move |_, operation: &str| match operation {
+        "Query" if queries.fetch_add(1, Ordering::SeqCst) == 0 => Fault::Stall,
+        "Query" => Fault::Refuse(400, "AccessDeniedException"),
+        _ => Fault::Pass,
+    };
+    let proxy = Proxy::start(&database.endpoint, fault).await;
+    let (answered, _) = invoke(&database, &proxy.endpoint, &daemon.address(), SAMPLED).await;
+    assert_eq!(answered, 500);
+    let documents = daemon.documents();
+    let queries = documents.iter().filter(|document| document["aws"]["operation"] == "Query");
+    let mut queries: Vec<_> = queries.map(ended).collect();
+    queries.sort_unstable();
+    assert_eq!(queries, [["error"], ["given_up"]]);
+}
+
+#[tokio::test]
+async fn only_a_function_that_is_told_to_sends_traces() {
+    let (database, daemon) = (two_rooms().await, Daemon::start());
+    for (tracing, is_traced) in [("off", false), ("", false), ("on", true)] {
+        let daemon_address = daemon.address();
+        let endpoint = &database.endpoint;
+        let (status, _) = invoke_with(tracing, &database, endpoint, &daemon_address, SAMPLED).await;
+        assert_eq!(status, 200);
+        assert_eq!(!daemon.documents().is_empty(), is_traced, "{tracing:?}");
     }
 }
 
@@ -169,7 +266,7 @@ async fn webhooks_are_traced_too() {
     lambda.invoke_stored("webhook-1-room-created");
     let path = env!("CARGO_BIN_EXE_past-rooms-webhook");
     let function = program(path, &database, &database.endpoint, &lambda.address, 1)
-        .env("AWS_XRAY_DAEMON_ADDRESS", daemon.address())
+        .envs([("AWS_XRAY_DAEMON_ADDRESS", &*daemon.address()), (TRACING, "on")])
         .spawn()
         .expect("runs");
     assert_eq!(lambda.answer().await["statusCode"], 200);
@@ -188,7 +285,7 @@ async fn the_function_on_the_stream_is_traced_too() {
         lambda.invoke_stored("stream/foreign");
         let path = env!("CARGO_BIN_EXE_past-rooms-stream");
         let function = program(path, &database, &database.endpoint, &lambda.address, 1)
-            .env("AWS_XRAY_DAEMON_ADDRESS", daemon.address())
+            .envs([("AWS_XRAY_DAEMON_ADDRESS", &*daemon.address()), (TRACING, "on")])
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
             .spawn()
             .expect("runs");

@@ -75,6 +75,7 @@ impl Lambda {
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(answer))
             .with_state(Arc::new(runtime));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -114,7 +115,7 @@ impl Lambda {
         self.events.send(event.to_string()).expect("handed out");
     }
 
-    /// The next answer, as the function sent it.
+    /// The next answer, as the function sent it, or the error that it reported.
     pub async fn answer(&mut self) -> Value {
         let answer = tokio::time::timeout(Duration::from_secs(60), self.answers.recv()).await;
         answer.expect("in time").expect("an answer")
