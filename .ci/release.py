@@ -68,8 +68,16 @@ def for_bucket(template, architectures):
     template = re.sub(r"^Parameters:\n", lambda _: parameters, template, count=1, flags=re.MULTILINE)
     template = template.replace("    ParameterGroups:\n", labels, 1)
     values = ", ".join(architectures)
-    template = template.replace("AllowedValues: [x86_64, arm64]", f"AllowedValues: [{values}]", 1)
+    template = template.replace(
+        "Default: x86_64\n    AllowedValues: [x86_64, arm64]", f"Default: {architectures[0]}\n    AllowedValues: [{values}]", 1
+    )
     template = template.replace("Processor architecture. Pass the same value to `sam build`.", "Processor architecture.", 1)
+    # The same zip at another place makes SAM want a new version, and Lambda publishes one only if
+    # something of the function is new: this is.
+    variables = "        Variables:\n"
+    if template.count(variables) != template.count("Type: AWS::Serverless::Function\n"):
+        raise SystemExit("template.yaml has a function whose variables release.py does not find")
+    template = template.replace(variables, variables + "          CODE: !Sub ${CodeBucket}/${CodePrefix}\n")
     return with_code(
         template,
         lambda program: "{ Bucket: !Ref CodeBucket, Key: !Sub \"${CodePrefix}" + program + "-${Architecture}.zip\" }",
@@ -93,6 +101,8 @@ def finish(folder):
     if f"SemanticVersion: {version}\n" not in template:
         raise SystemExit(f"template.yaml must have Cargo.toml's version as its SemanticVersion: {version}")
     architectures = [name for name in ARCHITECTURES if (folder / f"past-rooms-{name}.zip").exists()]
+    if not architectures:
+        raise SystemExit(f"{folder} has no zip of a function")
     for architecture in architectures:
         name = "template.yaml" if architecture == ARCHITECTURES[0] else f"template-{architecture}.yaml"
         (folder / name).write_text(for_architecture(template, architecture))

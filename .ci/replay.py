@@ -32,6 +32,8 @@ def replay(bootstrap, endpoint, log):
     """The files whose answer is not the one stored."""
     with Function(bootstrap, environment(endpoint)) as function:
         wrong = [file.name for file in events() if not check(file, function.invoke(file.read_bytes()))]
+        # Comes behind the function's own lines.
+        function.report()
         wrong += check_log(function.lines)
         log += function.lines
     return wrong

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The template with every combination of what can be switched: what SAM makes of it, as CloudFormation
 would read it. Nothing may name what is not there, the dashboard must be JSON, and whatever calls a
-function must call its alias."""
+function must call its alias. Then, with single settings: when there is a new version, what the rules
+refuse, and every partition."""
 
 import copy
 import itertools
@@ -31,6 +32,8 @@ DOMAIN = {
     "CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/c",
     "HostedZoneId": "Z1",
 }
+# Where the template can be deployed: the partitions that have a public console.
+PARTITIONS = ["aws", "aws-cn", "aws-eusc", "aws-us-gov"]
 PSEUDO = {
     "AWS::Region": "eu-central-1",
     "AWS::Partition": "aws",
@@ -208,6 +211,10 @@ def check(parameters):
         assert bool(watched) == (rollout != "AllAtOnce"), group
         policy = types["AWS::Lambda::Alias"][f"{name}Aliaslive"]["UpdatePolicy"]
         assert "CodeDeployLambdaAliasUpdate" in policy
+    for name, it in stack.resources.items():
+        if it["Type"] == "AWS::Lambda::Version":
+            # Kept, it would be in the way of the same code: Lambda publishes nothing twice.
+            assert it["DeletionPolicy"] == "Delete", name
     for policy in types["AWS::IAM::Role"].values():
         traces = any(it["PolicyName"] == "send-traces" for it in policy.get("Policies", []))
         assert traces == (on["Tracing"] and "Policies" in policy)
@@ -285,6 +292,37 @@ def check_versions():
     descriptions(longest)
 
 
+def check_rules():
+    """What the rules refuse, and that they say what to set instead."""
+    cases = [
+        ({}, None),
+        ({"DomainName": "history.example.org"}, "CertificateArn"),
+        ({"HostedZoneId": "Z1"}, "DomainName"),
+        ({"DomainName": "history.example.org", **DOMAIN}, None),
+        ({"RetentionDays": "365"}, None),
+        ({"CountForeignWrites": "off"}, None),
+        # DynamoDB would delete sessions that nobody takes out of the counts.
+        ({"RetentionDays": "365", "CountForeignWrites": "off"}, "CountForeignWrites=on"),
+    ]
+    for parameters, named in cases:
+        stack = translate(parameters)
+        refused = [
+            assertion["AssertDescription"]
+            for rule in stack.template["Rules"].values()
+            if stack.read(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not stack.read(assertion["Assert"])
+        ]
+        assert len(refused) == (named is not None) and all(named in it for it in refused), f"{parameters}: {refused}"
+
+
+def check_partitions():
+    for partition in PARTITIONS:
+        PSEUDO["AWS::Partition"] = partition
+        translate({}).check()
+    PSEUDO["AWS::Partition"] = "aws"
+
+
 def main():
     logging.disable()
     # SAM asks for a region, though nothing is sent there.
@@ -301,7 +339,9 @@ def main():
             raise
         combinations += 1
     check_versions()
-    print(f"{combinations} combinations of parameters: nothing dangling, no circle, the dashboard is JSON")
+    check_rules()
+    check_partitions()
+    print(f"{combinations} combinations of switches: nothing dangling, no circle, the dashboard is JSON")
 
 
 if __name__ == "__main__":

@@ -92,8 +92,8 @@ pub mod xray;
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
 pub use record::{
-    Difference, Entry, Expiries, Field, Fields, Importer, Misplaced, Recorded, Recount, Repeated,
-    Stopped, TallyReport, WriteError, Written,
+    Difference, Entry, Expiries, Field, Fields, Importer, Marks, Misplaced, Recorded, Recount,
+    Repeated, Stopped, TallyReport, WriteError, Written,
 };
 pub use table::keys::{RowKey, SessionKey};
 pub use table::past_room::PastRoom;

@@ -178,12 +178,13 @@ impl PastRooms {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let past_rooms = sample_history().await?;
-    /// use past_rooms::{Entry, Field, Fields, Session};
+    /// use past_rooms::{Entry, Field, Fields, Marks, Session};
     ///
     /// let mut session = Session::new("room01", "SID_a", "2026-11-20T10:00:00Z".parse()?);
     /// session.analytics_file_id = Some("file".to_owned());
     /// let fields = Fields::default().with(Field::AnalyticsFileId);
-    /// let written = past_rooms.importer().write(&[Entry { session, fields }]).await?;
+    /// let entry = Entry { session, fields, marks: Marks::default() };
+    /// let written = past_rooms.importer().write(&[entry]).await?;
     /// assert_eq!((written.recorded.changed, written.misplaced.len()), (1, 0));
     /// # Ok(())
     /// # }

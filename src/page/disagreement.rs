@@ -13,7 +13,7 @@ use super::error::ReadError;
 use crate::table::bucket::Bucket;
 use crate::table::calendar::MONTH_BYTES;
 use crate::table::keys::RowKey;
-use crate::table::{Consistency, Item, Table, tally};
+use crate::table::{Consistency, Item, Table, isolation, tally};
 
 /// A room whose tally contradicts its rows, or itself.
 pub(super) struct Disagreement {
@@ -55,11 +55,21 @@ pub(super) enum Verdict {
     Wrong,
 }
 
-/// Looks at the tally rows of the rooms that disagree once more.
+/// Looks at the tally rows of the rooms that disagree once more, and where one then seems wrong, when
+/// no transaction is seen in part any more of which the page has the sessions.
 pub(super) async fn judge(
     table: &Table,
     rooms: &[Disagreement],
 ) -> Result<Vec<Verdict>, ReadError> {
+    let verdicts = look_again(table, rooms).await?;
+    if !verdicts.contains(&Verdict::Wrong) {
+        return Ok(verdicts);
+    }
+    isolation::until_transactions_are_whole().await;
+    look_again(table, rooms).await
+}
+
+async fn look_again(table: &Table, rooms: &[Disagreement]) -> Result<Vec<Verdict>, ReadError> {
     let keys = rooms.iter().flat_map(|room| &room.tally_rows).map(|(key, _)| key.clone());
     let now = table.get_rows_by_key(keys, Consistency::Strong).await?;
     Ok(rooms.iter().map(|room| room.verdict(&now)).collect())

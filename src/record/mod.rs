@@ -35,7 +35,7 @@ pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
 pub use expiry::Expiries;
 pub(crate) use expiry::{Mode, apply};
-pub use import::{Entry, Field, Fields, Importer, Misplaced, Stopped, Written};
+pub use import::{Entry, Field, Fields, Importer, Marks, Misplaced, Stopped, Written};
 pub use recorded::Recorded;
 pub use recount::Recount;
 pub(crate) use recount::recount;

@@ -23,7 +23,7 @@ use crate::table::calendar::MONTH_BYTES;
 use crate::table::keys::{RowKey, SessionKey};
 use crate::table::retry::with_retries;
 use crate::table::tally::{self, INCOMPLETE, VERSION, number};
-use crate::table::{Consistency, Item, RowQuery, Table, TableError};
+use crate::table::{Consistency, Item, RowQuery, Table, TableError, isolation};
 
 /// Hours of one month that are counted one by one. If there are more, the whole month is counted,
 /// with fewer requests; and an update of so many attributes stays far below DynamoDB's 4 KB for an
@@ -172,7 +172,7 @@ impl RoomTallies<'_> {
         let Some(room) = rows.get(&room_key).filter(|room| !room.contains_key(INCOMPLETE)) else {
             return Ok(None);
         };
-        self.until_transactions_are_whole().await;
+        isolation::until_transactions_are_whole().await;
         let (mut counted, mut corrected) = (Vec::new(), 0);
         for (month, hours) in months {
             let row = rows.get(&month_key(month));

@@ -13,7 +13,7 @@ use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::retry::with_retries;
 use crate::table::tally::{self, VERSION, number};
-use crate::table::{Consistency, RowQuery, TableError};
+use crate::table::{Consistency, RowQuery, TableError, isolation};
 
 /// Months that are set in one transaction. It fails as a whole if somebody records in one of them.
 const MONTHS_PER_TRANSACTION: usize = 24;
@@ -61,7 +61,7 @@ impl RoomTallies<'_> {
         let month_key = RowKey::month_tally(self.room_id, month);
         let month_tally = self.row(month_key.clone()).await?;
         let room_tally = self.room_tally().await?;
-        self.until_transactions_are_whole().await;
+        isolation::until_transactions_are_whole().await;
         let mut hours = Counts::new();
         let mut untimed = None;
         let range = KeyRange::with_prefix(month);

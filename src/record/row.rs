@@ -8,7 +8,7 @@ use crate::table::Item;
 use crate::table::keys::string_attribute;
 use crate::table::past_room::{PastRoom, SessionRow};
 use crate::table::retention::{self, Retention};
-use crate::table::schema::{BY_WEBHOOKS, COUNTED, EXPIRES, PARTITION_KEY, SORT_KEY};
+use crate::table::schema::{BY_WEBHOOKS, EXPIRES, PARTITION_KEY, SESSION_ATTRIBUTES};
 use crate::table::session::Session;
 use crate::table::tally::number;
 
@@ -17,20 +17,20 @@ use crate::table::tally::number;
 const MAX_COMPARED: usize = 1024;
 
 /// Which times of a session webhooks have reported for certain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub(crate) struct Heard {
     pub created: bool,
     pub ended: bool,
 }
 
 impl Heard {
-    fn to_text(self) -> String {
+    pub fn to_text(self) -> String {
         let words = [(self.created, "created"), (self.ended, "ended")];
         let words = words.iter().filter(|(is_certain, _)| *is_certain).map(|(_, word)| *word);
         words.collect::<Vec<_>>().join(" ")
     }
 
-    fn of_text(text: &str) -> Self {
+    pub fn of_text(text: &str) -> Self {
         let has = |word| text.split(' ').any(|there| there == word);
         Heard { created: has("created"), ended: has("ended") }
     }
@@ -89,21 +89,8 @@ pub(super) struct Stored {
 
 impl Stored {
     pub fn of_item(item: Item) -> Self {
-        const OURS: [&str; 12] = [
-            PARTITION_KEY,
-            SORT_KEY,
-            COUNTED,
-            EXPIRES,
-            BY_WEBHOOKS,
-            "room_sid",
-            "room_title",
-            "joined_participants",
-            "webhook_url",
-            "created",
-            "ended",
-            "analytics_file_id",
-        ];
-        let others = item.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
+        let is_ours = |name: &str| SESSION_ATTRIBUTES.contains(&name);
+        let others = item.iter().filter(|(name, _)| !is_ours(name));
         let others = others.map(|(name, value)| (name.clone(), value.clone())).collect();
         let heard = string_attribute(&item, BY_WEBHOOKS).map(Heard::of_text);
         let expires = retention::expires(&item);

@@ -5,7 +5,7 @@
 //! counted are of one moment. The others are told, and have to be looked at again.
 //!
 //! That takes four requests for a room of less than 1 MB, however many months it has, and a
-//! [wait](RoomTallies::until_transactions_are_whole) before its sessions are counted. A larger one is counted in
+//! [wait](crate::table::isolation) before its sessions are counted. A larger one is counted in
 //! several stretches side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::retry::with_retries;
 use crate::table::schema::MONTH_TALLY_PREFIX;
 use crate::table::tally::{self, VERSION};
-use crate::table::{Consistency, Item, QueryPage, RowQuery, TableError};
+use crate::table::{Consistency, Item, QueryPage, RowQuery, TableError, isolation};
 
 /// Stretches of a large room that are counted side by side.
 const STRETCHES: u32 = 8;
@@ -76,7 +76,7 @@ impl RoomTallies<'_> {
         let before = self.month_tallies(None).await?;
         let room_tally = self.room_tally().await?;
         if room_tally.is_some() || !before.is_empty() {
-            self.until_transactions_are_whole().await;
+            isolation::until_transactions_are_whole().await;
         }
         let counted = self.count().await?;
         if let Some(key) = counted.untimed {

@@ -6,14 +6,11 @@
 //! is not, somebody recorded in between, and the month is counted again, on its own. What is recorded
 //! in other months meanwhile adds itself to whatever is there.
 //!
-//! DynamoDB isolates a transaction from others and from reads of single rows, not from a query: one beside it
-//! may miss a session whose count was read already. So between reading a tally and counting the sessions
-//! there is a [wait](VISIBLE_IN_PART) longer than a transaction is ever seen in part.
+//! A query beside a transaction may miss a session whose count was read already. So between reading a
+//! tally and counting the sessions there is a [wait](crate::table::isolation).
 //!
 //! A room that had no tally is marked `incomplete` until all its months are done, so readers do not
 //! trust it before.
-
-use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -28,11 +25,6 @@ use crate::table::retry::with_retries;
 use crate::table::schema::{MONTH_TALLY_PREFIX, PARTITION_KEY, SORT_KEY};
 use crate::table::tally::INCOMPLETE;
 use crate::table::{Consistency, Item, RowQuery, Table, TableError};
-
-/// Longer than a transaction that took effect is seen in part: some milliseconds as a rule.
-///
-/// Source: Amazon DynamoDB Developer Guide, "Isolation levels for DynamoDB transactions".
-const VISIBLE_IN_PART: Duration = Duration::from_millis(100);
 
 /// Months of a room that are looked at one by one at the same time.
 const MONTHS_AT_ONCE: usize = 4;
@@ -222,11 +214,6 @@ impl RoomTallies<'_> {
         let mut transaction = Transaction::new(self.table);
         transaction.push_update(update)?;
         transaction.send().await
-    }
-
-    /// Waits until the sessions can be counted that the tallies read before count.
-    pub async fn until_transactions_are_whole(&self) {
-        tokio::time::sleep(VISIBLE_IN_PART).await;
     }
 
     pub fn untimed(&self, key: &SessionKey) -> WriteError {

@@ -138,6 +138,11 @@ impl KeyRange {
         KeyRange { low: "0".to_owned(), high: last_with_prefix("9") }
     }
 
+    /// Every row of a room.
+    pub fn all() -> Self {
+        KeyRange { low: "\0".to_owned(), high: last_with_prefix("") }
+    }
+
     /// Every key that starts with `prefix`.
     pub fn with_prefix(prefix: &str) -> Self {
         KeyRange { low: prefix.to_owned(), high: last_with_prefix(prefix) }

@@ -10,6 +10,7 @@
 //! none of them has the attribute `room_sid`, so the index `by_sid` does not either.
 
 use super::keys::RowKey;
+use super::schema::{MEETING_PREFIX, PEOPLE_PREFIX, TIMER_PREFIX};
 
 /// Attribute of a meeting: the sort key under which its session was recorded.
 pub const RECORDED_KEY: &str = "recorded_key";
@@ -24,18 +25,14 @@ pub const PEOPLE: &str = "people";
 /// an update stays cheap; DynamoDB's 400 KB a row are reached with more than two million.
 pub const BUCKETS: u8 = 64;
 
-const MEETING: &str = "!meeting#";
-const PEOPLE_PREFIX: &str = "!people#";
-const TIMER: &str = "!timer#";
-
 /// What the sort keys of a room's meetings begin with.
 pub fn meetings_prefix() -> &'static str {
-    MEETING
+    MEETING_PREFIX
 }
 
 /// The row of a meeting.
 pub fn meeting_key(room_id: &str, room_sid: &str) -> RowKey {
-    RowKey::new(room_id, format!("{MEETING}{room_sid}"))
+    RowKey::new(room_id, format!("{MEETING_PREFIX}{room_sid}"))
 }
 
 /// What the sort keys of a meeting's people begin with.
@@ -57,15 +54,15 @@ pub fn is_people_key(key: &RowKey, room_sid: &str) -> bool {
 
 /// The timer of a meeting.
 pub fn timer_key(room_id: &str, room_sid: &str) -> RowKey {
-    RowKey::new(room_id, format!("{TIMER}{room_sid}"))
+    RowKey::new(room_id, format!("{TIMER_PREFIX}{room_sid}"))
 }
 
 /// The `room_sid` of the meeting whose timer has this key. `None`: it is no timer.
 pub fn sid_of_timer(key: &RowKey) -> Option<&str> {
-    key.sort_key.strip_prefix(TIMER)
+    key.sort_key.strip_prefix(TIMER_PREFIX)
 }
 
 /// The `room_sid` of the meeting whose row has this key. `None`: it is no meeting.
 pub fn sid_of_meeting(key: &RowKey) -> Option<&str> {
-    key.sort_key.strip_prefix(MEETING)
+    key.sort_key.strip_prefix(MEETING_PREFIX)
 }

@@ -1,7 +1,9 @@
 //! How many requests are in flight at once: a bound, and below it, for work that may take its time,
 //! what DynamoDB takes.
 
+use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -83,6 +85,9 @@ impl Turn<'_> {
         outcome: Result<T, E>,
         is_throttled: impl FnOnce(&Result<T, E>) -> bool,
     ) -> Result<T, E> {
+        if self.pace.permits.available_permits() == 0 {
+            let_connection_go().await;
+        }
         if is_throttled(&outcome) {
             self.throttled().await;
         } else if outcome.is_ok() {
@@ -126,6 +131,22 @@ impl Turn<'_> {
         }
         limit
     }
+}
+
+/// Lets the HTTP client put the connection of an answered request back into its pool, for which two of
+/// its tasks have to run, one after the other. Whoever has the next turn would find none there, and
+/// open another.
+async fn let_connection_go() {
+    let mut tasks = 2;
+    poll_fn(|context| match tasks {
+        0 => Poll::Ready(()),
+        _ => {
+            tasks -= 1;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 impl Drop for Turn<'_> {
@@ -210,6 +231,23 @@ mod tests {
         drop(pace.turn().await);
         succeed(&pace, 1).await;
         assert_eq!(limit(&pace), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_task_and_the_one_that_it_wakes_run_before_a_turn_ends() {
+        // A task like theirs: that of a test runs at other times.
+        let work = tokio::spawn(async {
+            let pace = Pace::fixed(1);
+            let turn = pace.turn().await;
+            let (sender, ran) = tokio::sync::mpsc::unbounded_channel();
+            tokio::spawn(async move {
+                sender.send(1).expect("it is counted");
+                tokio::spawn(async move { sender.send(2) });
+            });
+            turn.end(Ok::<_, ()>(()), |_| false).await.expect("it succeeded");
+            ran.len()
+        });
+        assert_eq!(work.await.expect("it ends"), 2);
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! `Scan`: which rooms a table has, and which ids several of its sessions have.
+//! `Scan`: which rooms a table has, which ids several of its sessions have, and its [whole
+//! rows](super::pages).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,20 +17,21 @@ use super::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 const OPERATION: &str = "Scan";
 
 /// Parts of a table that are scanned side by side.
-const SEGMENTS: i32 = 8;
+pub(super) const SEGMENTS: i32 = 8;
 /// Rows that one request reads at the most, where the table's order is not all that is kept of them.
 /// It bounds the memory of many requests at once.
 const ROWS_AT_ONCE: i32 = 3000;
 /// How often a page is asked for before it is an error.
-const ATTEMPTS: u32 = 12;
+pub(super) const ATTEMPTS: u32 = 12;
 
 /// What of a table is scanned.
 #[derive(Debug, Clone, Copy)]
-struct Source {
-    index: Option<&'static str>,
-    attributes: &'static [&'static str],
+pub(super) struct Source {
+    pub index: Option<&'static str>,
+    /// Without any, whole rows.
+    pub attributes: &'static [&'static str],
     /// One part of the table, of [`SEGMENTS`].
-    segment: Option<i32>,
+    pub segment: Option<i32>,
 }
 
 const ROOMS: Source = Source { index: None, attributes: &[PARTITION_KEY], segment: None };
@@ -129,7 +131,7 @@ impl Table {
         }
     }
 
-    async fn scan_patiently(
+    pub(super) async fn scan_patiently(
         &self,
         source: Source,
         start: Option<Item>,
@@ -159,7 +161,8 @@ impl Table {
             projection.push(format!("#a{index}"));
             request = request.expression_attribute_names(format!("#a{index}"), *name);
         }
-        let request = request.projection_expression(projection.join(", "));
+        let projection = (!projection.is_empty()).then(|| projection.join(", "));
+        let request = request.set_projection_expression(projection);
         let turn = self.turn().await;
         let page = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
         let page = turn.end(page, TableError::throttles).await?;

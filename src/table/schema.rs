@@ -41,6 +41,29 @@ pub const ROOM_TALLY: &str = "~";
 /// What the sort key of a month's tally starts with; the month follows.
 pub const MONTH_TALLY_PREFIX: &str = "#";
 
+/// What the sort key of a meeting in progress starts with; its `room_sid` follows.
+pub const MEETING_PREFIX: &str = "!meeting#";
+/// What the sort keys of a meeting's people start with.
+pub const PEOPLE_PREFIX: &str = "!people#";
+/// What the sort key of a meeting's timer starts with.
+pub const TIMER_PREFIX: &str = "!timer#";
+
+/// The attributes that this project's writers give a session.
+pub const SESSION_ATTRIBUTES: [&str; 12] = [
+    PARTITION_KEY,
+    SORT_KEY,
+    COUNTED,
+    EXPIRES,
+    BY_WEBHOOKS,
+    ROOM_SID,
+    "room_title",
+    "joined_participants",
+    "webhook_url",
+    "created",
+    "ended",
+    "analytics_file_id",
+];
+
 /// DynamoDB's limit for a partition key's value, in bytes of UTF-8.
 ///
 /// Source: Amazon DynamoDB Developer Guide, "Quotas", *Partition key length*.

@@ -19,6 +19,7 @@ mod contract;
 mod corpora;
 mod dialect;
 mod events;
+mod export;
 mod faults;
 mod function_faults;
 mod function_pages;

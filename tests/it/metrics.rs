@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use yaml_rust2::Yaml;
 
-use crate::support::lambda::{Lambda, end, function, program};
+use crate::support::lambda::{Lambda, end, function, program, stored};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, history};
 use crate::template::{properties, template};
@@ -193,6 +193,98 @@ async fn webhooks_make_the_metrics_of_webhooks() {
             counts(&metrics).into_iter().filter(|(_, count)| *count > 0).collect();
         assert_eq!(metrics, expected, "{event}");
     }
+}
+
+/// The metrics of the log whose alarms take a gradual deployment of a function back.
+fn metrics_of_rollbacks(function: &str) -> Vec<String> {
+    let alarms = properties(function)["DeploymentPreference"]["Alarms"][1].clone();
+    let alarms = alarms.as_vec().expect("alarms").iter();
+    let alarms = alarms.map(|name| properties(name.as_str().expect("a name")));
+    let of_log = alarms.filter(|alarm| {
+        alarm["Namespace"].as_str().is_some_and(|name| name.starts_with("past-rooms/"))
+    });
+    of_log.map(|alarm| alarm["MetricName"].as_str().expect("a name").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_anybody_can_send_takes_no_deployment_back() {
+    let database = Database::start().await;
+    let functions = [
+        ("Function", "LogGroup", env!("CARGO_BIN_EXE_past-rooms"), "http-api"),
+        (
+            "WebhookFunction",
+            "WebhookLogGroup",
+            env!("CARGO_BIN_EXE_past-rooms-webhook"),
+            "webhook-3-session-ended",
+        ),
+    ];
+    for (name, log_group, path, event) in functions {
+        let mut event: Value = serde_json::from_str(&stored(event)).expect("JSON");
+        let headers = event["headers"].as_object_mut().expect("headers");
+        for credential in ["api-key", "hash-signature", "authorization", "hash-token"] {
+            headers.remove(credential);
+        }
+        let method = "/requestContext/http/method";
+        let mut get = event.clone();
+        *get.pointer_mut(method).expect("a method") = "GET".into();
+        let (mut bad_query, mut bad_host, mut long) = (event.clone(), event.clone(), event.clone());
+        bad_query["rawQueryString"] = "a b".into();
+        bad_host["headers"]["host"] = "a b".into();
+        long["body"] = "x".repeat(1 << 20).into();
+        let mut lambda = Lambda::start(Duration::from_secs(30));
+        let function = program(path, &database, &database.endpoint, &lambda.address, 1)
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .spawn()
+            .expect("runs");
+        let events = [event, get, bad_query, bad_host, long];
+        for event in &events {
+            lambda.invoke_event(event);
+            let answer = lambda.answer().await;
+            assert!(answer["statusCode"].as_u64() >= Some(400), "{name}: {answer}");
+        }
+        drop(lambda);
+        let (_, printed) = end(function).await;
+        let logged = printed.lines().filter(|line| line.contains(r#""status":4"#)).count();
+        assert!(logged >= events.len(), "{name}: {printed}");
+        let metrics = measured(log_group, &printed);
+        let watched = metrics_of_rollbacks(name);
+        assert!(!watched.is_empty(), "{name}");
+        for metric in watched {
+            assert!(metrics[&metric].is_empty(), "{name}, {metric}: {printed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn batches_that_fail_make_the_metric_of_the_stream_and_are_logged_with_their_room() {
+    let database = Database::start().await;
+    let refusing = Proxy::start(&database.endpoint, |_, _| {
+        Fault::Refuse(400, "com.amazonaws.dynamodb.v20120810#AccessDeniedException")
+    })
+    .await;
+    for (dynamodb, failures) in [(&refusing.endpoint, 1), (&database.endpoint, 0)] {
+        let mut lambda = Lambda::start(Duration::from_secs(30));
+        lambda.invoke_stored("stream/foreign");
+        let path = env!("CARGO_BIN_EXE_past-rooms-stream");
+        let function = program(path, &database, dynamodb, &lambda.address, 1)
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .spawn()
+            .expect("runs");
+        lambda.answer().await;
+        drop(lambda);
+        let (_, printed) = end(function).await;
+        let metrics = measured("StreamLogGroup", &printed);
+        assert_eq!(counts(&metrics), [("StreamFailures", failures)], "{printed}");
+        let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut rooms: Vec<Value> = lines
+            .filter(|line| line["level"] == "ERROR")
+            .map(|mut line| line["room_id"].take())
+            .collect();
+        rooms.sort_by_key(Value::to_string);
+        assert_eq!(rooms.len(), 2 * failures, "{printed}");
+        assert!(rooms.iter().all(Value::is_string), "{rooms:?}");
+    }
+    assert_eq!(metrics_of_rollbacks("StreamFunction"), ["StreamFailures"]);
 }
 
 #[test]

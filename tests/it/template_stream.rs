@@ -78,5 +78,5 @@ fn everything_of_the_stream_function_can_be_left_out() {
         assert_eq!(resource["Condition"].as_str(), Some("CountForeignWrites"), "{name:?}");
         count += 1;
     }
-    assert_eq!(count, 7);
+    assert_eq!(count, 9);
 }

@@ -3,52 +3,23 @@
 //! Every request takes the same time on that clock, and nothing else takes any. So the time that a
 //! page takes is the length of its longest chain of requests that wait for one another.
 
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::http::HttpRequest;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
-};
 use jiff::{SignedDuration, Timestamp};
 use past_rooms::{Meter, Order, PageQuery, PastRooms, RowKey};
 use tokio::time::Instant;
 
 use crate::database::{Database, TABLE};
+use crate::network::ROUND_TRIP;
 use crate::{content, network, tallies};
-
-/// What a request takes on the paused clock: less than any time-out.
-const ROUND_TRIP: Duration = Duration::from_millis(1);
 
 /// Requests that a page has in flight at the most.
 const IN_FLIGHT: u64 = 20;
 
 /// Pages of each history, order and limit, spread over the history.
 const PAGES: usize = 12;
-
-/// A connection to the database that takes [`ROUND_TRIP`].
-#[derive(Clone)]
-struct Wire(Arc<Database>);
-
-impl fmt::Debug for Wire {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Wire")
-    }
-}
-
-impl HttpConnector for Wire {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (operation, body) = network::operation_of(&request);
-        let database = Arc::clone(&self.0);
-        HttpConnectorFuture::new(async move {
-            tokio::time::sleep(ROUND_TRIP).await;
-            Ok(network::response(database.execute(&operation, &body)))
-        })
-    }
-}
 
 /// A table of rooms, each with sessions at these hours from the beginning of 2025 on.
 struct History {
@@ -88,8 +59,9 @@ impl History {
                 rows.push(row);
             }
         }
-        let connection = Wire(Arc::new(Database::filled(&rows)));
-        let client = network::client_over(SharedHttpConnector::new(connection));
+        let database = Database::filled(&rows);
+        let client =
+            network::timed_client(move |operation, body| database.execute(operation, body));
         History { client, room_ids, sessions }
     }
 
@@ -145,7 +117,7 @@ fn one_by_one(sessions: Range<usize>, hours: i64) -> impl Fn(usize) -> Vec<i64> 
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_time().start_paused(true).build().expect("a runtime")
 }

@@ -21,6 +21,7 @@ mod database;
 mod faults;
 mod finish;
 mod focus;
+mod half_seen;
 mod history;
 mod miscounts;
 mod network;

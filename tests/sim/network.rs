@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
@@ -18,6 +19,9 @@ use past_rooms::dynamodb;
 
 use crate::database::Reply;
 use crate::scheduler::Scheduler;
+
+/// What a request takes on the paused clock: less than any time-out.
+pub const ROUND_TRIP: Duration = Duration::from_millis(1);
 
 tokio::task_local! {
     /// Who sends.
@@ -51,15 +55,35 @@ impl HttpConnector for Wire {
     }
 }
 
+/// A connection on the paused clock: a function answers, and nothing else takes any time.
+struct Timed<F>(Arc<F>);
+
+impl<F> fmt::Debug for Timed<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Timed")
+    }
+}
+
+impl<F: Fn(&str, &str) -> Reply + Send + Sync + 'static> HttpConnector for Timed<F> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (operation, body) = operation_of(&request);
+        let answer = Arc::clone(&self.0);
+        HttpConnectorFuture::new(async move {
+            tokio::time::sleep(ROUND_TRIP).await;
+            Ok(response(answer(&operation, &body)))
+        })
+    }
+}
+
 /// What a request asks for: the operation's name, and its body.
-pub fn operation_of(request: &HttpRequest) -> (String, String) {
+fn operation_of(request: &HttpRequest) -> (String, String) {
     let target = request.headers().get("x-amz-target").expect("an operation");
     let operation = target.rsplit('.').next().expect("an operation").to_owned();
     let body = request.body().bytes().expect("a body in memory");
     (operation, String::from_utf8(body.to_vec()).expect("JSON"))
 }
 
-pub fn response(reply: Reply) -> HttpResponse {
+fn response(reply: Reply) -> HttpResponse {
     let status = StatusCode::try_from(reply.status).expect("a status");
     let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
@@ -72,8 +96,14 @@ pub fn client(scheduler: &Arc<Scheduler>) -> Client {
     client_over(SharedHttpConnector::new(Wire(Arc::clone(scheduler))))
 }
 
-/// The project's own client over another connection.
-pub fn client_over(connector: SharedHttpConnector) -> Client {
+/// The project's own client, whose requests take [`ROUND_TRIP`] on the paused clock, and are answered
+/// by a function of the operation and the body.
+pub fn timed_client(answer: impl Fn(&str, &str) -> Reply + Send + Sync + 'static) -> Client {
+    client_over(SharedHttpConnector::new(Timed(Arc::new(answer))))
+}
+
+/// The project's own client over a connection.
+fn client_over(connector: SharedHttpConnector) -> Client {
     let credentials = Credentials::new("local", "local", None, None, "simulation");
     let settings = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

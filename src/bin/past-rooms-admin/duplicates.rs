@@ -76,6 +76,7 @@ impl Duplicates {
             &room.ended,
             &room.analytics_file_id,
             &row.columns,
+            row.marks,
         )) as u32;
         let before = self.files.last().map_or(0, |file| file.1);
         self.lines = before.saturating_add(u32::try_from(line).unwrap_or(u32::MAX));

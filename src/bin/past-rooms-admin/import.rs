@@ -10,7 +10,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use past_rooms::table::retention::Retention;
-use past_rooms::{Importer, Meter, PastRooms, Session, Stopped};
+use past_rooms::{Importer, Meter, PastRooms, Stopped};
 
 use crate::chunk::{Chunk, Rejected};
 use crate::duplicates::{Duplicates, Verdict};
@@ -186,7 +186,7 @@ impl Import<'_> {
         let row = ImportedRow::read(row, &self.arguments.time_zone)?;
         let verdict = self.duplicates.look_up(&row, line);
         match verdict.map_err(|error| error.to_string())? {
-            Verdict::First if self.has_expired(&row.session) => {
+            Verdict::First if self.has_expired(&row) => {
                 self.totals.expired += 1;
                 Ok(None)
             }
@@ -203,9 +203,10 @@ impl Import<'_> {
     }
 
     /// Whether DynamoDB would delete the session as soon as it is there.
-    fn has_expired(&self, session: &Session) -> bool {
+    fn has_expired(&self, row: &ImportedRow) -> bool {
+        let ImportedRow { session, marks, .. } = row;
         let expires = self.retention.expires(session.ended.unwrap_or(session.created));
-        expires.is_some_and(|expires| expires <= self.now)
+        expires.or(marks.expires()).is_some_and(|expires| expires <= self.now)
     }
 
     async fn write(&mut self, file: &str, mut chunk: Chunk) -> Result<(), Failure> {

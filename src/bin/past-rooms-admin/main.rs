@@ -1,13 +1,17 @@
-//! The operator's tool: import a history, check and repair its tallies, delete sessions, let them
-//! expire.
+//! The operator's tool: import a history and export it, check and repair its tallies, delete sessions,
+//! let them expire.
 
 mod advice;
 mod chunk;
 mod columns;
 mod delete;
+mod destination;
 mod duplicates;
+mod export;
+mod exported;
 mod files;
 mod import;
+mod marks;
 mod options;
 mod output;
 mod question;
@@ -26,13 +30,13 @@ use aws_config::BehaviorVersion;
 use clap::{Parser, Subcommand};
 use past_rooms::{PastRooms, dynamodb};
 
-/// Import, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
+/// Import, export, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
 ///
 /// Region, credentials and endpoint come from the AWS SDK's usual places: AWS_REGION, AWS_PROFILE,
 /// AWS_ENDPOINT_URL_DYNAMODB and so on.
 ///
-/// Exit status: 0 if all is well, 1 if rows were rejected, tallies differ, ids are repeated or a room
-/// does not exist, 2 if it, or a part of it, could not be done.
+/// Exit status: 0 if all is well, 1 if rows were rejected or not exported, tallies differ, ids are
+/// repeated or a room does not exist, 2 if it, or a part of it, could not be done.
 #[derive(Parser)]
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {
@@ -57,6 +61,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Import(import::Arguments),
+    Export(export::Arguments),
     Tally(tally::Arguments),
     Delete(delete::Arguments),
     Retention(retention::Arguments),
@@ -97,7 +102,7 @@ async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
         .await;
     let needs_table = match &arguments.command {
         Command::Import(command) => command.needs_table(),
-        Command::Tally(_) | Command::Delete(_) | Command::Retention(_) => true,
+        Command::Export(_) | Command::Tally(_) | Command::Delete(_) | Command::Retention(_) => true,
     };
     if needs_table {
         advice::check_settings(&settings).await?;
@@ -106,6 +111,7 @@ async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
     let past_rooms = PastRooms::new(dynamodb::patient_client(&settings), &*table);
     match arguments.command {
         Command::Import(command) => import::run(&past_rooms, &command, json).await,
+        Command::Export(command) => export::run(&past_rooms, &command, json).await,
         Command::Tally(command) => tally::run(&past_rooms, &command, &table, json).await,
         Command::Delete(command) => delete::run(&past_rooms, &command, json).await,
         Command::Retention(command) => retention::run(&past_rooms, &command, &table, json).await,

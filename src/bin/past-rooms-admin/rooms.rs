@@ -53,7 +53,12 @@ impl Rooms {
 
 /// Says that a room has nothing: its name may be mistyped.
 pub fn unknown(room_id: &str) {
-    output::line(format_args!("{room_id}: no such room: it has no sessions and no tally"));
+    output::line(no_such(room_id));
+}
+
+/// What there is to say of a room that has nothing.
+pub fn no_such(room_id: &str) -> String {
+    format!("{room_id}: no such room: it has no sessions and no tally")
 }
 
 /// Rooms that could not be dealt with. One does not stop the others, unless it is DynamoDB that fails

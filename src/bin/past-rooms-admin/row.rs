@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use past_rooms::{Entry, Fields, Session};
+use past_rooms::{Entry, Fields, Marks, Session};
 use serde_json::{Number, Value};
 
 use crate::columns::Column;
 use crate::files::Row;
-use crate::times;
+use crate::{marks, times};
 
 /// Keys that rejects have while they are not mended: the row as it was, of which the columns could
 /// not be read.
@@ -30,6 +30,7 @@ const OTHER_BYTES: usize = 1024;
 pub struct ImportedRow {
     pub session: Session,
     pub columns: BTreeSet<Column>,
+    pub marks: Marks,
 }
 
 impl ImportedRow {
@@ -65,13 +66,14 @@ impl ImportedRow {
             Some(text(row, Column::AnalyticsFileId)?).filter(|id| !id.is_empty());
         session.key().map_err(|error| error.to_string())?;
         check_size(&session)?;
-        Ok(ImportedRow { session, columns })
+        Ok(ImportedRow { session, columns, marks: marks::read(row)? })
     }
 
     /// What is to be imported.
     pub fn into_entry(self) -> Entry {
         let fields = self.columns.into_iter().filter_map(Column::field);
-        Entry { session: self.session, fields: fields.fold(Fields::default(), Fields::with) }
+        let fields = fields.fold(Fields::default(), Fields::with);
+        Entry { session: self.session, fields, marks: self.marks }
     }
 }
 

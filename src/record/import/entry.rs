@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::marks::Marks;
 use crate::record::row::{Heard, Row, Stored};
 use crate::table::past_room::PastRoom;
 use crate::table::retention::Retention;
@@ -52,6 +53,8 @@ pub struct Entry {
     pub session: Session,
     /// What of it the file has.
     pub fields: Fields,
+    /// What else the table is to keep of it, if the file is an export of a table.
+    pub marks: Marks,
 }
 
 /// What an import puts in place of what is stored.
@@ -78,10 +81,9 @@ impl Entry {
             None => self.session.to_past_room(),
         };
         let ended = room.ended.parse::<Timestamp>().unwrap_or(self.session.created);
-        // The beginning is that of the file now, so no other import may take it for a guess.
-        let heard = heard.map(|heard| Heard { created: true, ..heard });
         let before = stored.and_then(|stored| stored.expires);
-        Row { room, expires: retention.expires(ended).or(before), heard }
+        let expires = retention.expires(ended).or(before).or(self.marks.expires());
+        Row { room, expires, heard: self.marks.heard(heard) }
     }
 
     /// `heard`: what webhooks said, if that comes first.

@@ -9,6 +9,7 @@
 
 mod entry;
 mod lane;
+mod marks;
 mod pack;
 mod progress;
 mod sids;
@@ -27,6 +28,7 @@ use crate::table::session::InvalidSession;
 use entry::Precedence;
 pub use entry::{Entry, Field, Fields};
 use lane::{Lane, Rooms, Rules, Task};
+pub use marks::Marks;
 pub use progress::{Misplaced, Written};
 use progress::{Progress, note};
 use sids::Sids;

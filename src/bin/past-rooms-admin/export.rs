@@ -1,0 +1,156 @@
+//! `past-rooms-admin export`.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use futures_util::StreamExt;
+use past_rooms::table::{Item, RowKind};
+use past_rooms::{PastRooms, RowKey};
+use serde_json::json;
+
+use crate::destination::Destination;
+use crate::exported::{Exported, Line};
+use crate::rooms::{InFlight, Rooms};
+use crate::{Outcome, output, rooms};
+
+/// Write sessions as JSON Lines, which `import` takes.
+///
+/// So a table that was restored from a backup, or that a deleted stack left, is moved into that of a stack:
+/// export the one, and import into the other. Tallies are left out, because an import counts anew, and so are
+/// meetings in progress. Rows that are left out and are none of these are named on standard error. What is
+/// written while it runs may be in the export or not.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    rooms: Rooms,
+
+    #[command(flatten)]
+    in_flight: InFlight,
+
+    /// Write to this file, which must not be there yet, instead of standard output. It is there only when it
+    /// is complete
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub async fn run(
+    past_rooms: &PastRooms,
+    arguments: &Arguments,
+    json: bool,
+) -> Result<Outcome, Box<dyn Error>> {
+    let past_rooms = past_rooms.adapting(arguments.in_flight.most());
+    let output = Destination::open(arguments.output.as_deref())?;
+    let mut export = Export { output, found: Found::default() };
+    if let Err(error) = export.all(&past_rooms, &arguments.rooms).await {
+        return Err(format!("{error}; the export is incomplete").into());
+    }
+    let Export { output, found } = export;
+    output.finish()?;
+    found.print(json);
+    let is_all = found.unfit + found.foreign + found.unknown == 0;
+    Ok(if is_all { Outcome::Success } else { Outcome::Differences })
+}
+
+struct Export {
+    output: Destination,
+    found: Found,
+}
+
+/// What was found.
+#[derive(Default)]
+struct Found {
+    sessions: u64,
+    rewritten: u64,
+    /// Rows among the sessions that are not exported.
+    unfit: u64,
+    foreign: u64,
+    tallies: u64,
+    meetings: u64,
+    /// Rooms that have nothing.
+    unknown: u64,
+}
+
+impl Export {
+    async fn all(&mut self, past_rooms: &PastRooms, which: &Rooms) -> Result<(), Box<dyn Error>> {
+        let table = past_rooms.table();
+        if which.all {
+            let mut pages = table.pages();
+            while let Some(page) = pages.next().await {
+                self.rows(page?)?;
+            }
+        }
+        for room_id in &which.room {
+            let mut pages = table.pages_of_room(room_id);
+            let mut is_known = false;
+            while let Some(page) = pages.next().await {
+                let page = page?;
+                is_known |= !page.is_empty();
+                self.rows(page)?;
+            }
+            if !is_known {
+                self.found.unknown += 1;
+                output::note(rooms::no_such(room_id));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: Vec<Item>) -> Result<(), Box<dyn Error>> {
+        for item in rows {
+            let key = RowKey::of_item(&item).ok_or("a row has no key")?;
+            let found = &mut self.found;
+            match Exported::of(&key, item) {
+                Exported::Session(Line { text, is_rewritten, others }) => {
+                    self.output.line(&text)?;
+                    found.sessions += 1;
+                    if is_rewritten {
+                        found.rewritten += 1;
+                        output::note(format_args!(
+                            "{key}: it is exported, but its key or its times are not in the form that an \
+                             import gives them"
+                        ));
+                    }
+                    if !others.is_empty() {
+                        let others = others.join(", ");
+                        output::note(format_args!(
+                            "{key}: it is exported without attributes of others: {others}"
+                        ));
+                    }
+                }
+                Exported::Unfit(reason) => {
+                    found.unfit += 1;
+                    output::note(format_args!("{key}: it is not exported: {reason}"));
+                }
+                Exported::Foreign => {
+                    found.foreign += 1;
+                    output::note(format_args!("{key}: it is not exported: it is no session"));
+                }
+                Exported::Bookkeeping(RowKind::Meeting) => found.meetings += 1,
+                Exported::Bookkeeping(_) => found.tallies += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Found {
+    fn print(&self, as_json: bool) {
+        let Found { sessions, rewritten, unfit, foreign, tallies, meetings, unknown } = self;
+        let left_out = unfit + foreign;
+        if as_json {
+            return output::note(json!({
+                "sessions": sessions, "rewritten": rewritten, "left_out": left_out,
+                "tallies": tallies, "meetings": meetings, "unknown_rooms": unknown,
+            }));
+        }
+        let some = |number: u64, what: &str| match number {
+            0 => String::new(),
+            number => format!("; {number} {what}"),
+        };
+        output::note(format_args!(
+            "{sessions} sessions exported{}{}",
+            some(left_out, "rows left out, see above"),
+            some(*meetings, "rows of meetings in progress, or just over, left out"),
+        ));
+    }
+}

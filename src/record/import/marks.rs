@@ -1,0 +1,67 @@
+//! What the table keeps of a session beside what the API answers of it.
+
+use crate::record::row::Heard;
+
+/// What the table keeps of a session beside what the API answers of it. An export of a table has it;
+/// other files have nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Marks {
+    expires: Option<i64>,
+    heard: Option<Heard>,
+}
+
+impl Marks {
+    /// When the session expires, in UNIX seconds, and which of its times webhooks have reported: the
+    /// values of the attributes [`EXPIRES`](crate::table::schema::EXPIRES) and
+    /// [`BY_WEBHOOKS`](crate::table::schema::BY_WEBHOOKS), where there are any. `None`: the latter is
+    /// none.
+    pub fn new(expires: Option<i64>, by_webhooks: Option<&str>) -> Option<Self> {
+        let heard = by_webhooks.map(Heard::of_text);
+        let is_one = |text| heard.is_some_and(|heard| heard.to_text() == text);
+        by_webhooks.is_none_or(is_one).then_some(Marks { expires, heard })
+    }
+
+    /// When the session expires, in UNIX seconds. `None`: never.
+    pub fn expires(self) -> Option<i64> {
+        self.expires
+    }
+
+    /// What is known of the times of a session that is there, where webhooks have reported `stored`.
+    pub(super) fn heard(self, stored: Option<Heard>) -> Option<Heard> {
+        let Some(stored) = stored else { return self.heard };
+        // The beginning is that of the file now, so no other import may take it for a guess, unless the
+        // file says itself that it is one.
+        let is_certain = self.heard.is_none_or(|heard| heard.created);
+        Some(Heard { created: stored.created || is_certain, ..stored })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_what_the_attributes_can_be() {
+        for text in ["", "created", "ended", "created ended"] {
+            let marks = Marks::new(Some(7), Some(text)).expect("marks");
+            assert_eq!(marks.heard(None).map(Heard::to_text).as_deref(), Some(text));
+            assert_eq!(marks.expires(), Some(7));
+        }
+        for text in ["ended created", "begun", "created  ended", " "] {
+            assert_eq!(Marks::new(None, Some(text)), None, "{text}");
+        }
+        assert_eq!(Marks::new(None, None), Some(Marks::default()));
+    }
+
+    #[test]
+    fn a_guess_stays_one_only_where_the_file_says_so() {
+        let certain = |file: Option<&str>, stored: &str| {
+            let marks = Marks::new(None, file).expect("marks");
+            marks.heard(Some(Heard::of_text(stored))).expect("webhooks").to_text()
+        };
+        assert_eq!(certain(None, "ended"), "created ended");
+        assert_eq!(certain(Some("ended"), "ended"), "ended");
+        assert_eq!(certain(Some("ended"), "created"), "created");
+        assert_eq!(certain(Some("created"), ""), "created");
+    }
+}

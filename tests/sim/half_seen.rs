@@ -1,0 +1,52 @@
+//! A page beside a transaction of which its requests see the session and not yet the count.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use past_rooms::{Order, PageQuery, PastRooms, RowKey};
+use tokio::time::Instant;
+
+use crate::database::{Database, TABLE};
+use crate::{content, cost, network, tallies};
+
+const ROOM: &str = "room01";
+
+/// How long the count is not seen: a page has read everything twice by then, and judged its tally.
+const PART_SEEN: Duration = Duration::from_millis(30);
+
+/// A room with so many sessions in one month, each later than those before.
+fn room(sessions: usize) -> (Vec<RowKey>, Database) {
+    let keys = (0..sessions).map(|number| {
+        let created = format!("2025-01-{:02}T10:00:00.000Z", 1 + number / 2);
+        RowKey::new(ROOM, format!("{created}#SID_{number:03}"))
+    });
+    let keys: Vec<RowKey> = keys.collect();
+    let mut rows: Vec<_> = keys.iter().map(|key| content::row(key, 1)).collect();
+    rows.extend(tallies::rows(ROOM, &tallies::expected(&keys)));
+    (keys, Database::filled(&rows))
+}
+
+#[test]
+fn a_tally_whose_change_is_seen_later_than_its_session_is_not_called_wrong() {
+    let (_, before) = room(40);
+    let (keys, after) = room(41);
+    let counts_keys = Arc::new(Mutex::new(false));
+    let page = cost::runtime().block_on(async {
+        let begun = Instant::now();
+        let is_counted = Arc::clone(&counts_keys);
+        let client = network::timed_client(move |operation, body| {
+            *is_counted.lock().expect("a lock") |= body.contains("ProjectionExpression");
+            let is_tally = operation == "BatchGetItem";
+            let database = if is_tally && begun.elapsed() < PART_SEEN { &before } else { &after };
+            database.execute(operation, body)
+        });
+        let query = PageQuery::new([ROOM]).from(25).limit(20).order(Order::Asc);
+        PastRooms::new(client, TABLE).page(&query).await.expect("a page")
+    });
+    let read = page.sessions.iter().map(|row| format!("{}#{}", row.created, row.room_sid));
+    let expected = keys[25..].iter().map(|key| key.sort_key.clone());
+    assert_eq!(read.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    assert_eq!(page.total, 41);
+    // What a tally that is called wrong leads to.
+    assert!(!*counts_keys.lock().expect("a lock"), "the room's keys were counted");
+}
