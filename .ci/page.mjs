@@ -158,6 +158,27 @@ await page.getByRole("alert").getByText("HASH-SIGNATURE").waitFor();
 complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !complaint.includes("401")));
 console.log("ok    an empty room, no room, a page by its number, back, and a wrong secret");
 
+// A room that cannot be read has no number, says why, and is in no other room's way.
+const broken = "math-101", cause = "internal error";
+await page.route("**/auth/room/fetchPastRooms", (route) => {
+  const { room_ids } = route.request().postDataJSON();
+  if (room_ids.length > 1 || room_ids[0] !== broken) return route.continue();
+  return route.fulfill({ status: 500, contentType: "application/json", body: JSON.stringify({ status: false, msg: cause }) });
+});
+await page.goto("about:blank");
+await page.goto(`${base}/#room=room01`);
+await shown();
+await page.waitForFunction(() => [...document.querySelectorAll("#rooms output")].every((output) => output.textContent !== "…"));
+const counted = await page.locator("#rooms .room").evaluateAll((rooms) => rooms.map((room) => {
+  const output = room.querySelector("output");
+  return [room.querySelector("span").textContent, output.textContent.replace(",", ""), output.title];
+}));
+assert.deepEqual(counted, listed.map(([room, total]) => room === broken ? [room, "?", cause] : [room, String(total), ""]));
+await page.unroute("**/auth/room/fetchPastRooms");
+// The browser itself notes the 500.
+complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !complaint.includes("500")));
+console.log("ok    a room that cannot be read");
+
 // By keyboard alone: to the next page, and there to the next.
 await page.goto("about:blank");
 await page.goto(`${base}/#room=math-101&order=DESC&limit=20&page=119`);

@@ -129,7 +129,7 @@ pub async fn warm_up(table: &Table) {
     match tokio::time::timeout(WARM_UP_TIMEOUT, read).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            tracing::warn!(%error, "DynamoDB cannot be reached; starting all the same");
+            tracing::warn!(cause = %error, "DynamoDB cannot be reached; starting all the same");
         }
         Err(_) => tracing::warn!("DynamoDB did not answer in time; starting all the same"),
     }

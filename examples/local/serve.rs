@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use lambda_http::RequestExt;
 use past_rooms::api::handler::App;
 use past_rooms::{Meter, api, webhook};
+use serde_json::json;
 
 use crate::{page, usual};
 
@@ -48,7 +49,10 @@ async fn show_page(State(apps): State<Arc<Apps>>) -> Response {
 async fn answer(State(apps): State<Arc<Apps>>, request: Request) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_REQUEST_BYTES).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        // Like what API Gateway answers itself, this is in no dialect.
+        let msg = format!("the body is larger than {MAX_REQUEST_BYTES} bytes");
+        let envelope = Json(json!({"status": false, "msg": msg}));
+        return (StatusCode::PAYLOAD_TOO_LARGE, envelope).into_response();
     };
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
     let request = lambda_http::Request::from_parts(parts, lambda_http::Body::Binary(body.to_vec()));

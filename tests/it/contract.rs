@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_http::{Request, RequestExt, http::Method};
+use past_rooms::api::handler::App;
+use past_rooms::config::Dialect;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Database, SECRET, ask, history, request, send, session, signed};
@@ -226,6 +228,9 @@ async fn numbers_and_their_bounds() {
     for (from, limit, answered) in [
         (json!(4294967295u32), json!(4294967295u32), (4294967295u64, 100)),
         (json!("4294967295"), json!("2e1"), (4294967295, 20)),
+        (json!("1.5e1"), json!("0.10e1"), (15, 1)),
+        (json!("-0"), json!("-0.0e5"), (0, 20)),
+        (json!("4294967294.00"), json!("1000E-1"), (4294967294, 100)),
         (json!(1), json!(1), (1, 1)),
         (json!(2e0), json!(99), (2, 99)),
         (json!(0), json!(100), (0, 100)),
@@ -252,6 +257,12 @@ async fn numbers_and_their_bounds() {
             "\"-1\"",
             "\"4294967296\"",
             "\"1.5\"",
+            "\"1e-1\"",
+            "\"1e10\"",
+            "\"-1e0\"",
+            "\"05\"",
+            "\"5.\"",
+            "\"99999999999\"",
             "\"\"",
             "\"ten\"",
             "\" 1\"",
@@ -403,6 +414,20 @@ async fn a_session_that_lacks_attributes_reads_as_empty() {
             "created": "", "ended": ""
         }])
     );
+}
+
+#[tokio::test]
+async fn times_of_other_writers_come_as_they_are_stored() {
+    let attributes = json!({"created": "2026-11-22T12:00:00+02:00", "ended": "at noon"});
+    let database = with_row("2026-11-22T10:00:00.000Z#SID_x", attributes).await;
+    let server = App { dialect: Dialect::Plugnmeet, ..database.app() };
+    for (app, created) in
+        [(database.app(), "2026-11-22T12:00:00+02:00"), (server, "2026-11-22T10:00:00Z")]
+    {
+        let answer = ask(&app, r#"{"room_ids":["room01"]}"#).await;
+        let room = &answer.body["result"]["rooms_list"][0];
+        assert_eq!([&room["created"], &room["ended"]], [created, "at noon"]);
+    }
 }
 
 #[tokio::test]

@@ -124,6 +124,53 @@ pub async fn history(database: &Database, rooms: &[&str]) -> Vec<PastRoom> {
 }
 
 #[tokio::test]
+async fn what_a_needed_event_lacks_is_refused_and_what_no_event_needs_may_be_null() {
+    let database = Database::start().await;
+    let app = app(database.past_rooms.clone());
+    let analytics = || meeting("r", "SID_x", START).pop().expect("the analytics");
+    let with = |mut event: Value, pointer: &str, value: Value| {
+        let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+        event.pointer_mut(parent).expect("there")[name] = value;
+        event
+    };
+    let ended = || event("session_ended", "r", "SID_x", START + 600, Some(START));
+    let renamed = json!({"sid": "SID_x", "roomId": "r", "creationTime": START});
+    let other = json!({"type": "RECORDING", "artifact_id": ""});
+    for (event, status) in [
+        (with(ended(), "/room", Value::Null), 400),
+        (with(ended(), "/room/sid", json!("")), 400),
+        (with(ended(), "/room/sid", Value::Null), 400),
+        (with(ended(), "/room/room_id", json!("")), 400),
+        (with(ended(), "/created_at", Value::Null), 400),
+        (with(ended(), "/created_at", json!("0")), 400),
+        (with(ended(), "/created_at", json!(0)), 400),
+        (with(ended(), "/created_at", json!("1795341600000")), 400),
+        (with(ended(), "/room/creation_time", json!(-5)), 400),
+        (with(ended(), "/room/metadata", json!({})), 400),
+        (with(analytics(), "/room_artifact", Value::Null), 400),
+        (with(analytics(), "/room_artifact/artifact_id", json!("")), 400),
+        (with(analytics(), "/room", Value::Null), 400),
+        (with(ended(), "/room/creation_time", Value::Null), 200),
+        (with(ended(), "/room/metadata", json!("no JSON")), 200),
+        (with(ended(), "/room", renamed), 200),
+        (with(ended(), "/created_at", json!(START + 600)), 200),
+        (with(ended(), "/participant", Value::Null), 200),
+        (with(with(analytics(), "/room", Value::Null), "/room_artifact", other), 200),
+        (
+            with(
+                with(analytics(), "/room_artifact", Value::Null),
+                "/analytics",
+                json!({"file_id": "f"}),
+            ),
+            200,
+        ),
+        (json!({"event": "track_published", "room": null, "created_at": null}), 200),
+    ] {
+        assert_eq!(post(&app, &event).await, status, "{event}");
+    }
+}
+
+#[tokio::test]
 async fn a_meeting_is_in_the_history_when_it_has_ended() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
