@@ -56,16 +56,19 @@ pub(super) enum Verdict {
 }
 
 /// Looks at the tally rows of the rooms that disagree once more, and where one then seems wrong, when
-/// no transaction is seen in part any more of which the page has the sessions.
+/// no transaction is seen in part any more of which the page has the sessions: once a page, because many
+/// wrong tallies come to light one after another.
 pub(super) async fn judge(
     table: &Table,
     rooms: &[Disagreement],
+    has_waited: &mut bool,
 ) -> Result<Vec<Verdict>, ReadError> {
     let verdicts = look_again(table, rooms).await?;
-    if !verdicts.contains(&Verdict::Wrong) {
+    if *has_waited || !verdicts.contains(&Verdict::Wrong) {
         return Ok(verdicts);
     }
     isolation::until_transactions_are_whole().await;
+    *has_waited = true;
     look_again(table, rooms).await
 }
 

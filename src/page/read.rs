@@ -30,6 +30,7 @@ pub(crate) async fn read_page(
     let distrusted = DistrustedRooms::default();
     let mut consistency = Consistency::Eventual;
     let mut attempts = 0;
+    let mut has_waited = false;
     loop {
         let order = query.order;
         let reader = Reader { table, cache, order, consistency, distrusted: &distrusted };
@@ -39,7 +40,7 @@ pub(crate) async fn read_page(
         }
         let mut is_progress = false;
         if consistency == Consistency::Strong {
-            let verdicts = judge(table, &disagreements).await?;
+            let verdicts = judge(table, &disagreements, &mut has_waited).await?;
             if verdicts.iter().all(|verdict| *verdict == Verdict::Explained) {
                 return Ok(page);
             }
