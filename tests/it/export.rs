@@ -158,6 +158,38 @@ async fn rows_that_an_import_could_not_take_are_named_and_so_is_what_it_would_ch
 }
 
 #[tokio::test]
+async fn of_sessions_that_an_import_writes_otherwise_twenty_are_named_and_all_are_counted() {
+    let database = Database::start().await;
+    for second in 10..33 {
+        let sid = format!("SID_{second}");
+        let mut row = row_of(&session("room01", &format!("2026-11-22T10:00:{second}.000Z"), &sid));
+        let key = RowKey::new("room01", format!("2026-11-22T10:00:{second}Z#{sid}"));
+        row.extend(key.into_item());
+        row.insert("mine".to_owned(), AttributeValue::S("m".to_owned()));
+        database.put_item(row).await;
+    }
+    let output = run(&database, &["export", "--room", "room01"]).await;
+    let said = text(&output.stderr);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout).lines().count()),
+        (Some(0), 23),
+        "{said}"
+    );
+    let number = |what: &str| said.lines().filter(|line| line.contains(what)).count();
+    assert_eq!(number("not in the form that an import gives them"), 20, "{said}");
+    assert_eq!(number("exported without attributes of others: mine"), 20, "{said}");
+    assert_eq!(number("more sessions are not in that form; the last line has"), 1, "{said}");
+    assert_eq!(number("more sessions have attributes of others; the last line has"), 1, "{said}");
+    let summary = "23 sessions exported; 23 of them will be imported in another form; \
+                   23 of them without attributes of others";
+    assert_eq!(said.lines().last(), Some(summary));
+    let file = File::new("empty", "");
+    let (status, summary, _) = export(&database, &["--all"], &file.beside("history.jsonl")).await;
+    assert_eq!((status, &summary["rewritten"], &summary["stripped"]), (0, &23.into(), &23.into()));
+    assert_eq!(summary["left_out"], 0);
+}
+
+#[tokio::test]
 async fn a_session_that_has_expired_comes_back_only_if_its_expiry_is_taken_out() {
     let (database, moved) = (Database::start().await, Database::start().await);
     let expiring = database.past_rooms.with_retention_days(1);

@@ -1,6 +1,7 @@
 //! `past-rooms-admin export`.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use futures_util::StreamExt;
@@ -56,11 +57,18 @@ struct Export {
     found: Found,
 }
 
+/// Sessions that are named because an import changes something about them; of each kind, all are counted.
+/// It may be so with every session of a table.
+const NAMED_CHANGES: u64 = 20;
+
 /// What was found.
 #[derive(Default)]
 struct Found {
     sessions: u64,
+    /// Sessions that an import writes in another form.
     rewritten: u64,
+    /// Sessions that have attributes of others, which are left out.
+    stripped: u64,
     /// Rows among the sessions that are not exported.
     unfit: u64,
     foreign: u64,
@@ -104,17 +112,15 @@ impl Export {
                     self.output.line(&text)?;
                     found.sessions += 1;
                     if is_rewritten {
-                        found.rewritten += 1;
-                        output::note(format_args!(
-                            "{key}: it is exported, but its key or its times are not in the form that an \
-                             import gives them"
-                        ));
+                        let change = "it is exported, but its key or its times are not in the form that \
+                                      an import gives them";
+                        name_change(&mut found.rewritten, &key, change, "are not in that form");
                     }
                     if !others.is_empty() {
                         let others = others.join(", ");
-                        output::note(format_args!(
-                            "{key}: it is exported without attributes of others: {others}"
-                        ));
+                        let change =
+                            format!("it is exported without attributes of others: {others}");
+                        name_change(&mut found.stripped, &key, change, "have attributes of others");
                     }
                 }
                 Exported::Unfit(reason) => {
@@ -133,13 +139,24 @@ impl Export {
     }
 }
 
+/// Counts a session that an import changes, and names it if it is one of the first.
+fn name_change(number: &mut u64, key: &RowKey, change: impl Display, all_are: &str) {
+    *number += 1;
+    if *number <= NAMED_CHANGES {
+        output::note(format_args!("{key}: {change}"));
+    } else if *number == NAMED_CHANGES + 1 {
+        output::note(format_args!("more sessions {all_are}; the last line has their number"));
+    }
+}
+
 impl Found {
     fn print(&self, as_json: bool) {
-        let Found { sessions, rewritten, unfit, foreign, tallies, meetings, unknown } = self;
+        let Found { sessions, rewritten, stripped, unfit, foreign, tallies, meetings, unknown } =
+            self;
         let left_out = unfit + foreign;
         if as_json {
             return output::note(json!({
-                "sessions": sessions, "rewritten": rewritten, "left_out": left_out,
+                "sessions": sessions, "rewritten": rewritten, "stripped": stripped, "left_out": left_out,
                 "tallies": tallies, "meetings": meetings, "unknown_rooms": unknown,
             }));
         }
@@ -148,8 +165,10 @@ impl Found {
             number => format!("; {number} {what}"),
         };
         output::note(format_args!(
-            "{sessions} sessions exported{}{}",
-            some(left_out, "rows left out, see above"),
+            "{sessions} sessions exported{}{}{}{}",
+            some(*rewritten, "of them will be imported in another form"),
+            some(*stripped, "of them without attributes of others"),
+            some(left_out, "rows not exported, see above"),
             some(*meetings, "rows of meetings in progress, or just over, left out"),
         ));
     }
