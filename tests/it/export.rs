@@ -82,8 +82,10 @@ async fn an_import_of_an_export_makes_the_same_rows_and_counts_them() {
 #[tokio::test]
 async fn rooms_that_are_named_are_exported_and_no_others() {
     let database = full().await;
-    let rooms = ["--room", "board-meeting", "--room", "called", "--room", "nobody"];
-    let output = run(&database, &[&["export"], &rooms[..]].concat()).await;
+    // `-` is standard output, and a room that is named twice is exported once.
+    let rooms =
+        ["--room", "board-meeting", "--room", "called", "--room", "nobody", "--room", "called"];
+    let output = run(&database, &[&["export", "--output", "-"], &rooms[..]].concat()).await;
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
     assert!(said.contains("nobody: no such room"), "{said}");
@@ -196,10 +198,43 @@ async fn a_file_is_there_only_when_it_is_complete_and_none_is_overwritten() {
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(said.contains("the export is incomplete") && said.contains("actions"), "{said}");
-    assert!(!std::fs::exists(&path).expect("a folder"));
+    let names = || {
+        let folder = std::path::Path::new(&path).parent().expect("a folder");
+        let entries = std::fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(), ["history.jsonl"]);
     let output = run(&database, &arguments).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(lines(&path).len(), 50);
+    assert_eq!(names().len(), 2);
+}
+
+#[tokio::test]
+async fn a_part_that_is_there_is_named_and_left_as_it_is() {
+    let database = Database::start().await;
+    database.record(&history("room01", 5, 60)).await;
+    let file = File::new("history.jsonl.part", "of another export");
+    let path = file.beside("history.jsonl");
+    let refused = async || {
+        let output = run(&database, &["export", "--all", "--output", &path]).await;
+        assert_eq!(output.status.code(), Some(2));
+        let said = text(&output.stderr);
+        let named = format!("{} is there: another export is running, or left it", file.path());
+        assert!(said.contains(&named), "{said}");
+        assert!(!std::fs::exists(&path).expect("a folder"));
+        assert!(std::fs::exists(file.path()).expect("a folder"));
+    };
+    refused().await;
+    assert_eq!(std::fs::read_to_string(file.path()).expect("the part"), "of another export");
+    #[cfg(unix)]
+    {
+        let mine = file.beside("mine");
+        std::fs::rename(file.path(), &mine).expect("renamed");
+        std::os::unix::fs::symlink(&mine, file.path()).expect("a link");
+        refused().await;
+        assert_eq!(std::fs::read_to_string(&mine).expect("a file"), "of another export");
+    }
 }
 
 #[tokio::test]

@@ -27,8 +27,8 @@ pub struct Arguments {
     #[command(flatten)]
     in_flight: InFlight,
 
-    /// Write to this file, which must not be there yet, instead of standard output. It is there only when it
-    /// is complete
+    /// Write to this file, which must not be there yet, instead of standard output (which `-` is, too). It is
+    /// there only when it is complete
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -79,7 +79,7 @@ impl Export {
                 self.rows(page?)?;
             }
         }
-        for room_id in &which.room {
+        for room_id in which.named() {
             let mut pages = table.pages_of_room(room_id);
             let mut is_known = false;
             while let Some(page) = pages.next().await {

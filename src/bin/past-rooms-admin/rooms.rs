@@ -1,5 +1,6 @@
 //! Working on some rooms or on all: which ones, and what to do about those that fail.
 
+use std::collections::HashSet;
 use std::error::Error;
 
 use past_rooms::{PastRooms, WriteError};
@@ -46,8 +47,14 @@ impl Rooms {
     pub async fn list(&self, past_rooms: &PastRooms) -> Result<Vec<String>, Box<dyn Error>> {
         Ok(match self.all {
             true => past_rooms.table().rooms().await?,
-            false => self.room.clone(),
+            false => self.named().cloned().collect(),
         })
+    }
+
+    /// Those that are named, each once.
+    pub fn named(&self) -> impl Iterator<Item = &String> {
+        let mut seen = HashSet::new();
+        self.room.iter().filter(move |room_id| seen.insert(*room_id))
     }
 }
 
