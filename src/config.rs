@@ -6,6 +6,7 @@
 //! | `API_KEY` | what clients send in the header `API-KEY` |
 //! | `API_SECRET` | the key of the clients' signatures |
 //! | `RETENTION_DAYS` | days after its end for which a session is kept that is recorded; 0 (default): for ever |
+//! | `HISTORY_TABLE` | the DynamoDB table with all rooms in one order; empty (default): there is none |
 //! | `ANSWERS` | the [dialect](Dialect) of the answers: `documented` (default) or `plugnmeet` |
 //!
 //! The region, the credentials and a different endpoint come from the AWS SDK's own variables.
@@ -15,6 +16,8 @@ use std::str::FromStr;
 
 /// The variable with the table's name.
 pub const TABLE_NAME: &str = "TABLE_NAME";
+/// The variable with the name of the history table.
+pub const HISTORY_TABLE: &str = "HISTORY_TABLE";
 /// The variable with the clients' API key.
 pub const API_KEY: &str = "API_KEY";
 /// The variable with the clients' API secret.
@@ -31,6 +34,8 @@ pub const REGION: &str = "AWS_REGION";
 pub struct Config {
     /// The DynamoDB table of past rooms.
     pub table_name: String,
+    /// The history table, if the whole history is on.
+    pub history_table: Option<String>,
     /// What clients authenticate with.
     pub credentials: ApiCredentials,
     /// How answers are written.
@@ -156,6 +161,7 @@ impl Config {
         let required = |name| required(name, variable(name));
         Ok(Config {
             table_name: required(TABLE_NAME)?,
+            history_table: variable(HISTORY_TABLE).filter(|name| !name.is_empty()),
             credentials: ApiCredentials { key: required(API_KEY)?, secret: required(API_SECRET)? },
             dialect: variable(ANSWERS)
                 .filter(|name| !name.is_empty())
@@ -172,7 +178,7 @@ mod tests {
     fn with(changed: &str, value: Option<&str>) -> Result<Config, ConfigError> {
         Config::from_variables(|name| match name {
             _ if name == changed => value.map(str::to_owned),
-            ANSWERS | RETENTION_DAYS => None,
+            ANSWERS | RETENTION_DAYS | HISTORY_TABLE => None,
             _ => Some(format!("the {name}")),
         })
     }

@@ -49,6 +49,7 @@
 //! | `stream` (default) | the Lambda function on the table's stream, `past-rooms-stream` |
 //! | `client` | a DynamoDB client with this project's time-outs: `aws-config` |
 //! | `admin` | the operator's tool, `past-rooms-admin` |
+//! | `history` | writing the history table, which has the sessions of all rooms in one order |
 //! | `meetings` | recording sessions from what is reported while they go on |
 //! | `webhook` (default) | the function that takes plugNmeet's webhooks, `past-rooms-webhook` |
 //!
@@ -82,6 +83,10 @@ pub mod webhook;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
+#[cfg(feature = "history")]
+pub use past_rooms::{Reconciled, Reconciliation};
+#[cfg(feature = "history")]
+pub use record::project::{Mode as ProjectionMode, Projected};
 pub use record::{
     Difference, Entry, Expiries, Field, Fields, Importer, Marks, Misplaced, Recorded, Recount,
     Repeated, Stopped, TallyReport, WriteError, Written,

@@ -23,7 +23,10 @@ async fn main() -> ExitCode {
 async fn serve() -> Result<(), Error> {
     let config = Config::from_env()?;
     let settings = dynamodb::settings_from_env()?;
-    let past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name);
+    let mut past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name);
+    if let Some(table_name) = config.history_table {
+        past_rooms = past_rooms.with_history(table_name);
+    }
     dynamodb::warm_up(past_rooms.table()).await;
     let app =
         Arc::new(App { credentials: config.credentials, past_rooms, dialect: config.dialect });

@@ -1,6 +1,7 @@
 //! The handle that users of the library hold: what people do with a history.
 
 mod upkeep;
+mod whole_history;
 
 use std::sync::Arc;
 
@@ -12,6 +13,9 @@ use crate::table::keys::SessionKey;
 use crate::table::retention::Retention;
 use crate::table::session::Session;
 use crate::table::{Meter, Table};
+use whole_history::WholeHistory;
+#[cfg(feature = "history")]
+pub use whole_history::{Reconciled, Reconciliation};
 
 /// A history of past rooms in a DynamoDB table. Cheap to clone; clones share the bound on requests
 /// in flight and what they remember of rooms.
@@ -20,6 +24,7 @@ pub struct PastRooms {
     table: Table,
     cache: Arc<CountsCache>,
     retention: Retention,
+    history: Option<WholeHistory>,
 }
 
 impl PastRooms {
@@ -39,6 +44,7 @@ impl PastRooms {
             table: Table::new(client, table_name),
             cache: Arc::default(),
             retention: Retention::default(),
+            history: None,
         }
     }
 
@@ -87,7 +93,8 @@ impl PastRooms {
     /// ```
     #[must_use]
     pub fn metered(&self, meter: &Arc<Meter>) -> Self {
-        PastRooms { table: self.table.metered(meter), ..self.clone() }
+        let history = self.history.as_ref().map(|history| history.metered(meter));
+        PastRooms { table: self.table.metered(meter), history, ..self.clone() }
     }
 
     /// The same history, for work on many rooms that may take its time, such as building the tallies of
@@ -134,7 +141,11 @@ impl PastRooms {
     /// # }
     /// ```
     pub async fn page(&self, query: &PageQuery) -> Result<Page, ReadError> {
-        page::read_page(&self.table, &self.cache, query).await
+        match &self.history {
+            _ if !query.is_of_all_rooms() => page::read_page(&self.table, &self.cache, query).await,
+            Some(history) => history.page(&self.table, query).await,
+            None => Err(ReadError::HistoryOff),
+        }
     }
 
     /// Records past sessions together with their counts, in as few transactions as DynamoDB's

@@ -23,6 +23,10 @@ type Error = Box<dyn std::error::Error>;
 /// The table's name in every local run.
 pub const TABLE_NAME: &str = "past-rooms";
 
+/// The name of the history table in every local run.
+#[allow(dead_code, reason = "only some of those who include this have one")]
+pub const HISTORY_TABLE_NAME: &str = "past-rooms-history";
+
 /// Serves a database on all of `listeners` for as long as the runtime lives, and returns the URL on
 /// the first.
 pub fn start(

@@ -10,15 +10,18 @@ const TEMPLATE: &str = include_str!("../../template.yaml");
 pub struct Filter(Vec<Value>);
 
 impl Filter {
-    /// The filter as it is in the template.
-    pub fn of_template() -> Result<Self, Box<dyn std::error::Error>> {
+    /// Returns the filter as it is in the template, with the whole history on or off.
+    pub fn of_template(whole_history: bool) -> Result<Self, Box<dyn std::error::Error>> {
         let template = YamlLoader::load_from_str(TEMPLATE)?;
         let template = template.first().ok_or("the template is empty")?;
         let function = &template["Resources"]["StreamFunction"]["Properties"];
         let filters = &function["Events"]["Table"]["Properties"]["FilterCriteria"]["Filters"];
         let filters = filters.as_vec().ok_or("the template's stream has no filter")?;
         let patterns = filters.iter().map(|filter| {
-            let pattern = filter["Pattern"].as_str().ok_or("a filter has no pattern")?;
+            // `!If [KeepHistory, on, off]`; the parser leaves the tag out.
+            let choice = &filter["Pattern"][if whole_history { 1 } else { 2 }];
+            let pattern = filter["Pattern"].as_str().or(choice.as_str());
+            let pattern = pattern.ok_or("a filter has no pattern")?;
             Ok(serde_json::from_str(pattern)?)
         });
         Ok(Filter(patterns.collect::<Result<_, Box<dyn std::error::Error>>>()?))

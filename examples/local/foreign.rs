@@ -22,7 +22,7 @@ pub async fn count(
     past_rooms: PastRooms,
     settings: &SdkConfig,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let filter = Filter::of_template()?;
+    let filter = Filter::of_template(past_rooms.has_history())?;
     let stream = Stream::open(settings, past_rooms.table(), ShardIteratorType::Latest).await;
     let mut stream = stream.map_err(|error| error.to_string())?;
     tokio::spawn(async move {

@@ -23,7 +23,7 @@ use past_rooms::api::{auth, route};
 use past_rooms::config::{ApiCredentials, Dialect};
 use past_rooms::table::{Table, schema};
 use past_rooms::webhook::{handler::PATH as WEBHOOK_PATH, verify};
-use past_rooms::{PastRooms, logging};
+use past_rooms::{PastRooms, ProjectionMode, logging};
 use tokio::net::TcpListener;
 
 /// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.
@@ -50,6 +50,10 @@ struct Arguments {
     #[arg(long)]
     no_stream: bool,
 
+    /// Whether requests without room ids list the sessions of all rooms
+    #[arg(long, value_name = "SWITCH", default_value = "on")]
+    whole_history: Switch,
+
     /// The API key that clients send
     #[arg(long, env = "API_KEY", default_value = "plugnmeet")]
     api_key: String,
@@ -61,6 +65,12 @@ struct Arguments {
     /// How answers are written: documented, or plugnmeet as plugnmeet-server 2.4 does
     #[arg(long, value_name = "DIALECT", env = "ANSWERS", default_value = "documented")]
     answers: Dialect,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 #[tokio::main]
@@ -88,8 +98,13 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let dynamodb = embedded::start(&database, listeners)?;
     let settings = embedded::settings(&dynamodb);
     let client = past_rooms::dynamodb::client(&settings);
-    let past_rooms =
-        embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?;
+    let mut past_rooms =
+        embedded::create_table(client.clone(), embedded::TABLE_NAME, embedded::Stream::Off).await?;
+    if arguments.whole_history == Switch::On {
+        let name = embedded::HISTORY_TABLE_NAME;
+        schema::create_history_table(&client, name)?.send().await?;
+        past_rooms = past_rooms.with_history(name);
+    }
     fill(&past_rooms).await?;
     start_stream(past_rooms.table()).await?;
     expiry::delete_expired(database);
@@ -142,6 +157,9 @@ async fn fill(past_rooms: &PastRooms) -> Result<(), Box<dyn Error>> {
         progress.inc(step.len() as u64);
     }
     progress.finish_and_clear();
+    if let Some(mut reconciliation) = past_rooms.reconciliation(ProjectionMode::Write) {
+        while reconciliation.next().await?.is_some() {}
+    }
     Ok(())
 }
 

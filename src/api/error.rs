@@ -49,6 +49,12 @@ pub enum ApiError {
     /// they can be read. The cause is the operator's business and goes to the log.
     #[error("the history cannot be read at the moment: try again")]
     Unavailable(#[source] ReadError),
+    /// 503 with `Retry-After`: the whole history is not built yet.
+    #[error(
+        "the list of all rooms is not complete yet: try again, or let the operator run \
+         `past-rooms-admin history`"
+    )]
+    HistoryIncomplete,
     /// 503 with `Retry-After`: the invocation's time is nearly over.
     #[error("the history could not be read in time: try again")]
     DeadlineExceeded,
@@ -59,7 +65,12 @@ pub enum ApiError {
 
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
-        if error.is_transient() { ApiError::Unavailable(error) } else { ApiError::Internal(error) }
+        match error {
+            ReadError::HistoryOff => InvalidRequest::MissingRooms.into(),
+            ReadError::HistoryIncomplete => ApiError::HistoryIncomplete,
+            error if error.is_transient() => ApiError::Unavailable(error),
+            error => ApiError::Internal(error),
+        }
     }
 }
 
@@ -72,7 +83,7 @@ impl ApiError {
             ApiError::Auth(_) => StatusCode::UNAUTHORIZED,
             ApiError::TooLarge(_) | ApiError::PageTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::Malformed(_) | ApiError::Invalid(_) => StatusCode::BAD_REQUEST,
-            ApiError::Unavailable(_) | ApiError::DeadlineExceeded => {
+            ApiError::Unavailable(_) | ApiError::HistoryIncomplete | ApiError::DeadlineExceeded => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             ApiError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

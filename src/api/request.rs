@@ -38,7 +38,10 @@ pub enum InvalidRequest {
     #[error("{0} is given twice: send it once, in one spelling")]
     Duplicate(String),
     /// There are no room ids.
-    #[error("room_ids is missing: send an array with at least one room id")]
+    #[error(
+        "room_ids is missing: send an array with at least one room id, or deploy with \
+         WholeHistory=on to list all rooms"
+    )]
     MissingRooms,
     /// The room ids are something else.
     #[error("room_ids must be an array of strings, for example [\"room01\"]")]
@@ -157,11 +160,10 @@ pub fn parse(dialect: Dialect, body: &[u8]) -> Result<FetchPastRooms, InvalidReq
     Ok(FetchPastRooms { query, order_by })
 }
 
-/// The room ids, as they came.
+/// The room ids, as they came. None: all rooms.
 fn room_ids(value: Value) -> Result<Vec<String>, InvalidRequest> {
     let values = match value {
-        Value::Null => return Err(InvalidRequest::MissingRooms),
-        Value::Array(values) if values.is_empty() => return Err(InvalidRequest::MissingRooms),
+        Value::Null => return Ok(vec![]),
         Value::Array(values) => values,
         _ => return Err(InvalidRequest::NotRooms),
     };

@@ -7,7 +7,7 @@ use crate::table::past_room::SessionRow;
 use crate::table::schema::ROOM_SID;
 use crate::table::{Consistency, Table};
 
-/// The sessions with this `room_sid` in the rooms of the query. That is one at the most, unless
+/// The sessions with this `room_sid` in the rooms of the query, or in any room if it names none. That is one at the most, unless
 /// other writers stored an id again: then all of them, in the order of the query.
 ///
 /// # Errors
@@ -20,7 +20,8 @@ pub(super) async fn read_page(
     let keys = table.keys_by_sid(room_sid).await?;
     let keys = keys
         .into_iter()
-        .filter(|key| query.room_ids.contains(&key.room_id) && key.session_key().is_some());
+        .filter(|key| query.room_ids.is_empty() || query.room_ids.contains(&key.room_id))
+        .filter(|key| key.session_key().is_some());
     let rows = table.get_rows(keys, Consistency::Eventual).await?;
     // The index may lag behind the row.
     let rows = rows.into_iter().filter(|row| string_attribute(row, ROOM_SID) == Some(room_sid));

@@ -13,6 +13,12 @@ pub enum ReadError {
     /// A row on the page cannot be answered as a session.
     #[error(transparent)]
     MalformedRow(#[from] MalformedRow),
+    /// The query has no rooms, and the handle no history table.
+    #[error("a page of all rooms needs a history table")]
+    HistoryOff,
+    /// The history table does not have all sessions yet.
+    #[error("the history table is not complete: run `past-rooms-admin history`")]
+    HistoryIncomplete,
     /// Sessions and counts did not fit together: rooms change faster than they can be read.
     #[error("the sessions changed while they were read, {attempts} times in a row: {reason}")]
     Changing {
@@ -28,8 +34,8 @@ impl ReadError {
     pub fn is_transient(&self) -> bool {
         match self {
             ReadError::Table(error) => error.is_transient(),
-            ReadError::MalformedRow(_) => false,
-            ReadError::Changing { .. } => true,
+            ReadError::MalformedRow(_) | ReadError::HistoryOff => false,
+            ReadError::Changing { .. } | ReadError::HistoryIncomplete => true,
         }
     }
 }

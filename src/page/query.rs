@@ -9,7 +9,7 @@ use crate::table::past_room::PastRoom;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PageQuery {
-    /// The rooms, each once.
+    /// The rooms, each once. None: all rooms.
     pub room_ids: Vec<String>,
     /// Sessions to skip, in `order`. Default: 0.
     pub from: u64,
@@ -36,6 +36,17 @@ impl PageQuery {
             order: Order::default(),
             room_sid: None,
         }
+    }
+
+    /// Returns a query for the first page of all rooms, newest first. A handle
+    /// [with a history table](crate::PastRooms::with_history) answers it.
+    pub fn all_rooms() -> Self {
+        PageQuery::new([""; 0])
+    }
+
+    /// Returns whether the query is for a page of all rooms, which the history table answers.
+    pub(crate) fn is_of_all_rooms(&self) -> bool {
+        self.room_ids.is_empty() && self.room_sid.is_none()
     }
 
     /// The same, with so many sessions skipped.

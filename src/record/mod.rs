@@ -17,6 +17,8 @@ mod error;
 mod expiry;
 mod import;
 mod place;
+#[cfg(feature = "history")]
+pub(crate) mod project;
 mod recorded;
 mod recount;
 mod repair;

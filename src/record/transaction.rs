@@ -64,6 +64,25 @@ impl<'a> Transaction<'a> {
         self.count(key, 1)
     }
 
+    /// Puts a row that projects a session, on condition that it is new, or that it exists. A new one
+    /// is counted.
+    #[cfg(feature = "history")]
+    pub fn put_projected(
+        &mut self,
+        key: &RowKey,
+        item: Item,
+        is_new: bool,
+    ) -> Result<(), WriteError> {
+        let put = Put::builder()
+            .table_name(self.table.name())
+            .set_item(Some(item))
+            .condition_expression(if is_new { DOES_NOT_EXIST } else { EXISTS })
+            .expression_attribute_names("#room", PARTITION_KEY);
+        let put = put.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
+        self.push(TransactWriteItem::builder().put(put).build());
+        if is_new { self.count(key, 1) } else { Ok(()) }
+    }
+
     /// Changes what is different in a session that is there, if it is still as it was read.
     /// Attributes that others added stay.
     pub fn change(&mut self, key: &RowKey, stored: &Stored, row: &Row) -> Result<(), WriteError> {

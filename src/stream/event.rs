@@ -30,6 +30,9 @@ pub struct Batch {
     pub events: usize,
     /// What was put or deleted, by room.
     pub touched: BTreeMap<String, Touched>,
+    /// Whether it has events of counted sessions. Those call the function only if the whole history is
+    /// on.
+    pub has_counted: bool,
     /// Events that cannot be understood.
     pub malformed: Vec<MalformedRecord>,
     /// Each event's place in the stream and its room, in the batch's order.
@@ -39,8 +42,10 @@ pub struct Batch {
 /// What was put or deleted in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Touched {
-    /// Sessions.
+    /// Sessions whose counts may be wrong.
     pub sessions: BTreeSet<SessionKey>,
+    /// All sessions, by their keys.
+    pub keys: BTreeSet<RowKey>,
     /// Timers of meetings that have expired.
     pub timers: BTreeSet<RowKey>,
 }
@@ -66,6 +71,8 @@ pub struct ItemFailure {
 /// Source: Amazon DynamoDB API Reference, `Record` and `StreamRecord` of DynamoDB Streams.
 #[derive(Deserialize)]
 struct Record {
+    #[serde(rename = "eventName", default)]
+    name: String,
     dynamodb: Change,
 }
 
@@ -73,6 +80,25 @@ struct Record {
 struct Change {
     #[serde(rename = "Keys")]
     keys: Keys,
+    #[serde(rename = "NewImage", default)]
+    image: Image,
+}
+
+#[derive(Default, Deserialize)]
+struct Image {
+    /// The mark of this project's own writers.
+    counted: Option<serde::de::IgnoredAny>,
+}
+
+impl Record {
+    /// Returns whether the event changes no count, or a count that its writer changed as well.
+    fn is_counted(&self) -> bool {
+        match &*self.name {
+            "INSERT" => self.dynamodb.image.counted.is_some(),
+            "MODIFY" => true,
+            _ => false,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -111,10 +137,12 @@ impl Batch {
         };
         let mut room = None;
         match serde_json::from_value::<Record>(record) {
-            Ok(Record { dynamodb: Change { keys } }) => {
+            Ok(record) => {
+                let is_counted = record.is_counted();
+                let keys = record.dynamodb.keys;
                 let key = RowKey::new(keys.room_id.text, keys.created_sid.text);
-                // Other rows than sessions and timers are passed over.
-                room = self.touch(key);
+                // Rows other than sessions and timers are ignored.
+                room = self.touch(key, is_counted);
             }
             Err(error) => {
                 let (sequence_number, reason) = (sequence_number.clone(), error.to_string());
@@ -126,10 +154,15 @@ impl Batch {
     }
 
     /// Notes what has to be looked after because this row was put or deleted, and returns the room.
-    fn touch(&mut self, key: RowKey) -> Option<String> {
+    fn touch(&mut self, key: RowKey, is_counted: bool) -> Option<String> {
         let room_id = key.room_id.clone();
         if let Some(session) = key.session_key() {
-            self.touched.entry(room_id.clone()).or_default().sessions.insert(session);
+            self.has_counted |= is_counted;
+            let touched = self.touched.entry(room_id.clone()).or_default();
+            touched.keys.insert(key);
+            if !is_counted {
+                touched.sessions.insert(session);
+            }
         } else if sid_of_timer(&key).is_some() {
             self.touched.entry(room_id.clone()).or_default().timers.insert(key);
         } else {

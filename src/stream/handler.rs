@@ -13,9 +13,10 @@ use tokio::time::{Instant, timeout_at};
 use super::event::{Batch, BatchResponse, MalformedBatch, Touched};
 use crate::meeting;
 use crate::past_rooms::PastRooms;
+use crate::record::project::Projected;
 use crate::record::{Recount, WriteError};
 use crate::table::Meter;
-use crate::table::keys::SessionKey;
+use crate::table::keys::{RowKey, SessionKey};
 
 /// Rooms that are looked after at the same time.
 const ROOMS_AT_ONCE: usize = 8;
@@ -47,6 +48,10 @@ pub async fn handle(
     let touched = std::mem::take(&mut batch.touched);
     let rooms = touched.len();
     let timers: usize = touched.values().map(|room| room.timers.len()).sum();
+    let keys: Vec<RowKey> = match past_rooms.has_history() {
+        true => touched.values().flat_map(|room| &room.keys).cloned().collect(),
+        false => vec![],
+    };
     let done = stream::iter(touched).map(|(room_id, touched)| {
         let room = Room { past_rooms: past_rooms.clone(), room_id, touched };
         room.look_after(deadline)
@@ -62,6 +67,27 @@ pub async fn handle(
             Err(Failed { room_id }) => drop(failed.insert(room_id)),
         }
     }
+    let projected = match timeout_at(deadline, Box::pin(past_rooms.project(keys.clone()))).await {
+        Ok(Ok(projected)) => projected,
+        Ok(Err(error)) => {
+            tracing::error!(cause = %error, "sessions cannot be projected into the history table");
+            failed.extend(keys.into_iter().map(|key| key.room_id));
+            Projected::default()
+        }
+        Err(_) => {
+            tracing::warn!("no time is left to project sessions into the history table");
+            failed.extend(keys.into_iter().map(|key| key.room_id));
+            Projected::default()
+        }
+    };
+    // Events of counted sessions show that the stream calls the function for all sessions: from now on
+    // none is missed, and those that existed before can be completed.
+    if batch.has_counted {
+        let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+        if let Err(error) = Box::pin(past_rooms.complete_history(half)).await {
+            tracing::warn!(cause = %error, "the history table cannot be completed at the moment");
+        }
+    }
     let response = batch.response(&failed);
     tracing::info!(
         events = batch.events,
@@ -69,6 +95,9 @@ pub async fn handle(
         hours,
         corrected,
         timers,
+        projected = past_rooms
+            .has_history()
+            .then_some(projected.added + projected.changed + projected.deleted),
         failed_events = response.failures.len(),
         dynamodb_requests = meter.requests(),
         dynamodb_units = meter.units(),

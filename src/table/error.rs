@@ -123,7 +123,7 @@ impl TableError {
     }
 
     /// Whether an outcome says that DynamoDB takes no more requests.
-    pub(super) fn throttles<T>(outcome: &Result<T, TableError>) -> bool {
+    pub(crate) fn throttles<T>(outcome: &Result<T, TableError>) -> bool {
         outcome.as_ref().is_err_and(TableError::is_throttled)
     }
 

@@ -7,7 +7,8 @@
 //! | the room's id | `#2026-11` | a [month tally](tally): sessions per hour of that month |
 //! | the room's id | `!…` | a meeting in progress (feature `meetings`) |
 //!
-//! The index `by_sid` finds a session by its `room_sid`.
+//! The index `by_sid` finds a session by its `room_sid`. A second table, the [history table](history),
+//! has the sessions of all rooms in one order.
 //!
 //! Sessions are the rows whose sort key starts with a digit. Everything else is bookkeeping, so
 //! every read of sessions bounds its [key range](keys::KeyRange).
@@ -23,6 +24,7 @@ pub mod calendar;
 mod client;
 mod error;
 mod expire;
+pub mod history;
 pub(crate) mod isolation;
 pub mod keys;
 mod kind;

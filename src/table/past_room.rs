@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::client::Item;
+use super::history::{ALL_ROOMS, HISTORY_ROOM};
 use super::keys::{RowKey, SessionKey, string_attribute};
 use super::schema::PARTITION_KEY;
 
@@ -74,8 +75,14 @@ impl SessionRow {
     /// [`MalformedRow`] if one of its attributes has the wrong type.
     pub fn into_past_room(self) -> Result<PastRoom, MalformedRow> {
         let SessionRow { key, mut attributes } = self;
-        let room_id = string_attribute(&attributes, PARTITION_KEY).unwrap_or_default();
-        let row = RowKey::new(room_id, key.as_str());
+        let partition = string_attribute(&attributes, PARTITION_KEY).unwrap_or_default();
+        let row = RowKey::new(partition, key.as_str());
+        // A row of the history table has its room's id in an attribute of its own.
+        if partition == ALL_ROOMS
+            && let Some(room_id) = attributes.remove(HISTORY_ROOM)
+        {
+            attributes.insert(PARTITION_KEY.to_owned(), room_id);
+        }
         past_room(&mut attributes).map_err(|reason| MalformedRow { key: row, reason })
     }
 }

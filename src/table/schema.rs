@@ -64,6 +64,18 @@ pub const SESSION_ATTRIBUTES: [&str; 12] = [
     "analytics_file_id",
 ];
 
+/// The attributes of a session that the API answers, except the room's id.
+#[cfg(feature = "history")]
+pub(crate) const API_ATTRIBUTES: [&str; 7] = [
+    ROOM_SID,
+    "room_title",
+    "joined_participants",
+    "webhook_url",
+    "created",
+    "ended",
+    "analytics_file_id",
+];
+
 /// DynamoDB's limit for a partition key's value, in bytes of UTF-8.
 ///
 /// Source: Amazon DynamoDB Developer Guide, "Quotas", *Partition key length*.
@@ -107,6 +119,27 @@ pub fn create_table(
         .key_schema(key(SORT_KEY, KeyType::Range)?)
         .global_secondary_indexes(by_sid)
         .stream_specification(stream()?))
+}
+
+/// Returns the request that creates a [history table](super::history): the same keys, and no index,
+/// stream or expiry.
+///
+/// # Errors
+/// [`BuildError`] if the SDK finds a required field missing, which this function sets.
+pub fn create_history_table(
+    client: &Client,
+    table_name: &str,
+) -> Result<CreateTableFluentBuilder, BuildError> {
+    let mut table =
+        client.create_table().table_name(table_name).billing_mode(BillingMode::PayPerRequest);
+    for (name, key_type) in [(PARTITION_KEY, KeyType::Hash), (SORT_KEY, KeyType::Range)] {
+        let attribute = AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S);
+        let key = KeySchemaElement::builder().attribute_name(name).key_type(key_type);
+        table = table.attribute_definitions(attribute.build()?).key_schema(key.build()?);
+    }
+    Ok(table)
 }
 
 /// The table's stream.

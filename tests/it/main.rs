@@ -44,3 +44,4 @@ mod template;
 mod template_stream;
 mod trust;
 mod webhook;
+mod whole_history;

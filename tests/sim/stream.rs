@@ -28,7 +28,7 @@ const TIME: Duration = Duration::from_secs(300);
 /// Events that were handed over before and come once more, at the most.
 const DOUBLES: usize = 3;
 
-static FILTER: LazyLock<Filter> = LazyLock::new(|| Filter::of_template().expect("the filter"));
+static FILTER: LazyLock<Filter> = LazyLock::new(|| Filter::of_template(false).expect("the filter"));
 
 /// What happened to the table, as far as it calls the function.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use past_rooms::config::{TABLE_NAME, retention_days, variable};
+use past_rooms::config::{HISTORY_TABLE, TABLE_NAME, retention_days, variable};
 use past_rooms::stream::handler::handle;
 use past_rooms::{PastRooms, deadline, dynamodb, process};
 use serde_json::Value;
@@ -21,8 +21,11 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let settings = dynamodb::settings_from_env()?;
-    let past_rooms = PastRooms::new(dynamodb::client(&settings), variable(TABLE_NAME)?)
+    let mut past_rooms = PastRooms::new(dynamodb::client(&settings), variable(TABLE_NAME)?)
         .with_retention_days(retention_days()?);
+    if let Ok(table_name) = variable(HISTORY_TABLE) {
+        past_rooms = past_rooms.with_history(table_name);
+    }
     dynamodb::warm_up(past_rooms.table()).await;
     let past_rooms = &past_rooms;
     let answer = async |event: LambdaEvent<Value>| {

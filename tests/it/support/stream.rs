@@ -35,9 +35,18 @@ impl Deliveries {
 
     /// Those of everything that happened to a table.
     pub async fn open(settings: &SdkConfig, table: &Table) -> Self {
+        Deliveries::with_filter(settings, table, false).await
+    }
+
+    /// The same, with the filter of an installation with the whole history on.
+    pub async fn of_all_sessions(database: &Database) -> Self {
+        Deliveries::with_filter(database.settings(), database.past_rooms.table(), true).await
+    }
+
+    async fn with_filter(settings: &SdkConfig, table: &Table, whole_history: bool) -> Self {
         let from = ShardIteratorType::TrimHorizon;
         let stream = Stream::open(settings, table, from).await.expect("a stream");
-        Deliveries { stream, filter: Filter::of_template().expect("a filter") }
+        Deliveries { stream, filter: Filter::of_template(whole_history).expect("a filter") }
     }
 
     /// The events since the last call, and which of them call the function.

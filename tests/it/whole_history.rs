@@ -1,0 +1,266 @@
+//! Pages of all rooms: after the stream's events are delivered, each is that of a plain list of the
+//! sessions.
+
+use past_rooms::table::history::{ALL_ROOMS, state_key};
+use past_rooms::table::schema::create_history_table;
+use past_rooms::{
+    Entry, Field, Fields, Marks, Order, PageQuery, PastRooms, ProjectionMode, ReadError, RowKey,
+    Session,
+};
+use serde_json::json;
+
+use crate::support::stream::{Deliveries, invoke};
+use crate::support::{Database, app, ask, history, session};
+
+/// A database with a history table, its stream, and a plain list of its sessions.
+struct World {
+    database: Database,
+    past_rooms: PastRooms,
+    deliveries: Deliveries,
+    sessions: Vec<Session>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let database = Database::start().await;
+        let past_rooms = with_history(&database).await;
+        let deliveries = Deliveries::of_all_sessions(&database).await;
+        World { database, past_rooms, deliveries, sessions: vec![] }
+    }
+
+    async fn record(&mut self, sessions: &[Session]) {
+        self.past_rooms.record(sessions).await.expect("recorded");
+        self.model(sessions);
+    }
+
+    fn model(&mut self, sessions: &[Session]) {
+        for session in sessions {
+            self.sessions.retain(|other| other.room_sid != session.room_sid);
+            self.sessions.push(session.clone());
+        }
+    }
+
+    /// Delivers the events, and compares pages at every depth, in both orders, with the list.
+    async fn check(&mut self) {
+        self.deliveries.deliver(&self.past_rooms).await;
+        check(&self.past_rooms, &self.sessions).await;
+    }
+}
+
+async fn with_history(database: &Database) -> PastRooms {
+    let table = database.past_rooms.table();
+    let name = format!("{}-history", table.name());
+    let create = create_history_table(table.client(), &name).expect("a request");
+    create.send().await.expect("created");
+    database.past_rooms.with_history(name)
+}
+
+async fn check(past_rooms: &PastRooms, sessions: &[Session]) {
+    let mut sessions: Vec<&Session> = sessions.iter().collect();
+    sessions.sort_by_key(|session| (session.created, &session.room_sid));
+    for order in [Order::Asc, Order::Desc] {
+        for from in (0..=sessions.len() as u64 + 3).step_by(7) {
+            let query = PageQuery::all_rooms().from(from).limit(7).order(order);
+            let page = past_rooms.page(&query).await.expect("a page");
+            let expected = sessions.iter().skip(from as usize).take(7);
+            let expected: Vec<_> = expected.map(|session| session.to_past_room()).collect();
+            assert_eq!(page.sessions, expected, "{order:?} {from}");
+            assert_eq!(page.total, sessions.len() as u64);
+        }
+        sessions.reverse();
+    }
+}
+
+/// Sessions of several rooms in some months, several in one hour.
+fn sample() -> Vec<Session> {
+    let mut sessions = Vec::new();
+    for (number, room) in ["a", "b", "*", "c"].into_iter().enumerate() {
+        for mut session in history(room, 30, 600 * (number as i64 + 1)) {
+            session.room_sid = format!("{room}-{}", session.room_sid);
+            session.analytics_file_id = (number == 1).then(|| "file".to_owned());
+            sessions.push(session);
+        }
+    }
+    sessions
+}
+
+#[tokio::test]
+async fn recorded_changed_and_deleted_sessions_appear_so() {
+    let mut world = World::new().await;
+    world.check().await;
+    let sessions = sample();
+    world.record(&sessions).await;
+    world.check().await;
+    let mut changed = sessions[40].clone();
+    changed.room_title = "another title".to_owned();
+    world.record(&[changed]).await;
+    world.check().await;
+    for session in [&sessions[3], &sessions[60]] {
+        let key = session.key().expect("a key").session_key().expect("a session's key");
+        world.past_rooms.delete(&session.room_id, &[key]).await.expect("deleted");
+        world.sessions.retain(|other| other.room_sid != session.room_sid);
+    }
+    world.check().await;
+}
+
+#[tokio::test]
+async fn rows_of_external_writers_appear() {
+    let mut world = World::new().await;
+    world.record(&sample()).await;
+    let external = session("d", "2026-11-22T10:00:00Z", "SID_external");
+    world.database.put_foreign(std::slice::from_ref(&external)).await;
+    world.model(std::slice::from_ref(&external));
+    world.check().await;
+    let mut overwritten = external.clone();
+    overwritten.joined_participants = 17;
+    world.database.put_foreign(std::slice::from_ref(&overwritten)).await;
+    world.model(&[overwritten]);
+    world.check().await;
+    world.database.delete_item(external.key().expect("a key")).await;
+    world.sessions.retain(|other| other.room_sid != "SID_external");
+    world.check().await;
+}
+
+#[tokio::test]
+async fn moved_session_appears_once() {
+    let mut world = World::new().await;
+    world.record(&sample()).await;
+    world.check().await;
+    let mut moved = world.sessions[5].clone();
+    moved.created = "2026-03-01T10:00:00Z".parse().expect("a time");
+    moved.ended = None;
+    let entry = Entry {
+        session: moved.clone(),
+        fields: Fields::default().with(Field::RoomTitle),
+        marks: Marks::default(),
+    };
+    world.past_rooms.importer().moving().write(&[entry]).await.expect("moved");
+    world.model(&[moved]);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn doubled_late_and_reordered_events_converge() {
+    let mut world = World::new().await;
+    world.record(&sample()).await;
+    let (_, first) = world.deliveries.next().await;
+    let gone = world.sessions.remove(9);
+    let key = gone.key().expect("a key").session_key().expect("a session's key");
+    world.past_rooms.delete(&gone.room_id, &[key]).await.expect("deleted");
+    let (_, second) = world.deliveries.next().await;
+    for events in [&second, &first, &second, &first] {
+        let backwards: Vec<_> = events.iter().rev().cloned().collect();
+        assert_eq!(invoke(&world.past_rooms, &backwards).await, [""; 0]);
+    }
+    world.check().await;
+}
+
+#[tokio::test]
+async fn sessions_from_before_are_projected_with_the_first_recorded_one() {
+    let database = Database::start().await;
+    let mut sessions = sample();
+    database.record(&sessions).await;
+    let past_rooms = with_history(&database).await;
+    let query = PageQuery::all_rooms();
+    let error = past_rooms.page(&query).await.expect_err("nothing is projected");
+    assert!(matches!(error, ReadError::HistoryIncomplete) && error.is_transient(), "{error}");
+    let mut deliveries = Deliveries::of_all_sessions(&database).await;
+    deliveries.next().await;
+    let newest = session("e", "2026-11-25T10:00:00Z", "SID_newest");
+    database.record(std::slice::from_ref(&newest)).await;
+    sessions.push(newest);
+    deliveries.deliver(&past_rooms).await;
+    check(&past_rooms, &sessions).await;
+}
+
+#[tokio::test]
+async fn reconciliation_adds_changes_and_deletes() {
+    let database = Database::start().await;
+    let past_rooms = with_history(&database).await;
+    let sessions = sample();
+    database.record(&sessions).await;
+    assert_eq!(reconcile(&past_rooms, ProjectionMode::Check).await, (120, [120, 0, 0]));
+    assert_eq!(reconcile(&past_rooms, ProjectionMode::Write).await, (120, [120, 0, 0]));
+    check(&past_rooms, &sessions).await;
+    // Without the stream: one session goes, one changes, one comes.
+    database.delete_item(sessions[0].key().expect("a key")).await;
+    let mut changed = sessions[1].clone();
+    changed.webhook_url = "https://example.org".to_owned();
+    let added = session("f", "2026-01-05T10:00:00Z", "SID_added");
+    database.record(&[changed.clone(), added.clone()]).await;
+    assert_eq!(reconcile(&past_rooms, ProjectionMode::Check).await, (120, [1, 1, 1]));
+    assert_eq!(reconcile(&past_rooms, ProjectionMode::Write).await, (120, [1, 1, 1]));
+    assert_eq!(reconcile(&past_rooms, ProjectionMode::Check).await, (120, [0, 0, 0]));
+    let mut expected = sessions[2..].to_vec();
+    expected.extend([changed, added]);
+    check(&past_rooms, &expected).await;
+}
+
+/// Returns the sessions read, and those added, changed and deleted.
+async fn reconcile(past_rooms: &PastRooms, mode: ProjectionMode) -> (u64, [u64; 3]) {
+    let mut reconciliation = past_rooms.reconciliation(mode).expect("a history table");
+    let (mut sessions, mut differences) = (0, past_rooms::Projected::default());
+    while let Some(step) = reconciliation.next().await.expect("a step") {
+        sessions += step.sessions;
+        differences += step.differences;
+    }
+    (sessions, [differences.added, differences.changed, differences.deleted])
+}
+
+#[tokio::test]
+async fn requests_without_room_ids_list_all_rooms() {
+    let mut world = World::new().await;
+    let app = app(world.past_rooms.clone());
+    let empty = ask(&app, "{}").await;
+    assert_eq!((empty.status, empty.msg()), (200, "no info found"));
+    world.record(&sample()).await;
+    world.check().await;
+    for body in [
+        r#"{"room_ids":[],"from":0,"limit":20,"order_by":"DESC"}"#,
+        r#"{"roomIds":[],"limit":20}"#,
+        r#"{"room_ids":null}"#,
+        "{}",
+    ] {
+        let answer = ask(&app, body).await;
+        assert_eq!((answer.status, answer.total(), answer.rooms().len()), (200, 120, 20), "{body}");
+    }
+    let answer = ask(&app, r#"{"from":0,"limit":9999}"#).await;
+    assert_eq!((answer.total(), answer.rooms().len()), (120, 100));
+    assert_eq!(answer.body["result"]["limit"], json!(100));
+}
+
+#[tokio::test]
+async fn session_is_found_without_room_ids_in_either_case() {
+    let mut world = World::new().await;
+    world.record(&sample()).await;
+    for app in [app(world.past_rooms.clone()), world.database.app()] {
+        let body = r#"{"room_ids":[],"room_sid":"b-SID_000003"}"#;
+        assert_eq!(ask(&app, body).await.sids(), ["b-SID_000003"]);
+    }
+}
+
+#[tokio::test]
+async fn no_room_ids_without_a_history_table_is_400() {
+    let database = Database::start().await;
+    for body in ["{}", r#"{"room_ids":[]}"#, r#"{"roomIds":null}"#] {
+        let answer = ask(&database.app(), body).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(answer.msg().contains("WholeHistory"), "{}", answer.msg());
+    }
+}
+
+#[tokio::test]
+async fn incomplete_history_is_503_with_the_command() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    let answer = ask(&app(with_history(&database).await), "{}").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.msg().contains("past-rooms-admin history"), "{}", answer.msg());
+    assert!(answer.headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn state_row_is_not_a_session() {
+    assert_eq!(state_key(), RowKey::new(ALL_ROOMS, "!history"));
+    assert_eq!(state_key().session_key(), None);
+}
