@@ -203,7 +203,6 @@ def check(parameters):
         function = types["AWS::Lambda::Function"][name]
         mode = function["TracingConfig"]["Mode"]
         assert mode == ("Active" if on["Tracing"] else "PassThrough")
-        assert function["Environment"]["Variables"]["TRACING"] == parameters["Tracing"], name
         group = types["AWS::CodeDeploy::DeploymentGroup"][f"{name}DeploymentGroup"]
         rollout = parameters["Rollout"]
         assert group["DeploymentConfigName"] == f"CodeDeployDefault.Lambda{rollout}", group

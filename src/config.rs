@@ -6,7 +6,6 @@
 //! | `API_KEY` | what clients send in the header `API-KEY` |
 //! | `API_SECRET` | the key of the clients' signatures |
 //! | `RETENTION_DAYS` | days after its end for which a session is kept that is recorded; 0 (default): for ever |
-//! | `TRACING` | `on`: requests to DynamoDB are [traced](crate::xray); else they are not |
 //! | `ANSWERS` | the [dialect](Dialect) of the answers: `documented` (default) or `plugnmeet` |
 //!
 //! The region, the credentials and a different endpoint come from the AWS SDK's own variables.
@@ -24,8 +23,6 @@ pub const API_SECRET: &str = "API_SECRET";
 pub const ANSWERS: &str = "ANSWERS";
 /// The variable with the days for which sessions are kept.
 pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
-/// The variable that says whether requests to DynamoDB are traced.
-pub const TRACING: &str = "TRACING";
 /// The AWS SDK's variable for the region, which Lambda sets.
 pub const REGION: &str = "AWS_REGION";
 

@@ -1,6 +1,6 @@
-//! The client for DynamoDB, made once: how long it waits, how often it retries.
+//! Configuration of the SDK's client for DynamoDB: endpoint, credentials, time-outs, retries.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
@@ -11,25 +11,29 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
-    Builder, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
+    AppName, Builder, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
 };
 use aws_smithy_http_client::tls;
 
 use crate::config::{MissingVariable, REGION, variable};
-use crate::connections::RenewingClient;
-use crate::lean::{Endpoint, Lean};
-use crate::signing::Signer;
+use crate::connections::{self, FreshConnections};
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Table};
-use crate::trust;
-use crate::xray::Tracer;
 
-/// The SDK's variables for another endpoint; the first that is set wins.
+/// Variables of the SDK for another endpoint. The first one that is set and not empty wins.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
+/// Variables of the SDK for AWS's other kinds of endpoints: `true` selects them.
+///
+/// Source: AWS SDKs and Tools Reference Guide, "Dual-stack and FIPS endpoints".
+const USE_FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
+const USE_DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+
+/// Name and version that the user agent of every request tells AWS.
+const APP_NAME: &str = concat!(env!("CARGO_PKG_NAME"), "-", env!("CARGO_PKG_VERSION"));
 
 /// DynamoDB answers in milliseconds; a connection that takes longer than this is given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1000);
-/// A page of 1 MB takes some hundred milliseconds at the most.
+/// A page of 1 MB takes some hundred milliseconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A request with its retries. The handler watches the invocation's own deadline, which may be
 /// nearer.
@@ -58,35 +62,49 @@ pub fn settings_from_env() -> Result<SdkConfig, MissingVariable> {
         EnvironmentVariableCredentialsProvider::new(),
     )
     .or_else("container", EcsCredentialsProvider::builder().configure(&provider).build());
-    let endpoint = ENDPOINTS.into_iter().find_map(|name| variable(name).ok());
-    let mut settings = SdkConfig::builder()
+    let settings = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(variable(REGION)?))
         .credentials_provider(SharedCredentialsProvider::new(credentials));
-    settings.set_endpoint_url(endpoint);
-    Ok(settings.build())
+    Ok(with_endpoint(settings.build(), |name| variable(name).ok()))
 }
 
-/// An HTTP client with TLS for other services than DynamoDB, as the operator's credentials need them.
+/// Returns the settings with the endpoint that these variables select. An empty variable selects
+/// nothing.
+fn with_endpoint(
+    settings: SdkConfig,
+    variable: impl Fn(&'static str) -> Option<String>,
+) -> SdkConfig {
+    let is_true = |name| variable(name).map(|value| value.eq_ignore_ascii_case("true"));
+    let mut settings = settings.into_builder();
+    settings.set_endpoint_url(ENDPOINTS.into_iter().find_map(&variable));
+    settings.set_use_fips(is_true(USE_FIPS));
+    settings.set_use_dual_stack(is_true(USE_DUAL_STACK));
+    settings.build()
+}
+
+/// Returns an HTTP client with TLS that trusts the system's certificate authorities, or those of
+/// `SSL_CERT_FILE`.
 pub fn https_client() -> SharedHttpClient {
     let crypto = tls::rustls_provider::CryptoMode::Ring;
-    aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(crypto)).build_https()
+    aws_smithy_http_client::Builder::new()
+        .pool_idle_timeout(connections::IDLE)
+        .tls_provider(tls::Provider::Rustls(crypto))
+        .build_https()
 }
 
-/// The HTTP client without TLS, which need not read root certificates.
-fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().build_http()
+/// Returns an HTTP client without TLS, which reads no certificates.
+pub fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().pool_idle_timeout(connections::IDLE).build_http()
 }
 
-/// A client with these settings.
+/// Returns a client with these settings.
 pub fn client(settings: &SdkConfig) -> Client {
     let endpoint = settings.endpoint_url();
     let is_plain = endpoint.is_some_and(|url| url.starts_with("http://"));
-    let new_pool = if is_plain { http_client } else { trust::https_client };
+    let new_pool = if is_plain { http_client } else { https_client };
     let mut config = Builder::from(settings)
-        .http_client(RenewingClient::new(new_pool))
-        .endpoint_resolver(Endpoint::default())
-        .interceptor(Lean)
+        .http_client(FreshConnections::new(new_pool, SystemTime::now))
         // For streams; an attempt's time-out is shorter than its patience.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(
@@ -101,12 +119,7 @@ pub fn client(settings: &SdkConfig) -> Client {
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_initial_backoff(FIRST_BACKOFF),
         );
-    if let Some(region) = settings.region() {
-        config = config.push_auth_scheme(Signer::new(region.as_ref()));
-    }
-    if let Some(tracer) = Tracer::from_env() {
-        config = config.interceptor(tracer);
-    }
+    config.set_app_name(AppName::new(APP_NAME).ok());
     Client::from_conf(config.build())
 }
 
@@ -129,8 +142,34 @@ pub async fn warm_up(table: &Table) {
     match tokio::time::timeout(WARM_UP_TIMEOUT, read).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            tracing::warn!(cause = %error, "DynamoDB cannot be reached; starting all the same");
+            tracing::warn!(cause = %error, "DynamoDB cannot be reached; the function starts without it");
         }
-        Err(_) => tracing::warn!("DynamoDB did not answer in time; starting all the same"),
+        Err(_) => tracing::warn!("DynamoDB did not answer in time; the function starts without it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sdk_variables_select_the_endpoint() {
+        let settings = |variables: &[(&str, &str)]| {
+            with_endpoint(SdkConfig::builder().build(), |name| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let none = settings(&[]);
+        assert_eq!(
+            (none.endpoint_url(), none.use_fips(), none.use_dual_stack()),
+            (None, None, None)
+        );
+        let both = settings(&[(USE_FIPS, "true"), (USE_DUAL_STACK, "TRUE")]);
+        assert_eq!((both.use_fips(), both.use_dual_stack()), (Some(true), Some(true)));
+        assert_eq!(settings(&[(USE_FIPS, "false")]).use_fips(), Some(false));
+        let own = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_DYNAMODB", "http://own")];
+        assert_eq!(settings(&own).endpoint_url(), Some("http://own"));
+        assert_eq!(settings(&own[..1]).endpoint_url(), Some("http://all"));
     }
 }

@@ -33,7 +33,6 @@
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
 //! | `stream` | counting what other writers do, by the table's stream (feature `stream`) |
 //! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api`, `stream` and `client`) |
-//! | `xray` | traces of an invocation's requests (feature `client`) |
 //! | `deadline` | the time that an invocation has left (features `api` and `stream`) |
 //! | `process` | how a function's process begins and ends (features `api` and `stream`) |
 //! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
@@ -66,8 +65,6 @@ pub mod connections;
 pub mod deadline;
 #[cfg(feature = "client")]
 pub mod dynamodb;
-#[cfg(feature = "client")]
-mod lean;
 #[cfg(any(feature = "api", feature = "stream"))]
 pub mod logging;
 #[cfg(feature = "meetings")]
@@ -77,17 +74,11 @@ mod past_rooms;
 #[cfg(any(feature = "api", feature = "stream"))]
 pub mod process;
 pub mod record;
-#[cfg(feature = "client")]
-mod signing;
 #[cfg(feature = "stream")]
 pub mod stream;
 pub mod table;
-#[cfg(feature = "client")]
-mod trust;
 #[cfg(feature = "webhook")]
 pub mod webhook;
-#[cfg(feature = "client")]
-pub mod xray;
 
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;

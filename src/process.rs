@@ -21,9 +21,9 @@ pub async fn run(serve: impl Future<Output = Result<(), Error>>) -> ExitCode {
     logging::start();
     match serve.await {
         Ok(()) => ExitCode::SUCCESS,
-        // So ends `sam local invoke`: the runtime API goes away, and nobody is left to serve.
+        // `sam local invoke` ends this way: it stops the runtime API after the answer.
         Err(error) if INVOKED.load(Ordering::Relaxed) && error.is::<ClientError>() => {
-            tracing::debug!(error, "the runtime API is gone");
+            tracing::info!(cause = %error, "the runtime API is gone, so the function ends");
             ExitCode::SUCCESS
         }
         Err(error) => {

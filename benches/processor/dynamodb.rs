@@ -91,8 +91,7 @@ impl DynamoDb {
         let (acceptor, authority) = certify()?;
         let system = BUNDLES.iter().find_map(|path| std::fs::read_to_string(path).ok());
         std::fs::write(&bundle, system.unwrap_or_default() + &authority)?;
-        let amazon = include_str!("../../src/amazon-roots.pem").to_owned();
-        std::fs::write(&few, amazon + &authority)?;
+        std::fs::write(&few, &authority)?;
         let plain = serve(&state, None).await?;
         let tls = serve(&state, Some(acceptor)).await?;
         Ok(DynamoDb { plain, tls, bundle, few, state })

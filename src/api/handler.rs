@@ -20,7 +20,6 @@ use crate::deadline;
 use crate::page::{Page, PageQuery};
 use crate::past_rooms::PastRooms;
 use crate::table::Meter;
-use crate::xray::{Trace, traced};
 
 /// Time reserved at the end of an invocation to answer and to log.
 const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
@@ -60,8 +59,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
         "invocation",
         request_id = context.map(|context| &*context.request_id)
     );
-    let trace = context.and_then(|context| Trace::parse(context.xray_trace_id.as_deref()?));
-    traced(trace, answer_and_log(app, request)).instrument(span).await
+    answer_and_log(app, request).instrument(span).await
 }
 
 async fn answer_and_log(app: &App, request: Request) -> Response<Body> {

@@ -20,7 +20,6 @@ use crate::meeting::state::Kind;
 use crate::meeting::{self, Outcome};
 use crate::past_rooms::PastRooms;
 use crate::table::Meter;
-use crate::xray::{Trace, traced};
 
 /// The path of the local run and of the template. The function itself is all webhook, and does not
 /// look at the path.
@@ -50,8 +49,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
         "invocation",
         request_id = context.map(|context| &*context.request_id)
     );
-    let trace = context.and_then(|context| Trace::parse(context.xray_trace_id.as_deref()?));
-    traced(trace, answer_and_log(app, request)).instrument(span).await
+    answer_and_log(app, request).instrument(span).await
 }
 
 async fn answer_and_log(app: &App, request: Request) -> Response<Body> {

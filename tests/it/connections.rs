@@ -1,38 +1,131 @@
-//! Connections that died while the function was frozen.
+//! Connections that broke while the function was frozen, and between two requests.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
-use lambda_http::{Context, RequestExt};
-use serde_json::json;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryPartition;
+use past_rooms::connections::{FreshConnections, IDLE};
+use past_rooms::{PageQuery, PastRooms, dynamodb};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
-use crate::support::silent::Tunnel;
-use crate::support::{Database, app, history, send, signed};
+use crate::support::tunnel::{Break, Tunnel};
+use crate::support::{Database, history};
+
+/// A history behind a tunnel, read with the function's own client and a wall clock that the test sets.
+struct Behind {
+    tunnel: Tunnel,
+    past_rooms: PastRooms,
+    rooms: Vec<String>,
+    passed: Arc<AtomicU64>,
+    _database: Database,
+}
+
+impl Behind {
+    /// Fills `rooms` rooms with two sessions each.
+    async fn new(rooms: usize, delay: Duration) -> Self {
+        let database = Database::start().await;
+        let rooms: Vec<String> = (0..rooms).map(|number| format!("room{number}")).collect();
+        let sessions: Vec<_> = rooms.iter().flat_map(|room| history(room, 2, 60)).collect();
+        database.record(&sessions).await;
+        let tunnel = Tunnel::start(&database.endpoint, delay).await;
+        let direct = database.at(&tunnel.endpoint);
+        let passed = Arc::new(AtomicU64::new(0));
+        let seconds = Arc::clone(&passed);
+        let clock = move || SystemTime::now() + Duration::from_secs(seconds.load(Ordering::SeqCst));
+        let connections = FreshConnections::new(dynamodb::http_client, clock);
+        // The SDK bounds the retries of a process; each test has a bound of its own.
+        let partition = RetryPartition::custom("connections").build();
+        let config = direct.table().client().config().to_builder();
+        let config = config.http_client(connections).retry_partition(partition);
+        let past_rooms = PastRooms::new(Client::from_conf(config.build()), direct.table().name());
+        Behind { tunnel, past_rooms, rooms, passed, _database: database }
+    }
+
+    /// Lets as much time pass by the wall clock as makes a pool too old.
+    fn pause(&self) {
+        self.passed.fetch_add(IDLE.as_secs(), Ordering::SeqCst);
+    }
+
+    /// Reads a page of all rooms, at once. `None`: DynamoDB could not be read.
+    async fn total(&self) -> Option<u64> {
+        let page = self.past_rooms.page(&PageQuery::new(self.rooms.clone())).await;
+        page.map_err(|error| eprintln!("{error}")).ok().map(|page| page.total)
+    }
+}
+
+const BREAKS: [Break; 4] = [Break::Silent, Break::Closed, Break::Reset, Break::ResetAtFirstWrite];
 
 #[tokio::test]
-async fn one_request_pays_for_dead_connections_and_only_once() {
-    let database = Database::start().await;
-    let rooms: Vec<String> = (0..30).map(|number| format!("room{number}")).collect();
-    let sessions: Vec<_> = rooms.iter().flat_map(|room| history(room, 2, 60)).collect();
-    database.record(&sessions).await;
-    let tunnel = Tunnel::start(&database.endpoint).await;
-    let app = app(database.at(&tunnel.endpoint));
-    let ask = async |rooms: &[String]| {
-        let body = json!({"room_ids": rooms}).to_string();
-        let mut context = Context::default();
-        // Enough for one silence, not for an attempt's time-out or for silence after silence.
-        let deadline = SystemTime::now() + Duration::from_millis(2500);
-        let since_epoch = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-        context.deadline = since_epoch.as_millis() as u64;
-        send(&app, signed(body).with_lambda_context(context)).await
-    };
-    // Thirty requests, as many at once as the bound allows: so many connections stay in the pool.
-    assert_eq!(ask(&rooms).await.total(), 60);
-    tunnel.kill_open_connections();
-    for _ in 0..10 {
-        let answer = ask(&rooms[..3]).await;
-        assert_eq!(answer.status, 200, "{:?}", answer.body);
-        assert_eq!(answer.total(), 6);
+async fn connections_broken_in_a_pause_are_not_used() {
+    for connections in [1, 6, 20] {
+        let behind = Behind::new(connections, Duration::ZERO).await;
+        for how in BREAKS {
+            assert_eq!(behind.total().await, Some(2 * connections as u64));
+            behind.tunnel.break_connections(how);
+            behind.pause();
+            let start = Instant::now();
+            assert_eq!(behind.total().await, Some(2 * connections as u64), "{how:?}");
+            // No attempt waited for an answer: those of the SDK take 3 seconds.
+            assert!(start.elapsed() < Duration::from_secs(2), "{how:?}: {:?}", start.elapsed());
+        }
     }
-    // Only what the first request sent at once met dead connections; the rest were not tried.
-    assert!((1..=3).contains(&tunnel.used_when_dead()), "{}", tunnel.used_when_dead());
+}
+
+#[tokio::test]
+async fn connections_broken_between_requests_cost_one_attempt() {
+    for connections in [1, 6, 20] {
+        for how in [Break::Closed, Break::Reset, Break::ResetAtFirstWrite] {
+            let behind = Behind::new(connections, Duration::ZERO).await;
+            assert_eq!(behind.total().await, Some(2 * connections as u64));
+            behind.tunnel.break_connections(how);
+            assert_eq!(behind.total().await, Some(2 * connections as u64), "{how:?}");
+            assert_eq!(behind.total().await, Some(2 * connections as u64), "{how:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_silent_between_requests_cost_one_attempt() {
+    for connections in [1, 6, 20] {
+        let behind = Behind::new(connections, Duration::ZERO).await;
+        assert_eq!(behind.total().await, Some(2 * connections as u64));
+        behind.tunnel.break_connections(Break::Silent);
+        let start = Instant::now();
+        // It may fail, because an invocation may end before the attempt's time-out.
+        behind.total().await;
+        assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+        let opened = behind.tunnel.opened();
+        assert_eq!(behind.total().await, Some(2 * connections as u64));
+        assert!(behind.tunnel.opened() <= opened + connections);
+    }
+}
+
+#[tokio::test]
+async fn slow_answers_open_no_more_connections_than_are_in_flight() {
+    let behind = Behind::new(10, Duration::from_millis(100)).await;
+    for _ in 0..10 {
+        assert_eq!(behind.total().await, Some(20));
+    }
+    assert!(behind.tunnel.opened() <= 12, "{} connections", behind.tunnel.opened());
+}
+
+#[tokio::test]
+async fn requests_name_the_application_and_its_version() {
+    let database = Database::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+    let past_rooms = database.at(&endpoint);
+    let page = tokio::spawn(async move { past_rooms.page(&PageQuery::new(["room01"])).await });
+    let (mut connection, _) = listener.accept().await.expect("a connection");
+    let mut head = Vec::new();
+    while !head.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+        connection.read_buf(&mut head).await.expect("a request");
+    }
+    page.abort();
+    let head = String::from_utf8_lossy(&head).to_lowercase();
+    let application = concat!("app/past-rooms-", env!("CARGO_PKG_VERSION"));
+    assert!(head.contains("user-agent: aws-sdk-rust/") && head.contains(application), "{head}");
 }

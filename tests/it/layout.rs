@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 18] = [
     "table",
     "page",
     "record",
@@ -15,7 +15,6 @@ const LAYERS: [&str; 19] = [
     "config",
     "trust",
     "connections",
-    "xray",
     "lean",
     "signing",
     "dynamodb",

@@ -44,4 +44,3 @@ mod template;
 mod template_stream;
 mod trust;
 mod webhook;
-mod xray;

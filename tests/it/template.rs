@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use past_rooms::api::route;
-use past_rooms::config::{
-    ANSWERS, API_KEY, API_SECRET, Dialect, RETENTION_DAYS, TABLE_NAME, TRACING,
-};
+use past_rooms::config::{ANSWERS, API_KEY, API_SECRET, Dialect, RETENTION_DAYS, TABLE_NAME};
 use past_rooms::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 use past_rooms::webhook;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -49,7 +47,8 @@ fn the_functions_variables_are_those_that_it_reads() {
     let function = properties("Function");
     let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
     let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
-    let read = [TABLE_NAME, API_KEY, API_SECRET, ANSWERS, TRACING, "AWS_ENDPOINT_URL_DYNAMODB"];
+    let read =
+        [TABLE_NAME, API_KEY, API_SECRET, ANSWERS, "SSL_CERT_FILE", "AWS_ENDPOINT_URL_DYNAMODB"];
     assert_eq!(variables, read.into());
 }
 
@@ -167,8 +166,14 @@ fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
     let function = properties("WebhookFunction");
     let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
     let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
-    let read =
-        [TABLE_NAME, API_KEY, API_SECRET, RETENTION_DAYS, TRACING, "AWS_ENDPOINT_URL_DYNAMODB"];
+    let read = [
+        TABLE_NAME,
+        API_KEY,
+        API_SECRET,
+        RETENTION_DAYS,
+        "SSL_CERT_FILE",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+    ];
     assert_eq!(variables, read.into());
     let path = &function["Events"]["WebhookPath"]["Properties"]["Path"];
     assert_eq!(path.as_str(), Some(webhook::handler::PATH));

@@ -1,7 +1,7 @@
 //! The template and the code say the same of the table's stream, of the function on it, and of the
 //! time to live.
 
-use past_rooms::config::{RETENTION_DAYS, TABLE_NAME, TRACING};
+use past_rooms::config::{RETENTION_DAYS, TABLE_NAME};
 use past_rooms::table::schema::{EXPIRES, STREAM_VIEW};
 use yaml_rust2::Yaml;
 
@@ -21,7 +21,10 @@ fn the_stream_calls_the_function_and_what_fails_is_kept() {
     let function = properties("StreamFunction");
     let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
     let variables: Vec<&str> = variables.filter_map(Yaml::as_str).collect();
-    assert_eq!(variables, [TABLE_NAME, RETENTION_DAYS, TRACING, "AWS_ENDPOINT_URL_DYNAMODB"]);
+    assert_eq!(
+        variables,
+        [TABLE_NAME, RETENTION_DAYS, "SSL_CERT_FILE", "AWS_ENDPOINT_URL_DYNAMODB"]
+    );
     let mapping = &function["Events"]["Table"]["Properties"];
     assert_eq!(mapping["Stream"].as_str(), Some("Table.StreamArn"));
     assert_eq!(mapping["FunctionResponseTypes"][0].as_str(), Some("ReportBatchItemFailures"));

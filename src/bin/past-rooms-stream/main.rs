@@ -7,7 +7,6 @@ use std::time::Duration;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use past_rooms::config::{TABLE_NAME, retention_days, variable};
 use past_rooms::stream::handler::handle;
-use past_rooms::xray::{Trace, traced};
 use past_rooms::{PastRooms, deadline, dynamodb, process};
 use serde_json::Value;
 use tracing::Instrument;
@@ -31,10 +30,8 @@ async fn serve() -> Result<(), Error> {
         // At the highest level, so that the id is on every line, whatever the log's level is.
         let span = tracing::error_span!("invocation", request_id = &*event.context.request_id);
         let time = deadline::time_left(event.context.deadline).unwrap_or(TIME_WITHOUT_DEADLINE);
-        let trace = event.context.xray_trace_id.as_deref().and_then(Trace::parse);
-        let answer = traced(trace, handle(past_rooms, event.payload, time));
-        let answered = answer.instrument(span).await;
-        answered.map_err(Error::from)
+        let answer = handle(past_rooms, event.payload, time).instrument(span).await;
+        answer.map_err(Error::from)
     };
     lambda_runtime::run(service_fn(answer)).await
 }

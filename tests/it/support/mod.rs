@@ -8,8 +8,8 @@ pub mod lambda;
 pub mod proxy;
 #[path = "../../../examples/local/sample.rs"]
 pub mod sample;
-pub mod silent;
 pub mod stream;
+pub mod tunnel;
 
 use std::time::{Duration, SystemTime};
 
