@@ -13,14 +13,6 @@ pub enum ReadError {
     /// A row on the page cannot be answered as a session.
     #[error(transparent)]
     MalformedRow(#[from] MalformedRow),
-    /// Sessions and counts did not fit together: rooms change faster than they can be read.
-    #[error("the sessions changed while they were read, {attempts} times in a row: {reason}")]
-    Changing {
-        /// How often the page was read.
-        attempts: usize,
-        /// Which room did not fit the last time, and how.
-        reason: String,
-    },
 }
 
 impl ReadError {
@@ -29,7 +21,6 @@ impl ReadError {
         match self {
             ReadError::Table(error) => error.is_transient(),
             ReadError::MalformedRow(_) => false,
-            ReadError::Changing { .. } => true,
         }
     }
 }
