@@ -13,6 +13,14 @@ pub enum ReadError {
     /// A row on the page cannot be answered as a session.
     #[error(transparent)]
     MalformedRow(#[from] MalformedRow),
+    /// The page exceeds the query's maximum of bytes.
+    #[error("the first {sessions} sessions of the page have {bytes} bytes: ask for fewer sessions")]
+    TooLarge {
+        /// Number of sessions read.
+        sessions: usize,
+        /// Bytes of their text.
+        bytes: usize,
+    },
     /// Sessions and counts did not fit together: rooms change faster than they can be read.
     #[error("the sessions changed while they were read, {attempts} times in a row: {reason}")]
     Changing {
@@ -28,7 +36,7 @@ impl ReadError {
     pub fn is_transient(&self) -> bool {
         match self {
             ReadError::Table(error) => error.is_transient(),
-            ReadError::MalformedRow(_) => false,
+            ReadError::MalformedRow(_) | ReadError::TooLarge { .. } => false,
             ReadError::Changing { .. } => true,
         }
     }

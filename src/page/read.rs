@@ -27,6 +27,7 @@ pub(crate) async fn read_page(
     if let Some(room_sid) = &query.room_sid {
         return by_sid::read_page(table, query, room_sid).await;
     }
+    let cache = cache.for_rooms(query.room_ids.len());
     let distrusted = DistrustedRooms::default();
     let mut consistency = Consistency::Eventual;
     let mut attempts = 0;
@@ -78,7 +79,9 @@ async fn read_once(reader: &Reader<'_>, query: &PageQuery) -> Result<Reading, Re
         None => vec![],
     };
     let sessions = match &plan {
-        Some(plan) => merge::merge(reader, &mut cursors, plan, query.limit).await?,
+        Some(plan) => {
+            merge::merge(reader, &mut cursors, plan, query.limit, query.max_bytes).await?
+        }
         None => vec![],
     };
     let disagreements = disagreements(rooms, &cursors);

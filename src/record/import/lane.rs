@@ -28,6 +28,8 @@ pub(super) struct Rules {
     pub precedence: Precedence,
     /// Whether sessions that are there under another time are moved.
     pub moves: bool,
+    /// Whether nothing is written, only counted.
+    pub compares: bool,
     /// For how long DynamoDB may fail.
     pub patience: Duration,
 }
@@ -149,13 +151,15 @@ impl<'a> Lane<'a> {
     }
 
     async fn write(&mut self, pack: Pack<'_>, snapshot: &mut Snapshot) -> Result<(), WriteError> {
-        let raised = pack.transaction.write(snapshot).await?;
-        for (room_id, more) in pack.more {
-            if let Some(sids) = self.rooms.get_mut(&*room_id) {
-                sids.written(more, raised.contains(&room_id));
+        if !self.rules.compares {
+            let raised = pack.transaction.write(snapshot).await?;
+            for (room_id, more) in pack.more {
+                if let Some(sids) = self.rooms.get_mut(&*room_id) {
+                    sids.written(more, raised.contains(&room_id));
+                }
             }
+            raised.into_iter().for_each(|room_id| snapshot.raised(room_id));
         }
-        raised.into_iter().for_each(|room_id| snapshot.raised(room_id));
         let mut progress = note(self.progress);
         for (index, done) in pack.done {
             progress.done(index, done);
