@@ -84,9 +84,9 @@ pub mod webhook;
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
 #[cfg(feature = "history")]
-pub use past_rooms::{Reconciled, Reconciliation};
-#[cfg(feature = "history")]
 pub use record::project::{Mode as ProjectionMode, Projected};
+#[cfg(feature = "history")]
+pub use record::reconcile::{Reconciled, Reconciliation};
 pub use record::{
     Difference, Entry, Expiries, Field, Fields, Importer, Marks, Misplaced, Recorded, Recount,
     Repeated, Stopped, TallyReport, WriteError, Written,

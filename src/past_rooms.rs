@@ -1,5 +1,6 @@
 //! The handle that users of the library hold: what people do with a history.
 
+mod all_rooms;
 mod upkeep;
 mod whole_history;
 
@@ -14,8 +15,6 @@ use crate::table::retention::Retention;
 use crate::table::session::Session;
 use crate::table::{Meter, Table};
 use whole_history::WholeHistory;
-#[cfg(feature = "history")]
-pub use whole_history::{Reconciled, Reconciliation};
 
 /// A history of past rooms in a DynamoDB table. Cheap to clone; clones share the bound on requests
 /// in flight and what they remember of rooms.

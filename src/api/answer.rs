@@ -48,7 +48,7 @@ struct PastRoomsResult<'a> {
 ///
 /// Source: AWS Lambda Developer Guide, "Lambda quotas", *Invocation payload*: 6 MB, which Lambda
 /// takes for 6 291 556 bytes.
-const MAX_ANSWER_BYTES: usize = 6_291_556 - 4096;
+pub(super) const MAX_ANSWER_BYTES: usize = 6_291_556 - 4096;
 
 /// The answer with a page.
 ///
@@ -84,7 +84,7 @@ pub fn page(
     let bytes = sent_bytes(response.body());
     if bytes > MAX_ANSWER_BYTES {
         let limit = (page.sessions.len() * MAX_ANSWER_BYTES / bytes).max(1);
-        return Err(ApiError::PageTooLarge { bytes, limit });
+        return Err(ApiError::PageTooLarge { limit });
     }
     Ok(response)
 }

@@ -2,6 +2,7 @@
 
 use lambda_http::http::StatusCode;
 
+use super::answer::MAX_ANSWER_BYTES;
 use super::auth::AuthError;
 use super::dialect;
 use super::event::MalformedEvent;
@@ -11,6 +12,9 @@ use crate::page::ReadError;
 
 /// Seconds after which a client is told to try again.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Bytes that an answer takes for the names and the numbers of a session, rounded up.
+const BYTES_OF_NAMES: usize = 400;
 
 /// A request that is answered with an error. The text is what the client is told.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +31,10 @@ pub enum ApiError {
     Auth(#[from] AuthError),
     /// 413: Lambda cannot send an answer this long.
     #[error(
-        "the page has {bytes} bytes, more than can be sent at once: ask for a limit of at most \
+        "the page is larger than the 6 MB that can be sent at once: ask for a limit of at most \
          {limit}"
     )]
     PageTooLarge {
-        /// Bytes of the answer.
-        bytes: usize,
         /// A limit that fits, if the other sessions are like these.
         limit: usize,
     },
@@ -68,6 +70,10 @@ impl From<ReadError> for ApiError {
         match error {
             ReadError::HistoryOff => InvalidRequest::MissingRooms.into(),
             ReadError::HistoryIncomplete => ApiError::HistoryIncomplete,
+            ReadError::TooLarge { sessions, bytes } => {
+                let bytes = bytes + sessions * BYTES_OF_NAMES;
+                ApiError::PageTooLarge { limit: (sessions * MAX_ANSWER_BYTES / bytes).max(1) }
+            }
             error if error.is_transient() => ApiError::Unavailable(error),
             error => ApiError::Internal(error),
         }

@@ -123,6 +123,7 @@ async fn answer_request(
         return Err(ApiError::TooLarge(body.len()));
     }
     let asked = log.request.insert(request::parse(app.dialect, body)?);
+    asked.query.max_bytes = Some(answer::MAX_ANSWER_BYTES);
     let past_rooms = app.past_rooms.metered(&log.meter);
     let page = read_in_time(&past_rooms, &asked.query, time_to_answer(request)).await?;
     log.total = Some(page.total);

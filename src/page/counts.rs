@@ -70,7 +70,7 @@ pub(super) async fn count_rooms(
             Ok(vec![RoomCounts::new(reader, room_id, tallies.take(room_id), Some(head)).await?])
         }
         _ => {
-            let predicted = reader.cache.predict(query);
+            let predicted = reader.cache.map(|cache| cache.predict(query)).unwrap_or_default();
             let mut tallies = Tallies::read(reader, room_ids, predicted).await?;
             let rooms = room_ids
                 .iter()
@@ -200,7 +200,9 @@ impl RoomCounts {
             head,
         };
         if let Some(tallied) = tallied {
-            reader.cache.insert(room_id, &tallied.months);
+            if let Some(cache) = reader.cache {
+                cache.insert(room_id, &tallied.months);
+            }
             room.disagreement = tallied.disagreement();
             room.counts = tallied.months;
             room.room_tally = Some(tallied.room_tally);

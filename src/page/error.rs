@@ -19,13 +19,13 @@ pub enum ReadError {
     /// The history table does not have all sessions yet.
     #[error("the history table is not complete: run `past-rooms-admin history`")]
     HistoryIncomplete,
-    /// Sessions and counts did not fit together: rooms change faster than they can be read.
-    #[error("the sessions changed while they were read, {attempts} times in a row: {reason}")]
-    Changing {
-        /// How often the page was read.
-        attempts: usize,
-        /// Which room did not fit the last time, and how.
-        reason: String,
+    /// The page exceeds the query's maximum of bytes.
+    #[error("the first {sessions} sessions of the page have {bytes} bytes: ask for fewer sessions")]
+    TooLarge {
+        /// Number of sessions read.
+        sessions: usize,
+        /// Bytes of their text.
+        bytes: usize,
     },
 }
 
@@ -34,8 +34,10 @@ impl ReadError {
     pub fn is_transient(&self) -> bool {
         match self {
             ReadError::Table(error) => error.is_transient(),
-            ReadError::MalformedRow(_) | ReadError::HistoryOff => false,
-            ReadError::Changing { .. } | ReadError::HistoryIncomplete => true,
+            ReadError::HistoryIncomplete => true,
+            ReadError::MalformedRow(_) | ReadError::HistoryOff | ReadError::TooLarge { .. } => {
+                false
+            }
         }
     }
 }

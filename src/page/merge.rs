@@ -87,8 +87,10 @@ pub(super) async fn merge(
     cursors: &mut [RoomCursor],
     plan: &Plan,
     limit: usize,
+    max_bytes: Option<usize>,
 ) -> Result<Vec<PastRoom>, ReadError> {
     let (mut skip, mut wanted) = (plan.skip, limit as u64);
+    let mut bytes = 0;
     let mut heap = BinaryHeap::with_capacity(cursors.len());
     for cursor in 0..cursors.len() {
         heap.extend(HeapEntry::of(cursors, cursor, reader.order));
@@ -102,7 +104,12 @@ pub(super) async fn merge(
                     skip -= 1;
                 } else {
                     wanted -= 1;
-                    page.push(row.into_past_room()?);
+                    let room = row.into_past_room()?;
+                    bytes += room.text_bytes();
+                    page.push(room);
+                    if max_bytes.is_some_and(|max_bytes| bytes > max_bytes) {
+                        return Err(ReadError::TooLarge { sessions: page.len(), bytes });
+                    }
                 }
                 heap.extend(HeapEntry::of(cursors, first.cursor, reader.order));
             }

@@ -5,7 +5,6 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Config};
 use proptest::prelude::*;
 
 use super::*;
-use crate::page::prefetch::CountsCache;
 use crate::page::reader::DistrustedRooms;
 use crate::table::bucket::{Bucket, Counts};
 use crate::table::keys::RowKey;
@@ -40,15 +39,14 @@ fn cursor(room: usize, minutes: &[u8], order: Order, is_at_end: bool) -> RoomCur
 fn page(rooms: &[Vec<u8>], order: Order, from: u64, limit: usize) -> Vec<String> {
     let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
     let table = Table::new(Client::from_conf(config), "nobody is asked");
-    let (cache, distrusted) = (CountsCache::default(), DistrustedRooms::default());
+    let distrusted = DistrustedRooms::default();
     let consistency = Consistency::Eventual;
-    let reader =
-        Reader { table: &table, cache: &cache, order, consistency, distrusted: &distrusted };
+    let reader = Reader { table: &table, cache: None, order, consistency, distrusted: &distrusted };
     let cursors = rooms.iter().enumerate();
     let cursors = cursors.map(|(room, minutes)| cursor(room, minutes, order, true));
     let mut cursors: Vec<RoomCursor> = cursors.collect();
     let plan = Plan::from_the_front(order, from);
-    let merged = merge(&reader, &mut cursors, &plan, limit);
+    let merged = merge(&reader, &mut cursors, &plan, limit, None);
     let page = futures_util::FutureExt::now_or_never(merged).expect("nothing to wait for");
     let page = page.expect("a page").into_iter();
     page.map(|row| format!("{} {:0>2}", row.room_id, row.room_title)).collect()

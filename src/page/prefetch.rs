@@ -21,6 +21,11 @@ const MAX_ROOMS: usize = 200;
 pub(crate) struct CountsCache(Mutex<HashMap<String, Counts>>);
 
 impl CountsCache {
+    /// The cache, unless a query of this many rooms would only push its own rooms out again.
+    pub fn for_rooms(&self, rooms: usize) -> Option<&Self> {
+        (rooms <= MAX_ROOMS).then_some(self)
+    }
+
     /// The rooms' counts, if all of them are cached.
     fn get(&self, room_ids: &[String]) -> Option<Vec<Counts>> {
         let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,6 +97,13 @@ mod tests {
         cache.insert("a", &counts(&[("2026-10", 100)]));
         assert_eq!(cache.predict(&query(&["a", "b"], 50)), []);
         assert_eq!(cache.predict(&query(&["a"], 50)).len(), 1);
+    }
+
+    #[test]
+    fn larger_queries_bypass_the_cache() {
+        let cache = CountsCache::default();
+        assert!(cache.for_rooms(MAX_ROOMS).is_some());
+        assert!(cache.for_rooms(MAX_ROOMS + 1).is_none());
     }
 
     #[test]

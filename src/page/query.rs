@@ -19,6 +19,8 @@ pub struct PageQuery {
     pub order: Order,
     /// Only the session with this id, if it is in one of the rooms. Default: all sessions.
     pub room_sid: Option<String>,
+    /// Maximum bytes of the sessions' text. Default: no maximum.
+    pub max_bytes: Option<usize>,
 }
 
 impl PageQuery {
@@ -35,6 +37,7 @@ impl PageQuery {
             limit: PageQuery::DEFAULT_LIMIT,
             order: Order::default(),
             room_sid: None,
+            max_bytes: None,
         }
     }
 
@@ -72,6 +75,13 @@ impl PageQuery {
     #[must_use]
     pub fn room_sid(self, room_sid: impl Into<String>) -> Self {
         PageQuery { room_sid: Some(room_sid.into()), ..self }
+    }
+
+    /// The same, with a maximum for the bytes of the sessions' text. A longer page ends with
+    /// [`ReadError::TooLarge`](super::ReadError::TooLarge) as soon as the sessions read exceed it.
+    #[must_use]
+    pub fn max_bytes(self, max_bytes: usize) -> Self {
+        PageQuery { max_bytes: Some(max_bytes), ..self }
     }
 }
 

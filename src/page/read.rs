@@ -11,8 +11,9 @@ use super::reader::{DistrustedRooms, Reader};
 use super::{by_sid, hours, merge, total};
 use crate::table::{Consistency, Table};
 
-/// How often a page is read until the counts that it was planned with fit its rows. Attempts that
-/// found a wrong tally do not count: each of them leaves one room less to be wrong.
+/// Number of attempts that plan with tallies. If counts and rows still disagree in the last one, the
+/// sessions of the disagreeing rooms are counted. A wrong tally never agrees, and while its room is
+/// written to it cannot be told from a right one.
 const ATTEMPTS: usize = 4;
 
 /// Reads one page.
@@ -27,6 +28,7 @@ pub(crate) async fn read_page(
     if let Some(room_sid) = &query.room_sid {
         return by_sid::read_page(table, query, room_sid).await;
     }
+    let cache = cache.for_rooms(query.room_ids.len());
     let distrusted = DistrustedRooms::default();
     let mut consistency = Consistency::Eventual;
     let mut attempts = 0;
@@ -38,25 +40,21 @@ pub(crate) async fn read_page(
         if disagreements.is_empty() {
             return Ok(page);
         }
-        let mut is_progress = false;
+        attempts += 1;
         if consistency == Consistency::Strong {
             let verdicts = judge(table, &disagreements, &mut has_waited).await?;
             if verdicts.iter().all(|verdict| *verdict == Verdict::Explained) {
                 return Ok(page);
             }
             for (room, verdict) in disagreements.iter().zip(verdicts) {
-                if verdict == Verdict::Wrong {
+                let is_last = attempts >= ATTEMPTS && verdict == Verdict::Unclear;
+                if verdict == Verdict::Wrong || is_last {
                     distrusted.insert(room.room_id(), &room.reason());
-                    is_progress = true;
                 }
             }
         }
-        attempts += usize::from(!is_progress);
         let room = &disagreements[0];
         let reason = format!("room {:?}: {}", room.room_id(), room.reason());
-        if attempts == ATTEMPTS {
-            return Err(ReadError::Changing { attempts, reason });
-        }
         tracing::debug!(reason, ?consistency, "reading the page again");
         consistency = Consistency::Strong;
     }
@@ -78,7 +76,9 @@ async fn read_once(reader: &Reader<'_>, query: &PageQuery) -> Result<Reading, Re
         None => vec![],
     };
     let sessions = match &plan {
-        Some(plan) => merge::merge(reader, &mut cursors, plan, query.limit).await?,
+        Some(plan) => {
+            merge::merge(reader, &mut cursors, plan, query.limit, query.max_bytes).await?
+        }
         None => vec![],
     };
     let disagreements = disagreements(rooms, &cursors);

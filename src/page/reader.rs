@@ -10,7 +10,8 @@ use crate::table::{Consistency, Table};
 /// One attempt at reading a page.
 pub(super) struct Reader<'a> {
     pub table: &'a Table,
-    pub cache: &'a CountsCache,
+    /// `None`: the query has more rooms than the cache.
+    pub cache: Option<&'a CountsCache>,
     pub order: Order,
     pub consistency: Consistency,
     pub distrusted: &'a DistrustedRooms,

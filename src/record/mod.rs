@@ -12,13 +12,19 @@
 
 mod audit;
 mod batches;
+mod cancellation;
 mod delete;
 mod error;
 mod expiry;
 mod import;
+mod merge;
 mod place;
 #[cfg(feature = "history")]
 pub(crate) mod project;
+#[cfg(feature = "history")]
+mod projected_row;
+#[cfg(feature = "history")]
+pub(crate) mod reconcile;
 mod recorded;
 mod recount;
 mod repair;

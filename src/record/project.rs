@@ -9,10 +9,12 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::time::Instant;
 
 use super::error::{ATTEMPTS, WriteError};
+use super::projected_row;
 use super::snapshot::Snapshot;
 use super::transaction::{MAX_ACTIONS, Transaction};
 use crate::table::history::{self, COMPLETE};
@@ -73,7 +75,7 @@ pub(crate) async fn project(
 ) -> Result<Projected, WriteError> {
     // In the order of time, so that a transaction touches few months.
     let keys: BTreeMap<RowKey, RowKey> =
-        keys.into_iter().filter_map(|key| Some((history::key(&key)?, key))).collect();
+        keys.into_iter().filter_map(|key| Some((projected_row::key(&key)?, key))).collect();
     let mut projected = Projected::default();
     for batch in batches(keys) {
         let attempt = || project_batch(table, history, &batch, mode);
@@ -122,7 +124,7 @@ async fn project_batch(
     let mut transaction = Transaction::new(history);
     let mut bytes = 0;
     for (own_key, key) in batch {
-        let after = rows.remove(key).map(|row| history::row(own_key, key, &row));
+        let after = rows.remove(key).map(|row| projected_row::row(own_key, key, &row));
         let size = after.as_ref().map_or(0, size);
         if bytes + size > MAX_TRANSACTION_BYTES {
             write(std::mem::replace(&mut transaction, Transaction::new(history)), mode).await?;
@@ -152,7 +154,7 @@ async fn project_batch(
 /// Writes a transaction. The history table has no other writers, so its tally can always be begun.
 async fn write(transaction: Transaction<'_>, mode: Mode) -> Result<(), WriteError> {
     match mode {
-        Mode::Write => transaction.write(&Snapshot::default()).await,
+        Mode::Write => transaction.write(&Snapshot::default()).await.map(drop),
         Mode::Check => Ok(()),
     }
 }
@@ -227,7 +229,7 @@ pub(crate) async fn scan_sources(
 ) -> Result<(Vec<RowKey>, Option<RowKey>), TableError> {
     let attributes = "room_id, created_sid, history_room_id, history_sort_key";
     let (rows, next) = scan_rows(history, after, attributes).await?;
-    Ok((rows.iter().filter_map(history::source).collect(), next))
+    Ok((rows.iter().filter_map(projected_row::source).collect(), next))
 }
 
 async fn scan_rows(
@@ -275,7 +277,7 @@ pub(crate) async fn write_state(history: &Table, after: Option<&RowKey>) -> Resu
         Err(error)
             if error
                 .as_service_error()
-                .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+                .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
         {
             Ok(())
         }

@@ -39,6 +39,22 @@ pub struct PastRoom {
     pub analytics_file_id: Option<String>,
 }
 
+impl PastRoom {
+    /// Bytes of its text.
+    pub(crate) fn text_bytes(&self) -> usize {
+        let texts = [
+            &self.room_title,
+            &self.room_id,
+            &self.room_sid,
+            &self.webhook_url,
+            &self.created,
+            &self.ended,
+        ];
+        let analytics = self.analytics_file_id.as_ref().map_or(0, String::len);
+        texts.into_iter().map(String::len).sum::<usize>() + analytics
+    }
+}
+
 fn is_absent(id: &Option<String>) -> bool {
     id.as_ref().is_none_or(String::is_empty)
 }

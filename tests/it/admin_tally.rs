@@ -48,8 +48,8 @@ async fn one_bad_row_does_not_stop_the_others_and_can_be_deleted() {
     let output = run(&database, &["delete", "--room", "b", "--yes", "--sort-key", "~"]).await;
     assert_eq!(output.status.code(), Some(2), "no session");
     for (sort_key, deleted, told) in [
-        ("2024-13-01T00:00:00.000Z#y", "b: 1 sessions deleted", "20240112 it's#x"),
-        ("20240112 it's#x", "b: 1 sessions deleted", ""),
+        ("2024-13-01T00:00:00.000Z#y", "b: 1 session deleted", "20240112 it's#x"),
+        ("20240112 it's#x", "b: 1 session deleted", ""),
         ("20240112 it's#x", "b: 0 sessions deleted", ""),
     ] {
         let arguments = delete(sort_key);

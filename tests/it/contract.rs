@@ -1,9 +1,12 @@
 //! Every row of the endpoint's contract: addresses, the body's fields and their bounds, the answers.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_http::{Request, RequestExt, http::Method};
 use past_rooms::api::handler::App;
 use past_rooms::config::Dialect;
+use past_rooms::{Meter, PageQuery, ReadError};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Database, SECRET, ask, history, request, send, session, signed};
@@ -504,6 +507,31 @@ async fn the_secret_is_in_no_answer() {
     for body in ["", "{}", r#"{"room_ids":["room01"]}"#] {
         assert!(!ask(&database.app(), body).await.body.to_string().contains(SECRET));
     }
+}
+
+#[tokio::test]
+async fn reading_ends_once_a_page_is_too_large() {
+    let database = Database::start().await;
+    let mut sessions = history("room01", 100, 60);
+    for session in &mut sessions {
+        session.room_title = "x".repeat(200_000);
+    }
+    database.record(&sessions).await;
+    let query = PageQuery::new(["room01"]).limit(100).max_bytes(6_000_000);
+    let meter = Arc::new(Meter::default());
+    match database.past_rooms.metered(&meter).page(&query).await {
+        Err(ReadError::TooLarge { sessions: 30, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    // 20 MB are 20 requests: DynamoDB sends 1 MB at a time.
+    assert!(meter.requests() <= 8, "{}", meter.requests());
+    let limit = async |limit: usize| {
+        let body = json!({"room_ids": ["room01"], "limit": limit}).to_string();
+        ask(&database.app(), &body).await
+    };
+    assert_error(&limit(100).await, 413, "limit of at most 31");
+    assert_eq!(limit(31).await.status, 200);
+    assert_error(&limit(32).await, 413, "limit of at most 31");
 }
 
 #[tokio::test]

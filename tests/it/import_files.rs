@@ -362,10 +362,7 @@ async fn what_is_missing_is_named_with_what_to_do() {
     let without_credentials = without_credentials
         .env_remove("AWS_ACCESS_KEY_ID")
         .env("AWS_EC2_METADATA_DISABLED", "true");
-    assert_refused(
-        &without_credentials.output().await.expect("it runs"),
-        "there are no AWS credentials",
-    );
+    assert_refused(&without_credentials.output().await.expect("it runs"), "no AWS credentials");
 
     // A dry run needs nothing of AWS.
     let mut dry_run = admin(&database, &database.endpoint, &["import", "--dry-run", file.path()]);

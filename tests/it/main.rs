@@ -10,6 +10,7 @@
 
 mod admin;
 mod admin_tally;
+mod admin_words;
 mod answers;
 mod auth;
 mod by_sid;

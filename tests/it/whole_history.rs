@@ -4,8 +4,7 @@
 use past_rooms::table::history::{ALL_ROOMS, state_key};
 use past_rooms::table::schema::create_history_table;
 use past_rooms::{
-    Entry, Field, Fields, Marks, Order, PageQuery, PastRooms, ProjectionMode, ReadError, RowKey,
-    Session,
+    Entry, Fields, Marks, Order, PageQuery, PastRooms, ProjectionMode, ReadError, RowKey, Session,
 };
 use serde_json::json;
 
@@ -129,11 +128,7 @@ async fn moved_session_appears_once() {
     let mut moved = world.sessions[5].clone();
     moved.created = "2026-03-01T10:00:00Z".parse().expect("a time");
     moved.ended = None;
-    let entry = Entry {
-        session: moved.clone(),
-        fields: Fields::default().with(Field::RoomTitle),
-        marks: Marks::default(),
-    };
+    let entry = Entry { session: moved.clone(), fields: Fields::ALL, marks: Marks::default() };
     world.past_rooms.importer().moving().write(&[entry]).await.expect("moved");
     world.model(&[moved]);
     world.check().await;

@@ -1,5 +1,7 @@
 //! What to do about what DynamoDB and the AWS SDK say.
 
+use std::error::Error;
+
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::ProvideCredentials;
 
@@ -10,24 +12,40 @@ use aws_sdk_dynamodb::config::ProvideCredentials;
 /// A text that says what to set.
 pub async fn check_settings(settings: &SdkConfig) -> Result<(), String> {
     if settings.region().is_none_or(|region| region.as_ref().is_empty()) {
-        return Err(
-            "there is no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one"
-                .to_owned(),
-        );
+        let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+        return Err(match profile {
+            Some(profile) => format!(
+                "no AWS region: the profile {profile:?} (AWS_PROFILE) is not in the AWS \
+                 configuration, or has no region; see `aws configure list-profiles`, or set AWS_REGION"
+            ),
+            None => {
+                "no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one".to_owned()
+            }
+        });
     }
     const GIVE: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in \
         with `aws sso login`";
     let Some(provider) = settings.credentials_provider() else {
-        return Err(format!("there are no AWS credentials: {GIVE}"));
+        return Err(format!("no AWS credentials: {GIVE}"));
     };
     match provider.provide_credentials().await {
         Ok(_) => Ok(()),
-        Err(error) => {
-            let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})"));
-            let cause = cause.unwrap_or_default();
-            Err(format!("there are no AWS credentials: {error}{cause}; {GIVE}"))
-        }
+        Err(error) => Err(format!("no AWS credentials: {}; {GIVE}", causes(&error))),
     }
+}
+
+/// Returns an error's text and those of its causes, each once.
+fn causes(error: &dyn Error) -> String {
+    let mut texts: Vec<String> = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !texts.iter().any(|seen| seen.contains(&text)) {
+            texts.push(text);
+        }
+        source = cause.source();
+    }
+    texts.join(": ")
 }
 
 /// What to do about an error, if its text tells.

@@ -30,18 +30,25 @@ impl Column {
     /// Without them a row is no session.
     pub const REQUIRED: [Column; 3] = [Column::RoomId, Column::RoomSid, Column::Created];
 
-    /// The API's name, then plugNmeet's own where it differs.
+    /// The API's name first, then its camel-case spelling and plugNmeet's own names.
     pub fn names(self) -> &'static [&'static str] {
         match self {
             Column::RoomId => &["room_id", "roomId"],
-            Column::RoomSid => &["room_sid", "sid"],
-            Column::RoomTitle => &["room_title"],
-            Column::JoinedParticipants => &["joined_participants"],
-            Column::WebhookUrl => &["webhook_url"],
+            Column::RoomSid => &["room_sid", "roomSid", "sid"],
+            Column::RoomTitle => &["room_title", "roomTitle"],
+            Column::JoinedParticipants => &["joined_participants", "joinedParticipants"],
+            Column::WebhookUrl => &["webhook_url", "webhookUrl"],
             Column::Created => &["created"],
             Column::Ended => &["ended"],
-            Column::AnalyticsFileId => &["analytics_file_id", "file_id"],
+            Column::AnalyticsFileId => {
+                &["analytics_file_id", "analyticsFileId", "file_id", "fileId"]
+            }
         }
+    }
+
+    /// Returns whether `name` is a name of a column.
+    pub fn is_known(name: &str) -> bool {
+        Column::ALL.iter().any(|column| column.names().contains(&name))
     }
 
     /// The field that a file without this column says nothing of.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use past_rooms::table::keys::KeyRange;
@@ -12,11 +13,16 @@ use serde_json::json;
 
 use crate::{Outcome, output, question, rooms, times};
 
+/// Sessions that one transaction deletes.
+const SESSIONS_AT_ONCE: usize = 49;
+
 /// Delete sessions of a room, together with their counts.
+///
+/// An import from a server that still has them brings them back.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The room
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     room: String,
 
     /// Only sessions created before this time (RFC 3339, or `2026-11-22 10:00:00` in UTC, or UNIX seconds)
@@ -24,12 +30,16 @@ pub struct Arguments {
     before: Option<Timestamp>,
 
     /// Only the session with this room_sid
-    #[arg(long, value_name = "SID")]
+    #[arg(long, value_name = "SID", value_parser = NonEmptyStringValueParser::new())]
     sid: Option<String>,
 
     /// Only the session with this sort key, whatever is wrong with it; may be given more than once
     #[arg(long, value_name = "KEY", value_parser = session_key, conflicts_with_all = ["before", "sid"])]
     sort_key: Vec<SessionKey>,
+
+    /// Only say which sessions would be deleted
+    #[arg(long)]
+    dry_run: bool,
 
     /// Do not ask
     #[arg(long)]
@@ -52,44 +62,68 @@ pub async fn run(
     arguments: &Arguments,
     json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
+    let room_id = &*arguments.room;
     let keys = matching(past_rooms, arguments).await?;
-    let deleted = match (keys.first(), keys.last()) {
-        (Some(first), Some(last)) => {
-            let question = format!(
-                "Delete {} sessions of {}, from {} to {}?",
-                keys.len(),
-                arguments.room,
-                first.created(),
-                last.created()
-            );
+    let exists = !keys.is_empty() || past_rooms.exists(room_id).await?;
+    let sessions = output::count(keys.len() as u64, "session");
+    let mut deleted = 0;
+    if let (Some(first), Some(last)) = (keys.first(), keys.last()) {
+        let span = format!("of {room_id}, from {} to {}", first.created(), last.created());
+        if arguments.dry_run {
+            if !json {
+                output::line(format_args!("{sessions} {span} would be deleted (dry run)"));
+            }
+        } else {
+            let question = format!("Delete {sessions} {span}?");
             if !arguments.yes && !question::confirmed(&question)? {
                 return Err("nothing was deleted".into());
             }
-            let deleted = past_rooms.delete(&arguments.room, &keys).await?;
-            if keys.iter().any(|key| key.hour().is_none()) {
-                // As long as such a row was there, the room had no tally that counts.
-                match past_rooms.tally(&arguments.room).await {
-                    Err(WriteError::UntimedKey { key }) => output::note(format_args!(
-                        "The room has another such row: {}",
-                        key.sort_key
-                    )),
-                    tallied => drop(tallied?),
-                }
-            }
-            deleted
+            delete(past_rooms, room_id, &keys, &mut deleted).await.map_err(|error| {
+                format!(
+                    "{error}; {deleted} of {sessions} are deleted. To delete the rest, start the same \
+                     command again"
+                )
+            })?;
         }
-        _ => 0,
-    };
-    let room_id = &*arguments.room;
-    let exists = deleted > 0 || past_rooms.exists(room_id).await?;
-    match (json, exists) {
-        (true, _) => {
-            output::line(json!({"room_id": room_id, "exists": exists, "deleted": deleted}));
-        }
-        (false, false) => rooms::unknown(room_id),
-        (false, true) => output::line(format_args!("{room_id}: {deleted} sessions deleted")),
     }
-    Ok(if exists { Outcome::Success } else { Outcome::Differences })
+    let missing = arguments.sid.as_ref().filter(|_| keys.is_empty());
+    if json {
+        output::line(json!({
+            "room_id": room_id, "exists": exists, "sessions": keys.len(), "deleted": deleted,
+            "dry_run": arguments.dry_run,
+        }));
+    } else if !exists {
+        rooms::unknown(room_id);
+    } else if let Some(room_sid) = missing {
+        output::line(format_args!(
+            "{room_id}: no session with the room_sid {room_sid:?}; nothing was deleted"
+        ));
+    } else if !arguments.dry_run || keys.is_empty() {
+        output::line(format_args!("{room_id}: {} deleted", output::count(deleted, "session")));
+    }
+    Ok(if exists && missing.is_none() { Outcome::Success } else { Outcome::Differences })
+}
+
+/// Deletes sessions of a room, and counts them in `deleted`, also if an error ends it.
+async fn delete(
+    past_rooms: &PastRooms,
+    room_id: &str,
+    keys: &[SessionKey],
+    deleted: &mut u64,
+) -> Result<(), Box<dyn Error>> {
+    for keys in keys.chunks(SESSIONS_AT_ONCE) {
+        *deleted += past_rooms.delete(room_id, keys).await?;
+    }
+    if keys.iter().any(|key| key.hour().is_none()) {
+        // With such a row, the room had no complete tally.
+        match past_rooms.tally(room_id).await {
+            Err(WriteError::UntimedKey { key }) => {
+                output::note(format_args!("The room has another such row: {}", key.sort_key))
+            }
+            tallied => drop(tallied?),
+        }
+    }
+    Ok(())
 }
 
 /// The keys of the sessions to delete, the oldest first.

@@ -1,5 +1,6 @@
 //! `past-rooms-admin import`.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,13 +18,16 @@ use crate::duplicates::{Duplicates, Verdict};
 use crate::files::{self, Format, Line, Lines, Row};
 use crate::rejects::{Reject, Rejects};
 use crate::row::ImportedRow;
-use crate::totals::Totals;
+use crate::totals::{Mode, Totals};
 use crate::{Outcome, advice, output};
 
 pub use crate::options::Arguments;
 
 /// Rejected rows that are reported on the terminal; all are counted and written to `--rejects`.
 const REPORTED_REJECTS: u64 = 20;
+
+/// Columns without a meaning that are named.
+const NAMED_COLUMNS: usize = 50;
 
 pub async fn run(
     past_rooms: &PastRooms,
@@ -34,11 +38,12 @@ pub async fn run(
     let meter = Arc::new(Meter::default());
     let rejects = arguments.rejects.as_deref();
     let rejects = rejects.map(|path| Rejects::create(path, &arguments.files)).transpose()?;
-    let history = past_rooms.metered(&meter).with_retention_days(arguments.retention_days);
+    let retention_days = arguments.retention_days()?;
+    let history = past_rooms.metered(&meter).with_retention_days(retention_days);
     let mut import = Import {
         table: past_rooms.table().name().to_owned(),
         importer: arguments.importer(&history),
-        retention: Retention::days(arguments.retention_days),
+        retention: Retention::days(retention_days),
         now: Timestamp::now().as_second(),
         arguments,
         rejects,
@@ -46,6 +51,8 @@ pub async fn run(
         progress: output::progress(&arguments.files)?,
         totals: Totals::default(),
         imported_to: None,
+        ignored: BTreeSet::new(),
+        unnamed: Vec::new(),
         meter,
     };
     let mut stopped = false;
@@ -70,7 +77,12 @@ pub async fn run(
         Some(rejects) if !stopped => rejects.finish(),
         _ => Ok(()),
     };
-    import.totals.print(start.elapsed(), &import.meter, arguments.dry_run, json);
+    let mode = match (arguments.dry_run, arguments.needs_table()) {
+        (false, _) => Mode::Write,
+        (true, true) => Mode::Compare,
+        (true, false) => Mode::Read,
+    };
+    import.totals.print(start.elapsed(), &import.meter, mode, json);
     finished.map_err(|error| format!("the rejected rows could not be written: {error}"))?;
     Ok(import.totals.outcome())
 }
@@ -102,6 +114,10 @@ struct Import<'a> {
     totals: Totals,
     /// The last row, as file and line, of those that are all imported.
     imported_to: Option<String>,
+    /// Columns that no import reads.
+    ignored: BTreeSet<String>,
+    /// Those of them that the user has not been told yet.
+    unnamed: Vec<String>,
     meter: Arc<Meter>,
 }
 
@@ -153,16 +169,28 @@ impl Import<'_> {
     fn take(&mut self, chunk: &mut Chunk, line: Line) {
         let number = line.number;
         match line.row {
-            Ok(row) => match self.accept(&row, number) {
-                Ok(None) => {}
-                Ok(Some(accepted)) => {
-                    let kept = self.rejects.is_some().then(|| Reject::kept(&row));
-                    chunk.add(accepted, number, kept);
+            Ok(row) => {
+                self.note_ignored(&row);
+                match self.accept(&row, number) {
+                    Ok(None) => {}
+                    Ok(Some(accepted)) => {
+                        let kept = self.rejects.is_some().then(|| Reject::kept(&row));
+                        chunk.add(accepted, number, kept);
+                    }
+                    Err(reason) => chunk.reject(number, reason, Reject::from(row)),
                 }
-                Err(reason) => chunk.reject(number, reason, Reject::from(row)),
-            },
+            }
             Err(unreadable) => {
                 chunk.reject(number, unreadable.reason.clone(), Reject::from(unreadable));
+            }
+        }
+    }
+
+    /// Remembers a row's columns that no import reads.
+    fn note_ignored(&mut self, row: &Row) {
+        for name in ImportedRow::ignored(row) {
+            if self.ignored.len() < NAMED_COLUMNS && self.ignored.insert(name.clone()) {
+                self.unnamed.push(name.clone());
             }
         }
     }
@@ -210,7 +238,11 @@ impl Import<'_> {
     }
 
     async fn write(&mut self, file: &str, mut chunk: Chunk) -> Result<(), Failure> {
-        let entries = if self.arguments.dry_run { &[] } else { &*chunk.entries };
+        if !self.unnamed.is_empty() {
+            self.say(&format!("{file}: columns ignored: {}", self.unnamed.join(", ")));
+            self.unnamed.clear();
+        }
+        let entries = if self.arguments.needs_table() { &*chunk.entries } else { &[] };
         let outcome = self.importer.write(entries).await;
         let (written, certain, stopped) = match outcome {
             Ok(written) => (written, chunk.entries.len(), None),

@@ -27,6 +27,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use aws_config::BehaviorVersion;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
 use past_rooms::{PastRooms, dynamodb};
 
@@ -40,15 +41,9 @@ use past_rooms::{PastRooms, dynamodb};
 #[derive(Parser)]
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {
-    /// The table of past rooms
-    #[arg(
-        long,
-        env = "TABLE_NAME",
-        value_name = "NAME",
-        global = true,
-        default_value = "past-rooms"
-    )]
-    table: String,
+    /// The table of past rooms [env: TABLE_NAME] [default: past-rooms]
+    #[arg(long, value_name = "NAME", global = true, value_parser = NonEmptyStringValueParser::new())]
+    table: Option<String>,
 
     /// Print results as JSON, one object a line
     #[arg(long, global = true)]
@@ -79,8 +74,8 @@ enum Outcome {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let table = arguments.table.clone();
-    match run(arguments).await {
+    let table = arguments.table.clone().unwrap_or_else(table_name);
+    match run(arguments, &table).await {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Differences) => ExitCode::from(1),
         Ok(Outcome::Incomplete) => ExitCode::from(2),
@@ -95,7 +90,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
+/// Returns the table's name from the environment. An empty variable counts as unset.
+fn table_name() -> String {
+    let name = std::env::var("TABLE_NAME").ok().filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "past-rooms".to_owned())
+}
+
+async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error>> {
     let settings = aws_config::defaults(BehaviorVersion::latest())
         .http_client(dynamodb::https_client())
         .load()
@@ -107,13 +108,13 @@ async fn run(arguments: Arguments) -> Result<Outcome, Box<dyn Error>> {
     if needs_table {
         advice::check_settings(&settings).await?;
     }
-    let (table, json) = (arguments.table, arguments.json);
-    let past_rooms = PastRooms::new(dynamodb::patient_client(&settings), &*table);
+    let json = arguments.json;
+    let past_rooms = PastRooms::new(dynamodb::patient_client(&settings), table);
     match arguments.command {
         Command::Import(command) => import::run(&past_rooms, &command, json).await,
         Command::Export(command) => export::run(&past_rooms, &command, json).await,
-        Command::Tally(command) => tally::run(&past_rooms, &command, &table, json).await,
+        Command::Tally(command) => tally::run(&past_rooms, &command, table, json).await,
         Command::Delete(command) => delete::run(&past_rooms, &command, json).await,
-        Command::Retention(command) => retention::run(&past_rooms, &command, &table, json).await,
+        Command::Retention(command) => retention::run(&past_rooms, &command, table, json).await,
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use past_rooms::config::{self, ConfigError};
 use past_rooms::{Importer, PastRooms};
 
 use crate::files::Format;
@@ -13,8 +14,8 @@ use crate::rooms::InFlight;
 ///
 /// Columns are found by the names in the first line (or by the keys of the JSON objects), either
 /// the API's (room_id, room_sid, room_title, joined_participants, webhook_url, created, ended,
-/// analytics_file_id) or plugNmeet's own (roomId, sid, file_id). room_id, room_sid and created are
-/// required; other columns are ignored.
+/// analytics_file_id), their camel-case spellings, or plugNmeet's own (sid, file_id). room_id, room_sid
+/// and created are required; other columns are ignored, and named once.
 ///
 /// Importing the same rows again changes nothing, so an import that was interrupted is simply
 /// started again. A session that is in the input twice with different values is rejected where it
@@ -50,8 +51,9 @@ pub struct Arguments {
     pub overwrite: bool,
 
     /// Let sessions expire so many days after their end, and leave out those that have; 0: for ever
-    #[arg(long, env = "RETENTION_DAYS", value_name = "DAYS", default_value_t = 0)]
-    pub retention_days: u32,
+    /// [env: RETENTION_DAYS]
+    #[arg(long, value_name = "DAYS")]
+    retention_days: Option<u32>,
 
     #[command(flatten)]
     pub in_flight: InFlight,
@@ -60,14 +62,23 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub patience: u64,
 
-    /// Read and check the files, and write nothing to the table
+    /// Read and check the files, and write nothing to the table; with --move or --overwrite, also
+    /// compare them with the table and count what would change
     #[arg(long)]
     pub dry_run: bool,
 }
 
 impl Arguments {
     pub fn needs_table(&self) -> bool {
-        !self.dry_run
+        !self.dry_run || self.moves || self.overwrite
+    }
+
+    /// Returns for how many days after their end sessions are kept. An empty variable counts as unset.
+    ///
+    /// # Errors
+    /// If the variable is not a number.
+    pub fn retention_days(&self) -> Result<u32, ConfigError> {
+        self.retention_days.map_or_else(config::retention_days, Ok)
     }
 
     /// What writes, as these say.
@@ -77,7 +88,8 @@ impl Arguments {
             .in_flight(self.in_flight.most())
             .patience(Duration::from_secs(self.patience));
         let importer = if self.moves { importer.moving() } else { importer };
-        if self.overwrite { importer.overwriting() } else { importer }
+        let importer = if self.overwrite { importer.overwriting() } else { importer };
+        if self.dry_run { importer.comparing() } else { importer }
     }
 }
 

@@ -30,6 +30,11 @@ pub fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// A number with its noun, which gets an `s` unless the number is 1.
+pub fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A bar over the files' bytes; hidden where nobody looks.
 pub fn progress(files: &[PathBuf]) -> Result<ProgressBar, Box<dyn Error>> {
     let bytes = files

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use past_rooms::table::schema::{BY_WEBHOOKS, EXPIRES};
 use past_rooms::{Entry, Fields, Marks, Session};
 use serde_json::{Number, Value};
 
@@ -14,6 +15,10 @@ use crate::{marks, times};
 /// Keys that rejects have while they are not mended: the row as it was, of which the columns could
 /// not be read.
 pub const NOT_MENDED: [&str; 2] = ["rejected_text", "rejected_escaped"];
+
+/// Keys of exports and of files of rejects that are no columns of a session.
+const OTHER_KEYS: [&str; 5] =
+    [BY_WEBHOOKS, EXPIRES, "rejected_file", "rejected_line", "rejected_reason"];
 
 /// Bytes of an item at the most, with its attributes' names.
 ///
@@ -46,11 +51,12 @@ impl ImportedRow {
         }
         let mut columns = BTreeSet::new();
         for column in Column::ALL {
-            match values(row, column).count() {
-                0 => {}
-                1 => drop(columns.insert(column)),
-                _ => {
-                    let names = column.names().join(" and ");
+            let names = column.names().iter().copied();
+            match *names.filter(|name| row.contains_key(*name)).collect::<Vec<_>>() {
+                [] => {}
+                [_] => drop(columns.insert(column)),
+                ref names => {
+                    let names = names.join(" and ");
                     return Err(format!("it has both {names}, which are the same column"));
                 }
             }
@@ -67,6 +73,11 @@ impl ImportedRow {
         session.key().map_err(|error| error.to_string())?;
         check_size(&session)?;
         Ok(ImportedRow { session, columns, marks: marks::read(row)? })
+    }
+
+    /// Returns the keys of a row that no import reads.
+    pub fn ignored(row: &Row) -> impl Iterator<Item = &String> {
+        row.keys().filter(|name| !Column::is_known(name) && !OTHER_KEYS.contains(&name.as_str()))
     }
 
     /// What is to be imported.
@@ -204,6 +215,20 @@ mod tests {
         }
         let csv = of_file("sid,created,room_id,ended\na,2026-11-22T10:00:00Z,r,\n", Format::Csv);
         assert_eq!(&csv.columns - &required, BTreeSet::from([Column::Ended]));
+    }
+
+    #[test]
+    fn camel_case_names_are_columns_and_others_are_ignored() {
+        let row = json!({
+            "roomId": "room01", "roomSid": "SID_a", "created": 1795341600, "roomTitle": "t",
+            "joinedParticipants": 3, "webhookUrl": "https://x", "ended": null,
+            "analyticsFileId": "f1", "room_titel": "x", "rejected_line": 4, "expires": 5,
+        });
+        let read = read(row.clone()).expect("a session");
+        assert_eq!(read.columns, BTreeSet::from(Column::ALL));
+        assert_eq!((&*read.session.room_title, read.session.joined_participants), ("t", 3));
+        let ignored: Vec<_> = ImportedRow::ignored(row.as_object().expect("an object")).collect();
+        assert_eq!(ignored, ["room_titel"]);
     }
 
     #[test]

@@ -7,6 +7,16 @@ use serde_json::json;
 
 use crate::{Outcome, output};
 
+/// What an import does with the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Write,
+    /// Compares them with the table, and writes nothing.
+    Compare,
+    /// Checks the files only.
+    Read,
+}
+
 #[derive(Default)]
 pub struct Totals {
     pub rows: u64,
@@ -31,7 +41,7 @@ impl Totals {
         }
     }
 
-    pub fn print(&self, time: Duration, meter: &Meter, dry_run: bool, as_json: bool) {
+    pub fn print(&self, time: Duration, meter: &Meter, mode: Mode, as_json: bool) {
         let Recorded { new, changed, unchanged, .. } = self.recorded;
         let unchanged = unchanged + self.repeated;
         let seconds = time.as_secs_f64();
@@ -41,14 +51,15 @@ impl Totals {
                 "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
                 "moved": self.moved, "expired": self.expired, "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
                 "rows_per_second": rate, "dynamodb_requests": meter.requests(),
-                "dynamodb_units": meter.units(), "dry_run": dry_run,
+                "dynamodb_units": meter.units(), "dry_run": mode != Mode::Write,
             }));
             return;
         }
-        let written = if dry_run {
-            "nothing written (dry run)".to_owned()
-        } else {
-            format!("{new} new, {changed} changed, {unchanged} unchanged")
+        let counts = format!("{new} new, {changed} changed, {unchanged} unchanged");
+        let written = match mode {
+            Mode::Write => counts,
+            Mode::Compare => format!("nothing written (dry run); would be {counts}"),
+            Mode::Read => "nothing written (dry run)".to_owned(),
         };
         let incomplete = if self.incomplete { "; incomplete, see the errors" } else { "" };
         let some = |number: u64, what: &str| match number {
@@ -57,8 +68,9 @@ impl Totals {
         };
         let (moved, expired) = (some(self.moved, "moved"), some(self.expired, "expired"));
         output::line(format_args!(
-            "{} rows in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}, {} rejected{incomplete}",
-            self.rows, self.rejected
+            "{} in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}, {} rejected{incomplete}",
+            output::count(self.rows, "row"),
+            self.rejected
         ));
     }
 }

@@ -79,6 +79,7 @@ impl Importer {
             retention,
             precedence: Precedence::Webhooks,
             moves: false,
+            compares: false,
             patience: PATIENCE,
         };
         Importer { rules, rooms: HashMap::new(), has_succeeded: false }
@@ -88,6 +89,13 @@ impl Importer {
     #[must_use]
     pub fn moving(mut self) -> Self {
         self.rules.moves = true;
+        self
+    }
+
+    /// Nothing is written: entries are compared with the table, and what would be written is counted.
+    #[must_use]
+    pub fn comparing(mut self) -> Self {
+        self.rules.compares = true;
         self
     }
 

@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::{Row, Unreadable, wrong};
 use crate::columns::Column;
 
+/// Characters of a wrong first line that a message shows.
+const SHOWN: usize = 200;
+
 pub struct Header {
     names: Vec<String>,
 }
@@ -28,21 +31,16 @@ impl Header {
             }
         }
         for column in Column::ALL {
-            let there = column.names().iter();
-            match there.filter(|name| names.iter().any(|there| there == *name)).count() {
-                0 if Column::REQUIRED.contains(&column) => {
-                    return Err(wrong(format!(
-                        "the first line has no column {}; it must name the columns",
-                        column.names().join(" or ")
-                    )));
-                }
-                2.. => {
-                    return Err(wrong(format!(
-                        "the first line has both {}, which are the same column",
-                        column.names().join(" and ")
-                    )));
-                }
-                _ => {}
+            let has = |name: &&str| names.iter().any(|there| there == name);
+            let found: Vec<&str> = column.names().iter().copied().filter(has).collect();
+            if found.is_empty() && Column::REQUIRED.contains(&column) {
+                return Err(wrong(missing(column, &names)));
+            }
+            if found.len() > 1 {
+                return Err(wrong(format!(
+                    "the first line has both {}, which are the same column",
+                    found.join(" and ")
+                )));
             }
         }
         Ok(Header { names })
@@ -81,6 +79,27 @@ impl Header {
     }
 }
 
+/// Describes a first line without a required column: the names in it, and the likely reason.
+fn missing(column: Column, names: &[String]) -> String {
+    let expected = column.names().join(" or ");
+    let seen: String = names.join(", ").chars().take(SHOWN).collect();
+    let is_separated_by = |delimiter| names.len() == 1 && names[0].contains(delimiter);
+    let is_expected =
+        |name: &&String| column.names().iter().any(|expected| expected.eq_ignore_ascii_case(name));
+    let hint = match names.iter().find(is_expected) {
+        Some(name) => format!("; names are case-sensitive, so {name} is another column"),
+        None if is_separated_by(';') => {
+            "; it is separated by semicolons, expected commas in CSV and tabs in TSV".to_owned()
+        }
+        None if is_separated_by('\t') => "; it is separated by tabs: pass --format tsv".to_owned(),
+        None if is_separated_by(',') => "; it is separated by commas: pass --format csv".to_owned(),
+        None => String::new(),
+    };
+    format!(
+        "the first line has no column {expected}; it must name the columns, and it is {seen:?}{hint}"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Format;
@@ -89,7 +108,22 @@ mod tests {
     #[test]
     fn a_file_without_the_columns_is_refused() {
         let refusal = refusal(b"room_id,created\n", Format::Csv);
-        assert!(refusal.contains("no column room_sid or sid"), "{refusal}");
+        assert!(refusal.contains("no column room_sid or roomSid or sid"), "{refusal}");
+    }
+
+    #[test]
+    fn wrong_first_line_is_shown_with_the_likely_reason() {
+        for (header, format, hint) in [
+            ("room_id;room_sid;created", Format::Csv, "separated by semicolons"),
+            ("room_id\troom_sid\tcreated", Format::Csv, "pass --format tsv"),
+            ("room_id,room_sid,created", Format::Tsv, "pass --format csv"),
+            ("ROOM_ID,ROOM_SID,CREATED", Format::Csv, "ROOM_ID is another column"),
+        ] {
+            let refusal = refusal(header.as_bytes(), format);
+            assert!(refusal.contains(hint), "{refusal}");
+        }
+        let refusal = refusal(b"a,b", Format::Csv);
+        assert!(refusal.ends_with("it is \"a, b\""), "{refusal}");
     }
 
     #[test]

@@ -6,22 +6,30 @@ use std::io::{self, BufRead};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::lines::NumberedLines;
-use super::{Line, Lines, Row, Unreadable, wrong};
+use super::lines::{NumberedLine, NumberedLines};
+use super::{Line, Lines, MAX_ROW_BYTES, Row, Unreadable, wrong};
 
 pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
     let mut lines = NumberedLines::new(input)
-        .filter(|line| !matches!(line, Ok((_, line)) if line.trim_ascii().is_empty()))
+        .filter(|line| !matches!(line, Ok(line) if line.bytes.trim_ascii().is_empty()))
         .peekable();
-    if let Some(Ok((_, first))) = lines.peek()
-        && first.trim_ascii_start().starts_with(b"[")
+    if let Some(Ok(first)) = lines.peek()
+        && first.bytes.trim_ascii_start().starts_with(b"[")
     {
         return Err(wrong(
             "it is a JSON array; expected one object a line, as `jq -c '.[]' FILE` makes of it",
         ));
     }
     Ok(Box::new(lines.map(|line| {
-        let (number, mut line) = line?;
+        let NumberedLine { number, bytes: mut line, is_cut } = line?;
+        if is_cut {
+            let reason = format!(
+                "the line is longer than {} MB; its first bytes are kept",
+                MAX_ROW_BYTES >> 20
+            );
+            let row = Err(Unreadable { reason, columns: Row::new(), raw: line });
+            return Ok(Line { number, row });
+        }
         if line.last() == Some(&b'\r') {
             line.pop();
         }
@@ -73,8 +81,8 @@ impl<'de> Deserialize<'de> for UniqueKeys {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Format;
     use super::super::tests::{refusal, rows};
+    use super::super::{Format, MAX_ROW_BYTES};
 
     #[test]
     fn what_is_no_object_says_why() {
@@ -92,6 +100,16 @@ mod tests {
             assert!(!reason.contains("line 1"), "{reason}");
             assert_eq!((rows[2].0, rows[2].1.is_ok()), (3, true));
         }
+    }
+
+    #[test]
+    fn line_that_is_too_long_is_one_reject() {
+        let long = format!("{{\"room_title\":\"{}\"}}", "x".repeat(MAX_ROW_BYTES));
+        let rows = rows(format!("{{}}\n{long}\n{{}}\n{long}").as_bytes(), Format::Jsonl);
+        let found: Vec<_> = rows.iter().map(|(number, row)| (*number, row.is_ok())).collect();
+        assert_eq!(found, [(1, true), (2, false), (3, true), (4, false)]);
+        let reason = rows[1].1.as_ref().expect_err("too long");
+        assert!(reason.contains("longer than 4 MB"), "{reason}");
     }
 
     #[test]

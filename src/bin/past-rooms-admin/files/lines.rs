@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::{MAX_ROW_BYTES, too_long};
+use super::MAX_ROW_BYTES;
 
 /// The lines of a file, which end with `\n` and with nothing else: `mysql --batch` writes a `\r` in
 /// a title as it is.
@@ -11,6 +11,19 @@ pub struct NumberedLines<R> {
     number: u64,
 }
 
+/// A line of a file.
+pub struct NumberedLine {
+    /// Counted from 1.
+    pub number: u64,
+    /// The line without its end.
+    pub bytes: Vec<u8>,
+    /// Whether the line is longer than a row may be; then only its beginning is kept.
+    pub is_cut: bool,
+}
+
+/// Bytes that are kept of a line that is too long.
+const KEPT_BYTES: usize = 1000;
+
 impl<R: BufRead> NumberedLines<R> {
     pub fn new(input: R) -> Self {
         NumberedLines { input, number: 0 }
@@ -18,7 +31,7 @@ impl<R: BufRead> NumberedLines<R> {
 }
 
 impl<R: BufRead> Iterator for NumberedLines<R> {
-    type Item = io::Result<(u64, Vec<u8>)>;
+    type Item = io::Result<NumberedLine>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut line = Vec::new();
@@ -29,11 +42,15 @@ impl<R: BufRead> Iterator for NumberedLines<R> {
             Err(error) => return Some(Err(error)),
         }
         self.number += 1;
-        if line.last() == Some(&b'\n') {
+        let is_cut = line.last() != Some(&b'\n') && line.len() > MAX_ROW_BYTES;
+        if is_cut {
+            line.truncate(KEPT_BYTES);
+            if let Err(error) = self.input.skip_until(b'\n') {
+                return Some(Err(error));
+            }
+        } else if line.last() == Some(&b'\n') {
             line.pop();
-        } else if line.len() > MAX_ROW_BYTES {
-            return Some(Err(too_long(self.number)));
         }
-        Some(Ok((self.number, line)))
+        Some(Ok(NumberedLine { number: self.number, bytes: line, is_cut }))
     }
 }

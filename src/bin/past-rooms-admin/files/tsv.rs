@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::io::{self, BufRead};
 
 use super::header::Header;
-use super::lines::NumberedLines;
-use super::{Line, Lines};
+use super::lines::{NumberedLine, NumberedLines};
+use super::{Line, Lines, too_long};
 
 pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
     let mut lines = NumberedLines::new(input).filter(|line| {
         // No row is blank: it has three columns at the least.
-        !matches!(line, Ok((_, line)) if matches!(line.as_slice(), b"" | b"\r"))
+        !matches!(line, Ok(line) if matches!(line.bytes.as_slice(), b"" | b"\r"))
     });
-    let Some((_, first)) = lines.next().transpose()? else {
+    let Some(first) = lines.next().transpose()? else {
         return Ok(Box::new(std::iter::empty()));
     };
+    let first = whole(first)?.1;
     // A file has `\r\n` at all its line ends or at none. At none, a `\r` before the `\n` is the
     // last field's.
     let line_end: &[u8] = if first.ends_with(b"\r") { b"\r" } else { b"" };
@@ -24,12 +25,20 @@ pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
     };
     let header = Header::new(without_end(first).split(|byte| *byte == b'\t'))?;
     Ok(Box::new(lines.map(move |line| {
-        let (number, line) = line?;
+        let (number, line) = whole(line?)?;
         let line = without_end(line);
         let fields: Vec<_> = line.split(|byte| *byte == b'\t').map(value).collect();
         let row = header.row(&fields, &line);
         Ok(Line { number, row })
     })))
+}
+
+/// Returns a line's number and bytes.
+///
+/// # Errors
+/// If the line is longer than a row may be, which a file of another format has.
+fn whole(line: NumberedLine) -> io::Result<(u64, Vec<u8>)> {
+    if line.is_cut { Err(too_long(line.number)) } else { Ok((line.number, line.bytes)) }
 }
 
 /// A field's value. `None`: NULL, as `mysql --batch` or as `SELECT … INTO OUTFILE` writes it.

@@ -1,0 +1,115 @@
+//! The operator's tool says what it did, and what it would do.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::admin::{File, admin, run, text};
+use crate::record::assert_agreement;
+use crate::support::{Database, history};
+
+fn summary(output: &Output) -> Value {
+    let last = text(&output.stdout).lines().last().expect("a line");
+    serde_json::from_str(last).expect("JSON")
+}
+
+#[tokio::test]
+async fn ignored_columns_are_named_once() {
+    let database = Database::start().await;
+    let csv = "roomId,roomSid,created,room_titel,joinedParticipants,joined_participant\n\
+               room01,a,2026-11-22T10:00:00Z,x,3,4\n\
+               room01,b,2026-11-22T11:00:00Z,x,3,4\n";
+    let file = File::new("history.csv", csv);
+    let output = run(&database, &["import", file.path()]).await;
+    assert!(output.status.success());
+    let said = text(&output.stderr);
+    assert_eq!(said.matches("columns ignored").count(), 1, "{said}");
+    assert!(said.contains("columns ignored: joined_participant, room_titel"), "{said}");
+    let items = database.all_items().await;
+    let participants = items.iter().filter_map(|item| item.get("joined_participants"));
+    let participants: Vec<_> = participants.filter_map(|value| value.as_n().ok()).collect();
+    assert_eq!(participants, ["3", "3"]);
+}
+
+#[tokio::test]
+async fn delete_dry_run_deletes_nothing() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    let before = database.all_items().await;
+    let output = run(&database, &["delete", "--room", "room01", "--dry-run"]).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("3 sessions of room01") && said.contains("would be deleted"), "{said}");
+    assert!(database.all_items().await == before);
+    let one = ["delete", "--room", "room01", "--sid", "SID_000001", "--dry-run", "--json"];
+    let output = run(&database, &one).await;
+    let summary = summary(&output);
+    assert_eq!((&summary["sessions"], &summary["deleted"]), (&1.into(), &0.into()));
+    assert_eq!(assert_agreement(&database).await, 3);
+}
+
+#[tokio::test]
+async fn delete_of_an_unknown_sid_is_an_error() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    let delete = ["delete", "--room", "room01", "--yes", "--sid"];
+    let output = run(&database, &[&delete[..], &["TYPO"]].concat()).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(said.contains("no session with the room_sid \"TYPO\""), "{said}");
+    let output = run(&database, &[&delete[..], &[""]].concat()).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(assert_agreement(&database).await, 3);
+}
+
+#[tokio::test]
+async fn import_dry_run_counts_what_a_move_would_change() {
+    let database = Database::start().await;
+    let csv = |hour: u32| {
+        format!(
+            "room_id,room_sid,created\nroom01,a,2026-11-22T{hour}:00:00Z\n\
+             room01,b,2026-11-22T12:00:00Z\n"
+        )
+    };
+    let file = File::new("history.csv", csv(10));
+    assert!(run(&database, &["import", file.path()]).await.status.success());
+    let before = database.all_items().await;
+    let later = File::new("later.csv", csv(11) + "room02,c,2026-11-22T12:00:00Z\n");
+    let preview = ["import", "--dry-run", "--move", "--json", later.path()];
+    let previewed = summary(&run(&database, &preview).await);
+    assert!(database.all_items().await == before);
+    let done = summary(&run(&database, &["import", "--move", "--json", later.path()]).await);
+    for key in ["new", "changed", "unchanged", "moved", "rejected"] {
+        assert_eq!(previewed[key], done[key], "{key}");
+    }
+    assert_eq!(
+        (&done["new"], &done["moved"], &done["unchanged"]),
+        (&1.into(), &1.into(), &1.into())
+    );
+}
+
+#[tokio::test]
+async fn empty_variables_count_as_unset() {
+    let database = Database::start().await;
+    let file = File::new("history.csv", "room_id,room_sid,created\nroom01,a,1795341600\n");
+    let arguments = ["import", "--dry-run", file.path()];
+    let mut import = admin(&database, &database.endpoint, &arguments);
+    let output = import.env("RETENTION_DAYS", "").env("TABLE_NAME", "").output().await;
+    let output = output.expect("it runs");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("1 row in"), "{}", text(&output.stdout));
+    let mut import = admin(&database, &database.endpoint, &arguments);
+    let output = import.env("RETENTION_DAYS", "ten").output().await.expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("RETENTION_DAYS"), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn wrong_profile_is_named() {
+    let database = Database::start().await;
+    let mut tally = admin(&database, &database.endpoint, &["tally", "--all"]);
+    let tally = tally.env_remove("AWS_REGION").env("AWS_PROFILE", "prodd");
+    let output = tally.output().await.expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("the profile \"prodd\""), "{}", text(&output.stderr));
+}
