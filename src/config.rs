@@ -3,6 +3,7 @@
 //! | variable | meaning |
 //! | --- | --- |
 //! | `TABLE_NAME` | the DynamoDB table of past rooms |
+//! | `CREDENTIALS_SECRET_ARN` | the secret in Secrets Manager with the key pair; if empty, the next two |
 //! | `API_KEY` | what clients send in the header `API-KEY` |
 //! | `API_SECRET` | the key of the clients' signatures |
 //! | `RETENTION_DAYS` | days after its end for which a session is kept that is recorded; 0 (default): for ever |
@@ -19,6 +20,8 @@ pub const TABLE_NAME: &str = "TABLE_NAME";
 pub const API_KEY: &str = "API_KEY";
 /// The variable with the clients' API secret.
 pub const API_SECRET: &str = "API_SECRET";
+/// The variable with the ARN of the secret that holds the pair.
+pub const CREDENTIALS_SECRET_ARN: &str = "CREDENTIALS_SECRET_ARN";
 /// The variable with the dialect of the answers.
 pub const ANSWERS: &str = "ANSWERS";
 /// The variable with the days for which sessions are kept.
@@ -32,7 +35,7 @@ pub struct Config {
     /// The DynamoDB table of past rooms.
     pub table_name: String,
     /// What clients authenticate with.
-    pub credentials: ApiCredentials,
+    pub credentials: CredentialsSource,
     /// How answers are written.
     pub dialect: Dialect,
     /// Days after its end for which a session is kept; 0: for ever.
@@ -82,6 +85,15 @@ pub enum ConfigError {
          sessions for ever"
     )]
     Retention(String),
+}
+
+/// Where the clients' key pair comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialsSource {
+    /// The variables.
+    Pair(ApiCredentials),
+    /// The secret with this ARN.
+    Secret(String),
 }
 
 /// The pair that plugNmeet calls API key and API secret.
@@ -156,7 +168,13 @@ impl Config {
         let required = |name| required(name, variable(name));
         Ok(Config {
             table_name: required(TABLE_NAME)?,
-            credentials: ApiCredentials { key: required(API_KEY)?, secret: required(API_SECRET)? },
+            credentials: match variable(CREDENTIALS_SECRET_ARN).filter(|arn| !arn.is_empty()) {
+                Some(arn) => CredentialsSource::Secret(arn),
+                None => CredentialsSource::Pair(ApiCredentials {
+                    key: required(API_KEY)?,
+                    secret: required(API_SECRET)?,
+                }),
+            },
             dialect: variable(ANSWERS)
                 .filter(|name| !name.is_empty())
                 .map_or(Ok(Dialect::default()), |name| name.parse())?,
@@ -172,7 +190,7 @@ mod tests {
     fn with(changed: &str, value: Option<&str>) -> Result<Config, ConfigError> {
         Config::from_variables(|name| match name {
             _ if name == changed => value.map(str::to_owned),
-            ANSWERS | RETENTION_DAYS => None,
+            ANSWERS | RETENTION_DAYS | CREDENTIALS_SECRET_ARN => None,
             _ => Some(format!("the {name}")),
         })
     }
@@ -210,6 +228,12 @@ mod tests {
                 assert!(error.contains(name), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn secret_arn_replaces_the_pair() {
+        let config = with(CREDENTIALS_SECRET_ARN, Some("arn:x")).expect("a configuration");
+        assert_eq!(config.credentials, CredentialsSource::Secret("arn:x".to_owned()));
     }
 
     #[test]

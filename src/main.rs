@@ -8,6 +8,7 @@ use lambda_runtime::Error;
 use past_rooms::api::event::CheckedEvents;
 use past_rooms::api::handler::{App, handle};
 use past_rooms::config::Config;
+use past_rooms::credentials::Credentials;
 use past_rooms::{PastRooms, dynamodb, process};
 
 /// A page is many small pieces of DynamoDB's answers. With the system's allocator a fifth of the
@@ -24,9 +25,10 @@ async fn serve() -> Result<(), Error> {
     let config = Config::from_env()?;
     let settings = dynamodb::settings_from_env()?;
     let past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name);
-    dynamodb::warm_up(past_rooms.table()).await;
-    let app =
-        Arc::new(App { credentials: config.credentials, past_rooms, dialect: config.dialect });
+    let credentials = Credentials::from_source(config.credentials, &settings);
+    let (credentials, ()) = tokio::join!(credentials, dynamodb::warm_up(past_rooms.table()));
+    let credentials = credentials?;
+    let app = Arc::new(App { credentials, past_rooms, dialect: config.dialect });
     let service = service_fn(move |request: Request| {
         process::invoked();
         let app = Arc::clone(&app);

@@ -88,6 +88,16 @@ impl ApiError {
         }
     }
 
+    /// Returns the reason for the log: without the parser's words, which may quote the body.
+    pub fn reason(&self) -> String {
+        match self {
+            ApiError::Invalid(InvalidRequest::NotAnObject(_)) => {
+                "the body is not a JSON object".to_owned()
+            }
+            error => error.to_string(),
+        }
+    }
+
     /// The `status_code` of the answer, in the dialect that has one.
     pub fn status_code(&self) -> dialect::StatusCode {
         match self {

@@ -37,6 +37,7 @@ mod record;
 mod retention;
 mod routes;
 mod runtime;
+mod secrets;
 mod start;
 mod stream;
 mod stream_events;
