@@ -9,7 +9,7 @@ use lambda_http::{Body, Response};
 use serde::Serialize;
 
 use super::dialect::{self, Integer, Rooms};
-use super::error::{ApiError, RETRY_AFTER_SECONDS};
+use super::error::{ApiError, MAX_ANSWER_BYTES, RETRY_AFTER_SECONDS};
 use super::request::FetchPastRooms;
 use super::route::METHOD;
 use crate::config::Dialect;
@@ -43,12 +43,6 @@ struct PastRoomsResult<'a> {
     order_by: &'a str,
     rooms_list: Rooms<'a>,
 }
-
-/// Bytes of an answer that Lambda sends at the most, with what it adds to the body left over.
-///
-/// Source: AWS Lambda Developer Guide, "Lambda quotas", *Invocation payload*: 6 MB, which Lambda
-/// takes for 6 291 556 bytes.
-pub(super) const MAX_ANSWER_BYTES: usize = 6_291_556 - 4096;
 
 /// The answer with a page.
 ///

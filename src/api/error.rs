@@ -2,7 +2,6 @@
 
 use lambda_http::http::StatusCode;
 
-use super::answer::MAX_ANSWER_BYTES;
 use super::auth::AuthError;
 use super::dialect;
 use super::event::MalformedEvent;
@@ -12,6 +11,12 @@ use crate::page::ReadError;
 
 /// Seconds after which a client is told to try again.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// Maximum bytes of an answer that Lambda sends, less what Lambda adds to the body.
+///
+/// Source: AWS Lambda Developer Guide, "Lambda quotas", *Invocation payload*: 6 MB, which Lambda
+/// takes for 6 291 556 bytes.
+pub(super) const MAX_ANSWER_BYTES: usize = 6_291_556 - 4096;
 
 /// Bytes that an answer takes for the names and the numbers of a session, rounded up.
 const BYTES_OF_NAMES: usize = 400;

@@ -10,7 +10,7 @@ use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, RequestExt, Response};
 use tracing::Instrument;
 
-use super::error::ApiError;
+use super::error::{ApiError, MAX_ANSWER_BYTES};
 use super::event::MalformedEvent;
 use super::request::{FetchPastRooms, MAX_BODY_BYTES};
 use super::route::RouteError;
@@ -140,7 +140,7 @@ async fn answer_request(
         return Err(ApiError::TooLarge(body.len()));
     }
     let asked = log.request.insert(request::parse(app.dialect, body)?);
-    asked.query.max_bytes = Some(answer::MAX_ANSWER_BYTES);
+    asked.query.max_bytes = Some(MAX_ANSWER_BYTES);
     let past_rooms = app.past_rooms.metered(&log.meter);
     let page = read_in_time(&past_rooms, &asked.query, time_to_answer(request)).await?;
     log.total = Some(page.total);
