@@ -18,7 +18,8 @@ use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
+use aws_sdk_secretsmanager::error::{DisplayErrorContext, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
@@ -224,14 +225,7 @@ impl Secret {
         let get = self.client.get_secret_value().secret_id(&self.arn).version_stage(stage);
         let answer = match get.send().await {
             Ok(answer) => answer,
-            Err(error)
-                if stage == PREVIOUS
-                    && error
-                        .as_service_error()
-                        .is_some_and(|error| error.is_resource_not_found_exception()) =>
-            {
-                return Ok(None);
-            }
+            Err(error) if stage == PREVIOUS && is_missing(&error) => return Ok(None),
             Err(error) => {
                 let cause = DisplayErrorContext(error).to_string();
                 return Err(SecretError::Unreadable { arn: self.arn.clone(), cause });
@@ -244,6 +238,10 @@ impl Secret {
             (pair, created.unwrap_or(SystemTime::UNIX_EPOCH))
         }))
     }
+}
+
+fn is_missing(error: &SdkError<GetSecretValueError>) -> bool {
+    error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
 }
 
 impl Value {
