@@ -117,6 +117,8 @@ async fn refusals_have_a_reason_and_no_body() {
     let database = Database::start().await;
     let mut lambda = Lambda::start(Duration::from_secs(30));
     let mut unknown = event("http-api");
+    unknown["routeKey"] = "$default".into();
+    unknown["requestContext"]["routeKey"] = "$default".into();
     unknown["rawPath"] = "/auth/room/other".into();
     unknown["requestContext"]["http"]["path"] = "/auth/room/other".into();
     lambda.invoke_event(&unknown);
