@@ -35,7 +35,7 @@ pub async fn check_settings(settings: &SdkConfig) -> Result<(), String> {
 }
 
 /// Returns an error's text and those of its causes, each once.
-fn causes(error: &dyn Error) -> String {
+pub fn causes(error: &dyn Error) -> String {
     let mut texts: Vec<String> = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {

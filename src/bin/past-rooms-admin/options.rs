@@ -58,10 +58,6 @@ pub struct Arguments {
     #[command(flatten)]
     pub in_flight: InFlight,
 
-    /// Go on trying for so long when DynamoDB fails, before the import stops
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub patience: u64,
-
     /// Read and check the files, and write nothing to the table; with --move or --overwrite, also
     /// compare them with the table and count what would change
     #[arg(long)]
@@ -82,11 +78,8 @@ impl Arguments {
     }
 
     /// What writes, as these say.
-    pub fn importer(&self, past_rooms: &PastRooms) -> Importer {
-        let importer = past_rooms
-            .importer()
-            .in_flight(self.in_flight.most())
-            .patience(Duration::from_secs(self.patience));
+    pub fn importer(&self, past_rooms: &PastRooms, patience: Duration) -> Importer {
+        let importer = past_rooms.importer().in_flight(self.in_flight.most()).patience(patience);
         let importer = if self.moves { importer.moving() } else { importer };
         let importer = if self.overwrite { importer.overwriting() } else { importer };
         if self.dry_run { importer.comparing() } else { importer }
