@@ -17,7 +17,10 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 
-PARSED = yaml_parse((Path(__file__).parent.parent / "template.yaml").read_text())
+TEMPLATE = (Path(__file__).parent.parent / "template.yaml").read_text()
+PARSED = yaml_parse(TEMPLATE)
+# CloudFormation's limit for a template body that is not in S3.
+MAXIMUM_BYTES = 51_200
 SWITCHES = {
     "Webhook": ["off", "on"],
     "CountForeignWrites": ["on", "off"],
@@ -77,7 +80,7 @@ class Stack:
                 "Ref": self.ref,
                 "Condition": self.holds,
                 "Fn::If": lambda it: self.read(it[1] if self.holds(it[0]) else it[2]),
-                "Fn::Equals": lambda it: self.read(it[0]) == self.read(it[1]),
+                "Fn::Equals": lambda it: str(self.read(it[0])) == str(self.read(it[1])),
                 "Fn::Not": lambda it: not self.read(it[0]),
                 "Fn::And": lambda it: all(self.read(it)),
                 "Fn::Or": lambda it: any(self.read(it)),
@@ -184,7 +187,14 @@ def metrics(stack, read):
         if it["Type"] == "AWS::CloudWatch::Dashboard":
             widgets = json.loads(read[name]["DashboardBody"])["widgets"]
     for widget in widgets:
+        before = []
         for metric in widget["properties"].get("metrics", []):
+            if isinstance(metric[0], dict):
+                continue
+            # CloudWatch's shorthand: "." repeats a field of the metric before, "..." all of them.
+            fields = [field for field in metric if isinstance(field, str)]
+            fields = before if fields == ["..."] else [before[i] if it == "." else it for i, it in enumerate(fields)]
+            metric = before = fields
             if metric[0] == "past-rooms/past-rooms":
                 shown.add(metric[1])
     return made, shown, widgets
@@ -215,7 +225,7 @@ def check(parameters):
             # Kept, it would be in the way of the same code: Lambda publishes nothing twice.
             assert it["DeletionPolicy"] == "Delete", name
     for policy in types["AWS::IAM::Role"].values():
-        traces = any(it["PolicyName"] == "send-traces" for it in policy.get("Policies", []))
+        traces = "xray:PutTraceSegments" in json.dumps(policy.get("Policies"))
         assert traces == (on["Tracing"] and "Policies" in policy)
     for permission in types["AWS::Lambda::Permission"].values():
         assert permission["FunctionName"].endswith("Aliaslive]"), permission
@@ -227,6 +237,9 @@ def check(parameters):
     for path in filter(None, body["paths"].values()):
         for method in path.values():
             assert "Aliaslive]/invocations" in method["x-amazon-apigateway-integration"]["uri"]
+    stage = types["AWS::ApiGatewayV2::Stage"]["ApiApiGatewayDefaultStage"]
+    limits = {route: it["ThrottlingRateLimit"] for route, it in stage["RouteSettings"].items()}
+    assert limits == {"$default": "10", **({"ANY /webhook": "20"} if on["Webhook"] else {})}, limits
     cors = body.get("x-amazon-apigateway-cors")
     origins = parameters["CorsOrigins"]
     assert (cors and cors["allowOrigins"]) == (origins.split(",") if origins else None)
@@ -235,9 +248,6 @@ def check(parameters):
     made, shown, widgets = metrics(stack, read)
     assert shown <= made, shown - made
     alarms = types["AWS::CloudWatch::Alarm"]
-    link = "#dashboards/dashboard/past-rooms-eu-central-1"
-    for alarm in alarms.values():
-        assert alarm["AlarmDescription"].endswith(link) == on["Dashboard"], alarm
     watched = {alarm["MetricName"] for alarm in alarms.values()}
     if on["Dashboard"]:
         assert made <= shown | watched and shown >= {"ColdMilliseconds", "WarmMilliseconds", "ReadUnits"}
@@ -291,6 +301,15 @@ def check_versions():
     descriptions(longest)
 
 
+def check_concurrency():
+    """Each function has the concurrency that its own parameter reserves, and none by default."""
+    names = {"Function": "", "WebhookFunction": "Webhook", "StreamFunction": "Stream"}
+    for function, prefix in names.items():
+        read = translate({"Webhook": "on", f"{prefix}ReservedConcurrency": "7"}).check()
+        reserved = {name: read[name].get("ReservedConcurrentExecutions") for name in names}
+        assert reserved == {name: "7" if name == function else None for name in names}, reserved
+
+
 def check_rules():
     """What the rules refuse, and that they say what to set instead."""
     cases = [
@@ -326,6 +345,8 @@ def main():
     logging.disable()
     # SAM asks for a region, though nothing is sent there.
     os.environ["AWS_DEFAULT_REGION"] = PSEUDO["AWS::Region"]
+    size = len(TEMPLATE.encode())
+    assert size <= MAXIMUM_BYTES, f"the template has {size} bytes"
     combinations = 0
     for values in itertools.product(*SWITCHES.values()):
         parameters = dict(zip(SWITCHES, values))
@@ -338,6 +359,7 @@ def main():
             raise
         combinations += 1
     check_versions()
+    check_concurrency()
     check_rules()
     check_partitions()
     print(f"{combinations} combinations of switches: nothing dangling, no circle, the dashboard is JSON")

@@ -194,7 +194,6 @@ async fn settle_once(
         created_is_certain: draft.created_is_certain,
         ended_is_certain: draft.ended_is_certain,
         recorded: stored.recorded_key.clone(),
-        found: table.keys_by_sid(&stored.room_sid).await?,
     };
     let row = crate::table::meetings::meeting_key(&stored.room_id, &stored.room_sid);
     let claim = |update, key: &RowKey| stored.claim(update, key, &content);

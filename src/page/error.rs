@@ -21,14 +21,6 @@ pub enum ReadError {
         /// Bytes of their text.
         bytes: usize,
     },
-    /// Sessions and counts did not fit together: rooms change faster than they can be read.
-    #[error("the sessions changed while they were read, {attempts} times in a row: {reason}")]
-    Changing {
-        /// How often the page was read.
-        attempts: usize,
-        /// Which room did not fit the last time, and how.
-        reason: String,
-    },
 }
 
 impl ReadError {
@@ -37,7 +29,6 @@ impl ReadError {
         match self {
             ReadError::Table(error) => error.is_transient(),
             ReadError::MalformedRow(_) | ReadError::TooLarge { .. } => false,
-            ReadError::Changing { .. } => true,
         }
     }
 }

@@ -11,8 +11,9 @@ use super::reader::{DistrustedRooms, Reader};
 use super::{by_sid, hours, merge, total};
 use crate::table::{Consistency, Table};
 
-/// How often a page is read until the counts that it was planned with fit its rows. Attempts that
-/// found a wrong tally do not count: each of them leaves one room less to be wrong.
+/// Number of attempts that plan with tallies. If counts and rows still disagree in the last one, the
+/// sessions of the disagreeing rooms are counted. A wrong tally never agrees, and while its room is
+/// written to it cannot be told from a right one.
 const ATTEMPTS: usize = 4;
 
 /// Reads one page.
@@ -39,25 +40,21 @@ pub(crate) async fn read_page(
         if disagreements.is_empty() {
             return Ok(page);
         }
-        let mut is_progress = false;
+        attempts += 1;
         if consistency == Consistency::Strong {
             let verdicts = judge(table, &disagreements, &mut has_waited).await?;
             if verdicts.iter().all(|verdict| *verdict == Verdict::Explained) {
                 return Ok(page);
             }
             for (room, verdict) in disagreements.iter().zip(verdicts) {
-                if verdict == Verdict::Wrong {
+                let is_last = attempts >= ATTEMPTS && verdict == Verdict::Unclear;
+                if verdict == Verdict::Wrong || is_last {
                     distrusted.insert(room.room_id(), &room.reason());
-                    is_progress = true;
                 }
             }
         }
-        attempts += usize::from(!is_progress);
         let room = &disagreements[0];
         let reason = format!("room {:?}: {}", room.room_id(), room.reason());
-        if attempts == ATTEMPTS {
-            return Err(ReadError::Changing { attempts, reason });
-        }
         tracing::debug!(reason, ?consistency, "reading the page again");
         consistency = Consistency::Strong;
     }

@@ -16,6 +16,7 @@ mod delete;
 mod error;
 mod expiry;
 mod import;
+mod merge;
 mod place;
 mod recorded;
 mod recount;

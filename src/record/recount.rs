@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use futures_util::future::try_join_all;
 
 use super::error::{ATTEMPTS, WriteError};
-use super::tally::{Raise, RoomTallies};
+use super::tally::RoomTallies;
 use super::transaction::{EXISTS, Transaction, on_condition};
 use crate::table::bucket::{Bucket, Counts};
 use crate::table::calendar::MONTH_BYTES;
@@ -125,7 +125,7 @@ impl RoomTallies<'_> {
 
     /// Builds the room's tally.
     async fn rebuild(&self) -> Result<Recount, WriteError> {
-        match self.build(Raise::Always).await {
+        match self.build().await {
             Ok(report) => {
                 let hours = report.differences.iter();
                 let hours = hours.filter(|difference| difference.bucket.len() > MONTH_BYTES);
@@ -178,7 +178,7 @@ impl RoomTallies<'_> {
             let row = rows.get(&month_key(month));
             match tallied_hours(month, room, row).filter(|_| hours.len() <= MAX_HOURS) {
                 Some(tallied) => counted.push(self.count_month(month, hours, tallied, row)),
-                None => corrected += self.repair(month, Raise::Always).await?.wrong_hours(),
+                None => corrected += self.repair(month).await?.wrong_hours(),
             }
         }
         let counted = try_join_all(counted).await?;

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use super::audit::MonthAudit;
 use super::error::{ATTEMPTS, WriteError};
 use super::survey::Survey;
-use super::tally::{Raise, RoomTallies};
+use super::tally::RoomTallies;
 use super::transaction::{EXISTS, Transaction, on_condition};
 use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
@@ -19,25 +19,21 @@ use crate::table::{Consistency, RowQuery, TableError, isolation};
 const MONTHS_PER_TRANSACTION: usize = 24;
 
 impl RoomTallies<'_> {
-    /// Sets the counts of all months that do not agree, and returns what was found.
+    /// Sets the counts of all months, and returns what was found.
     pub async fn repair_all(
         &self,
         survey: Survey,
-        raise: Raise,
     ) -> Result<BTreeMap<String, MonthAudit>, WriteError> {
         let mut done = BTreeMap::new();
-        let (mut wrong, mut changed) = (Vec::new(), Vec::new());
+        let (mut counted, mut changed) = (Vec::new(), Vec::new());
         for (month, audit) in survey.months {
             match audit {
                 None => changed.push(month),
-                Some(audit) if audit.is_consistent() && raise == Raise::WhereWrong => {
-                    done.insert(month, audit);
-                }
-                Some(audit) => wrong.push((month, audit)),
+                Some(audit) => counted.push((month, audit)),
             }
         }
-        while !wrong.is_empty() {
-            let some = wrong.split_off(wrong.len().saturating_sub(MONTHS_PER_TRANSACTION));
+        while !counted.is_empty() {
+            let some = counted.split_off(counted.len().saturating_sub(MONTHS_PER_TRANSACTION));
             // What was throttled is sent again as it is: looking at each month anew would be more work.
             let attempt = || self.set(&some);
             match with_retries(ATTEMPTS, WriteError::is_table_transient, attempt).await {
@@ -49,7 +45,7 @@ impl RoomTallies<'_> {
             }
         }
         for month in changed {
-            let attempt = || self.repair(&month, raise);
+            let attempt = || self.repair(&month);
             let audit = with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
             done.insert(month, audit);
         }
@@ -84,12 +80,9 @@ impl RoomTallies<'_> {
         Ok(audit)
     }
 
-    /// Audits a month, and sets its counts if they do not agree.
-    pub async fn repair(&self, month: &str, raise: Raise) -> Result<MonthAudit, WriteError> {
+    /// Audits a month, and sets its counts.
+    pub async fn repair(&self, month: &str) -> Result<MonthAudit, WriteError> {
         let audit = self.audit(month).await?;
-        if audit.is_consistent() && raise == Raise::WhereWrong {
-            return Ok(audit);
-        }
         let months = [(month.to_owned(), audit)];
         self.set(&months).await?;
         let [(_, audit)] = months;

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use jiff::Timestamp;
 
 use super::error::WriteError;
+use super::merge;
 use super::place::place;
 use super::row::{Heard, Row};
 use super::snapshot::Snapshot;
@@ -29,8 +30,6 @@ pub(crate) struct Settlement<'a> {
     pub ended_is_certain: bool,
     /// Where it was recorded by an earlier settlement.
     pub recorded: Option<RowKey>,
-    /// Where the index found it.
-    pub found: BTreeSet<RowKey>,
 }
 
 /// Records the session, once: at its own key, or at that of a row of another writer whose `created`
@@ -45,15 +44,19 @@ pub(crate) async fn settle(
     claimed: &RowKey,
 ) -> Result<(), WriteError> {
     let own = settlement.session.key()?;
-    let in_room = settlement.found.iter().filter(|key| key.room_id == own.room_id);
-    let mut candidates: BTreeSet<RowKey> = in_room.cloned().collect();
-    candidates.extend(settlement.recorded.clone());
-    candidates.insert(own.clone());
-    let keys: Vec<RowKey> = candidates.iter().cloned().collect();
-    let snapshot = Snapshot::read(table, &keys).await?;
+    let known = [Some(own.clone()), settlement.recorded.clone()];
+    let known: BTreeSet<RowKey> = known.into_iter().flatten().collect();
+    let mut keys: Vec<RowKey> = known.iter().cloned().collect();
+    let mut snapshot = Snapshot::read(table, &keys).await?;
+    // After the room's version was read: what another recorder puts from then on, it raises.
+    let mut found = table.keys_by_sid(&settlement.session.room_sid).await?;
+    found.retain(|key| key.room_id == own.room_id && !known.contains(key));
+    let found: Vec<RowKey> = found.into_iter().collect();
+    snapshot.add(table, &found).await?;
+    keys.extend(found);
     let rows = rows_of(&snapshot, &keys, &settlement.session.room_sid);
 
-    let mut transaction = Transaction::new(table);
+    let mut transaction = Transaction::exclusive(table);
     let target = if settlement.recorded.is_some() && rows.is_empty() {
         own
     } else {
@@ -68,7 +71,8 @@ pub(crate) async fn settle(
     };
     let update = transaction.update(claimed.clone());
     transaction.push_update(claim(update, &target))?;
-    transaction.write(&snapshot).await
+    transaction.write(&snapshot).await?;
+    Ok(())
 }
 
 /// The rows of the session that are there.
@@ -95,21 +99,11 @@ fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &PastRoom>) -> S
     if !settlement.ended_is_certain {
         session.ended = foreign_time(|row| &row.ended).or(session.ended);
     }
-    for row in rows.values() {
-        keep(&mut session.room_title, &row.room_title);
-        keep(&mut session.webhook_url, &row.webhook_url);
-        if session.analytics_file_id.is_none() {
-            session.analytics_file_id = row.analytics_file_id.clone();
-        }
-        // A server's own count goes down when people leave, so the greater is the truer.
-        let known = u32::try_from(row.joined_participants).unwrap_or_default();
-        session.joined_participants = session.joined_participants.max(known);
-    }
+    let mut room = session.to_past_room();
+    rows.values().for_each(|row| merge::fill(&mut room, row));
+    session.room_title = room.room_title;
+    session.webhook_url = room.webhook_url;
+    session.analytics_file_id = room.analytics_file_id;
+    session.joined_participants = u32::try_from(room.joined_participants).unwrap_or(u32::MAX);
     session
-}
-
-fn keep(value: &mut String, known: &str) {
-    if value.is_empty() {
-        known.clone_into(value);
-    }
 }

@@ -9,7 +9,7 @@ use super::row::Stored;
 use crate::table::calendar;
 use crate::table::keys::{KeyRange, RowKey};
 use crate::table::schema::ROOM_TALLY;
-use crate::table::tally::INCOMPLETE;
+use crate::table::tally::{INCOMPLETE, VERSION};
 use crate::table::{Consistency, Item, RowQuery, Table, TableError};
 
 /// A room's tally, as far as writers have to know.
@@ -30,6 +30,8 @@ pub(super) struct Snapshot {
     tallies: HashMap<String, TallyState>,
     /// How many sessions the complete tallies count, by room.
     sums: HashMap<String, u64>,
+    /// The versions of the room tallies. Every recorder raises them.
+    versions: HashMap<String, u64>,
 }
 
 impl Snapshot {
@@ -46,6 +48,7 @@ impl Snapshot {
             };
             if key.sort_key == ROOM_TALLY {
                 snapshot.sums.extend(sum(&item).map(|sum| (key.room_id.clone(), sum)));
+                snapshot.versions.extend(version(&item).map(|now| (key.room_id.clone(), now)));
                 snapshot.tallies.insert(key.room_id, TallyState::Present);
             } else {
                 snapshot.sessions.insert(key, Stored::of_item(item));
@@ -79,8 +82,14 @@ impl Snapshot {
         self.sums.get(room_id).copied().or(is_empty.then_some(0))
     }
 
-    /// A transaction has counted sessions of this room, so it has a tally.
-    pub fn is_tallied(&mut self, room_id: String) {
+    /// The version of a room's tally. `None`: it has none.
+    pub fn version(&self, room_id: &str) -> Option<u64> {
+        self.versions.get(room_id).copied()
+    }
+
+    /// Notes that a transaction has counted sessions of this room and raised its version.
+    pub fn raised(&mut self, room_id: String) {
+        *self.versions.entry(room_id.clone()).or_default() += 1;
         self.tallies.insert(room_id, TallyState::Present);
     }
 
@@ -98,6 +107,10 @@ fn sum(room_tally: &Item) -> Option<u64> {
     let months = room_tally.iter().filter(|(name, _)| calendar::is_month(name));
     let counts = months.filter_map(|(_, count)| count.as_n().ok()?.parse::<u64>().ok());
     Some(counts.fold(0, u64::saturating_add))
+}
+
+fn version(room_tally: &Item) -> Option<u64> {
+    room_tally.get(VERSION)?.as_n().ok()?.parse().ok()
 }
 
 async fn state_without_tally(table: &Table, room_id: &str) -> Result<TallyState, TableError> {

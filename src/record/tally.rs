@@ -6,6 +6,9 @@
 //! is not, somebody recorded in between, and the month is counted again, on its own. What is recorded
 //! in other months meanwhile adds itself to whatever is there.
 //!
+//! The version of every month is raised, also if its counts are right. Otherwise another process that
+//! counted the month before the last change could still write its stale count.
+//!
 //! A query beside a transaction may miss a session whose count was read already. So between reading a
 //! tally and counting the sessions there is a [wait](crate::table::isolation).
 //!
@@ -64,16 +67,7 @@ pub(crate) async fn exists(table: &Table, room_id: &str) -> Result<bool, TableEr
 /// What is repaired before an error stays repaired; a room that was untallied stays so for its
 /// readers, and one with a session that cannot be tallied becomes it.
 pub(crate) async fn build(table: &Table, room_id: &str) -> Result<TallyReport, WriteError> {
-    RoomTallies { table, room_id }.build(Raise::WhereWrong).await
-}
-
-/// Which months' versions a repair raises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Raise {
-    /// Those whose counts were wrong.
-    WhereWrong,
-    /// All, so that whoever counted a month before writes nothing to it any more.
-    Always,
+    RoomTallies { table, room_id }.build().await
 }
 
 /// The tallies of one room.
@@ -83,8 +77,8 @@ pub(super) struct RoomTallies<'a> {
 }
 
 impl RoomTallies<'_> {
-    pub async fn build(&self, raise: Raise) -> Result<TallyReport, WriteError> {
-        match self.build_months(raise).await {
+    pub async fn build(&self) -> Result<TallyReport, WriteError> {
+        match self.build_months().await {
             Err(error @ WriteError::UntimedKey { .. }) => {
                 if let WriteError::UntimedKey { key } = &error {
                     self.mark_untimed(&key.sort_key).await?;
@@ -95,7 +89,7 @@ impl RoomTallies<'_> {
         }
     }
 
-    async fn build_months(&self, raise: Raise) -> Result<TallyReport, WriteError> {
+    async fn build_months(&self) -> Result<TallyReport, WriteError> {
         let mut report = self.report().await?;
         if report.untallied && !self.has_rows().await? {
             return Ok(report);
@@ -104,7 +98,7 @@ impl RoomTallies<'_> {
         with_retries(ATTEMPTS, WriteError::is_transient, || self.begin()).await?;
         // Months that appear from here on are begun by writers who count in them.
         let survey = self.survey().await?;
-        for (month, audit) in self.repair_all(survey, raise).await? {
+        for (month, audit) in self.repair_all(survey).await? {
             report.add(&audit, self.room_id, &month);
         }
         with_retries(ATTEMPTS, WriteError::is_transient, || self.complete()).await?;

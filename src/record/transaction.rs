@@ -1,7 +1,7 @@
 //! One `TransactWriteItems`: the sessions and the counts that belong to them, with the conditions
 //! under which they do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::RequestId;
@@ -40,11 +40,19 @@ pub(super) struct Transaction<'a> {
     actions: Vec<TransactWriteItem>,
     /// What to add, by room and month, to which hour.
     counts: BTreeMap<String, BTreeMap<String, Additions>>,
+    /// Whether it fails if another recorder has put or deleted a session of its rooms.
+    is_exclusive: bool,
 }
 
 impl<'a> Transaction<'a> {
     pub fn new(table: &'a Table) -> Self {
-        Transaction { table, actions: Vec::new(), counts: BTreeMap::new() }
+        Transaction { table, actions: Vec::new(), counts: BTreeMap::new(), is_exclusive: false }
+    }
+
+    /// Makes the transaction fail if another recorder has put or deleted a session of its rooms since
+    /// the snapshot was read. So a session that was looked for by its sid and not found is put once.
+    pub fn exclusive(table: &'a Table) -> Self {
+        Transaction { is_exclusive: true, ..Transaction::new(table) }
     }
 
     /// Puts a session that is not there yet, counts it, and marks it as counted. Attributes of
@@ -130,10 +138,11 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Writes all of it, or nothing.
-    pub async fn write(mut self, snapshot: &Snapshot) -> Result<(), WriteError> {
+    /// Writes all of it, or nothing. Returns the rooms whose version it has raised.
+    pub async fn write(mut self, snapshot: &Snapshot) -> Result<BTreeSet<String>, WriteError> {
+        let mut raised = BTreeSet::new();
         for (room_id, months) in std::mem::take(&mut self.counts) {
-            let sums: Additions =
+            let mut sums: Additions =
                 months.iter().map(|(month, hours)| (month.clone(), hours.values().sum())).collect();
             let state = snapshot.tally(&room_id);
             if state == TallyState::Untallied && sums.values().all(|sum| *sum < 0) {
@@ -146,9 +155,16 @@ impl<'a> Transaction<'a> {
                 let update = self.update(RowKey::month_tally(&*room_id, &month));
                 self.push_update(adding(update, &hours, ""))?;
             }
-            let update = self.update(RowKey::room_tally(room_id));
+            sums.insert(VERSION.to_owned(), 1);
+            let update = self.update(RowKey::room_tally(&*room_id));
             self.push_update(match state {
+                TallyState::Present if self.is_exclusive => {
+                    at_version(adding(update, &sums, ""), snapshot.version(&room_id))
+                }
                 TallyState::Present => on_condition(adding(update, &sums, ""), EXISTS),
+                TallyState::EmptyRoom if self.is_exclusive => {
+                    on_condition(adding(update, &sums, ""), DOES_NOT_EXIST)
+                }
                 // Whoever is first begins it, and the next only add.
                 TallyState::EmptyRoom => adding(update, &sums, ""),
                 TallyState::Untallied => {
@@ -159,8 +175,10 @@ impl<'a> Transaction<'a> {
                     on_condition(update, DOES_NOT_EXIST)
                 }
             })?;
+            raised.insert(room_id);
         }
-        self.send().await
+        self.send().await?;
+        Ok(raised)
     }
 
     fn check_no_tally(&mut self, room_id: String) -> Result<(), WriteError> {
@@ -224,6 +242,18 @@ fn adding(mut update: UpdateBuilder, counts: &Additions, more: &str) -> UpdateBu
             .expression_attribute_values(format!(":c{index}"), number(by));
     }
     update.update_expression(format!("ADD {}{more}", add.join(", ")))
+}
+
+/// An update of a room tally that still has this version.
+fn at_version(update: UpdateBuilder, version: Option<u64>) -> UpdateBuilder {
+    let update = update.expression_attribute_names("#version", VERSION);
+    match version {
+        Some(version) => update
+            .condition_expression("#version = :version")
+            .expression_attribute_values(":version", number(version)),
+        // A release before versions wrote it last.
+        None => on_condition(update, "attribute_exists(#room) AND attribute_not_exists(#version)"),
+    }
 }
 
 /// An update under [`EXISTS`] or [`DOES_NOT_EXIST`].

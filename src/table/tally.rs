@@ -2,6 +2,8 @@
 //! session that they count.
 //!
 //! - The **room tally**, sort key `~`: one attribute per month with sessions, `2026-11` → N.
+//!   It also has `version`, which every recorder raises: an import fails to put a session if another
+//!   recorder has written to the room since the import looked for the session's id.
 //! - A **month tally**, sort key `#2026-11`: one attribute per hour with sessions, named by the
 //!   hour of the month (UTC, counted from 0): the 22nd at 10 h is `514` → N. It also has `version`,
 //!   which every writer raises.
@@ -36,7 +38,7 @@ use super::schema::{MONTH_TALLY_PREFIX, PARTITION_KEY, SORT_KEY};
 
 /// Attribute of a room tally that does not count every session yet.
 pub const INCOMPLETE: &str = "incomplete";
-/// Attribute of a month tally that changes with every write to it.
+/// Attribute of a tally that changes with every write of a recorder to it.
 pub const VERSION: &str = "version";
 
 /// The most sessions that a tally is believed to count. No table has that many; sums over all the

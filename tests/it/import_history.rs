@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 use past_rooms::PastRoom;
+use past_rooms::table::keys::SessionKey;
 use past_rooms::table::schema::EXPIRES;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -209,6 +210,68 @@ async fn a_session_that_is_there_twice_has_one_row_after_a_move() {
     assert_eq!(assert_agreement(&database).await, 3);
     assert_eq!(import_rows(&database, &[row("a", &json!({}))], &["--move"]).await[4], 1);
     assert_eq!(one(&database).await.created, "2026-11-22T10:00:00.000Z");
+}
+
+#[tokio::test]
+async fn a_move_keeps_what_the_file_does_not_say() {
+    let database = Database::start().await;
+    let mut full = crate::support::session("r", "2026-11-22T09:00:00Z", "a");
+    full.room_title = "T".to_owned();
+    full.joined_participants = 12;
+    full.ended = Some("2026-11-22T11:00:00Z".parse().expect("a time"));
+    full.analytics_file_id = Some("f".to_owned());
+    // A blank row at the time of the file does not win over it.
+    for blank in [false, true] {
+        database.record(std::slice::from_ref(&full)).await;
+        if blank {
+            let mut blank = crate::support::session("r", "2026-11-22T10:00:00Z", "a");
+            blank.room_title = String::new();
+            blank.joined_participants = 0;
+            blank.ended = None;
+            database.past_rooms.delete("r", &keys_of(&database).await).await.expect("deleted");
+            database.record(&[full.clone(), blank]).await;
+        }
+        assert_eq!(import_rows(&database, &[row("a", &json!({}))], &["--move"]).await[4], 1);
+        let moved = one(&database).await;
+        assert_eq!(moved.created, "2026-11-22T10:00:00.000Z");
+        let kept = (&*moved.room_title, moved.joined_participants, &*moved.ended);
+        assert_eq!(kept, ("T", 12, "2026-11-22T11:00:00.000Z"), "{blank}");
+        assert_eq!(moved.analytics_file_id.as_deref(), Some("f"));
+    }
+}
+
+async fn keys_of(database: &Database) -> Vec<SessionKey> {
+    database.all_items().await.iter().filter_map(SessionKey::of_item).collect()
+}
+
+#[tokio::test]
+async fn two_imports_at_once_give_a_session_one_row() {
+    let row = |sid: i64, shift: i64| {
+        json!({"room_id": format!("r{}", sid % 5), "room_sid": format!("s{sid}"),
+            "created": START + 60 * sid + shift})
+    };
+    let rows = |shift| (0..600).map(|sid| row(sid, shift)).collect::<Vec<_>>();
+    for options in [&[][..], &["--move"]] {
+        let database = Database::start().await;
+        let (one, other) = (file(&rows(0)), file(&rows(3600)));
+        let import_file = |file: &File| {
+            let arguments = [
+                &[file.path().to_owned()][..],
+                &options.iter().map(|option| (*option).to_owned()).collect::<Vec<_>>(),
+            ]
+            .concat();
+            let database = &database;
+            async move {
+                let arguments: Vec<&str> = arguments.iter().map(|argument| &**argument).collect();
+                import(database, &arguments).await
+            }
+        };
+        let (one, other) = tokio::join!(import_file(&one), import_file(&other));
+        let new = one.1["new"].as_u64().unwrap_or(0) + other.1["new"].as_u64().unwrap_or(0);
+        assert_eq!(new, 600, "{}{}", one.2, other.2);
+        assert_eq!(assert_agreement(&database).await, 600);
+        assert_eq!(stored(&database).await.len(), 600);
+    }
 }
 
 #[tokio::test]

@@ -82,8 +82,8 @@ async fn the_rows_are_as_documented() {
     database.record(&[session("room01", "2026-11-22T10:30:00.5Z", "SID_x")]).await;
     let number = |text: &str| AttributeValue::N(text.to_owned());
     let tally = database.item("room01", "~").await.expect("a room tally");
-    assert_eq!(tally["2026-11"], number("1"));
-    assert_eq!(tally.len(), 3);
+    assert_eq!((&tally["2026-11"], &tally["version"]), (&number("1"), &number("1")));
+    assert_eq!(tally.len(), 4);
     // The 22nd, 10 h: 21 * 24 + 10.
     let month = database.item("room01", "#2026-11").await.expect("a month tally");
     assert_eq!((&month["514"], &month["version"]), (&number("1"), &number("1")));

@@ -42,14 +42,23 @@ fn the_tables_keys_are_those_of_the_schema() {
     assert_eq!(table["BillingMode"].as_str(), Some("PAY_PER_REQUEST"));
 }
 
+/// Returns the names of a function's variables, with those that all functions share.
+pub fn variables(function: &str) -> BTreeSet<String> {
+    let shared = template()["Globals"]["Function"]["Environment"]["Variables"].clone();
+    let own = properties(function)["Environment"]["Variables"].clone();
+    let names = [shared, own].map(|variables| variables.into_hash().expect("variables"));
+    names.into_iter().flatten().map(|(name, _)| name.into_string().expect("a name")).collect()
+}
+
+fn owned<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+    names.map(str::to_owned).into()
+}
+
 #[test]
 fn the_functions_variables_are_those_that_it_reads() {
-    let function = properties("Function");
-    let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
-    let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
     let read =
         [TABLE_NAME, API_KEY, API_SECRET, ANSWERS, "SSL_CERT_FILE", "AWS_ENDPOINT_URL_DYNAMODB"];
-    assert_eq!(variables, read.into());
+    assert_eq!(variables("Function"), owned(read));
 }
 
 #[test]
@@ -67,11 +76,8 @@ fn sam_local_gives_every_function_all_its_variables() {
     let named = local.as_object().expect("functions").keys();
     assert_eq!(named.map(String::as_str).collect::<BTreeSet<_>>(), functions);
     for name in functions {
-        let function = properties(name);
-        let declared = function["Environment"]["Variables"].as_hash().expect("variables").keys();
-        let declared: BTreeSet<&str> = declared.filter_map(Yaml::as_str).collect();
         let given = local[name].as_object().expect("variables").keys();
-        assert_eq!(given.map(String::as_str).collect::<BTreeSet<_>>(), declared, "{name}");
+        assert_eq!(given.cloned().collect::<BTreeSet<_>>(), variables(name), "{name}");
     }
 }
 
@@ -108,16 +114,16 @@ fn the_routes_are_the_endpoints_paths() {
 /// What a role may do, and with what.
 pub fn granted(role: &Yaml) -> Vec<(Vec<String>, String)> {
     let policies = role["Policies"].as_vec().expect("policies").iter();
-    // A policy under a condition is a list: the condition, the policy, and nothing.
-    let policies = policies.map(|policy| match policy.as_vec() {
+    let statements = policies
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_vec().expect("statements"));
+    // A statement under a condition is a list: the condition, the statement, and nothing.
+    let statements = statements.map(|statement| match statement.as_vec() {
         Some(list) => {
             assert_eq!(list[0].as_str(), Some("Trace"), "the only condition");
             &list[1]
         }
-        None => policy,
+        None => statement,
     });
-    let statements = policies
-        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_vec().expect("statements"));
     statements
         .map(|statement| {
             let actions = statement["Action"].as_vec().expect("actions").iter();
@@ -163,9 +169,6 @@ fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
             assert_eq!(resource["Condition"].as_str(), Some("TakeWebhooks"), "{name}");
         }
     }
-    let function = properties("WebhookFunction");
-    let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
-    let variables: BTreeSet<&str> = variables.filter_map(Yaml::as_str).collect();
     let read = [
         TABLE_NAME,
         API_KEY,
@@ -174,7 +177,50 @@ fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
         "SSL_CERT_FILE",
         "AWS_ENDPOINT_URL_DYNAMODB",
     ];
-    assert_eq!(variables, read.into());
-    let path = &function["Events"]["WebhookPath"]["Properties"]["Path"];
+    assert_eq!(variables("WebhookFunction"), owned(read));
+    let path = &properties("WebhookFunction")["Events"]["WebhookPath"]["Properties"]["Path"];
     assert_eq!(path.as_str(), Some(webhook::handler::PATH));
+}
+
+#[test]
+fn the_version_is_on_every_function_and_an_output() {
+    let version = env!("CARGO_PKG_VERSION");
+    let template = template();
+    assert_eq!(template["Outputs"]["Version"]["Value"].as_str(), Some(version));
+    for function in ["Function", "WebhookFunction", "StreamFunction"] {
+        for field in ["Description", "VersionDescription"] {
+            let text = properties(function)[field].as_str().expect("a text").to_owned();
+            assert!(text.contains(&format!(" {version}, ")), "{function}: {text}");
+        }
+    }
+}
+
+#[test]
+fn throttles_of_table_and_index_have_alarms() {
+    let alarm = |name: &str| {
+        let alarm = properties(name);
+        let dimensions = alarm["Dimensions"].as_vec().expect("dimensions").iter();
+        let values = dimensions.map(|it| it["Value"].as_str().expect("a text").to_owned());
+        (alarm["MetricName"].as_str().expect("a text").to_owned(), values.collect::<Vec<_>>())
+    };
+    let expect = |metric: &str, values: &[&str]| {
+        (metric.to_owned(), values.iter().map(|&value| value.to_owned()).collect())
+    };
+    assert_eq!(alarm("TableThrottlesAlarm"), expect("ReadThrottleEvents", &["Table"]));
+    assert_eq!(alarm("TableWriteThrottlesAlarm"), expect("WriteThrottleEvents", &["Table"]));
+    assert_eq!(alarm("IndexReadThrottlesAlarm"), expect("ReadThrottleEvents", &["Table", BY_SID]));
+    assert_eq!(
+        alarm("IndexWriteThrottlesAlarm"),
+        expect("WriteThrottleEvents", &["Table", BY_SID])
+    );
+}
+
+#[test]
+fn access_log_links_to_the_functions_log() {
+    let format =
+        properties("Api")["AccessLogSettings"]["Format"].as_str().expect("a text").to_owned();
+    let fields: serde_json::Value = serde_json::from_str(&format).expect("JSON");
+    assert_eq!(fields["method"], "$context.httpMethod");
+    assert_eq!(fields["path"], "$context.path");
+    assert_eq!(fields["integrationRequestId"], "$context.integration.requestId");
 }

@@ -3,9 +3,8 @@
 
 use past_rooms::config::{RETENTION_DAYS, TABLE_NAME};
 use past_rooms::table::schema::{EXPIRES, STREAM_VIEW};
-use yaml_rust2::Yaml;
 
-use crate::template::{granted, properties, template};
+use crate::template::{granted, properties, template, variables};
 
 #[test]
 fn the_tables_stream_and_time_to_live_are_those_of_the_schema() {
@@ -19,12 +18,8 @@ fn the_tables_stream_and_time_to_live_are_those_of_the_schema() {
 #[test]
 fn the_stream_calls_the_function_and_what_fails_is_kept() {
     let function = properties("StreamFunction");
-    let variables = function["Environment"]["Variables"].as_hash().expect("variables").keys();
-    let variables: Vec<&str> = variables.filter_map(Yaml::as_str).collect();
-    assert_eq!(
-        variables,
-        [TABLE_NAME, RETENTION_DAYS, "SSL_CERT_FILE", "AWS_ENDPOINT_URL_DYNAMODB"]
-    );
+    let read = [TABLE_NAME, RETENTION_DAYS, "SSL_CERT_FILE", "AWS_ENDPOINT_URL_DYNAMODB"];
+    assert_eq!(variables("StreamFunction"), read.map(str::to_owned).into());
     let mapping = &function["Events"]["Table"]["Properties"];
     assert_eq!(mapping["Stream"].as_str(), Some("Table.StreamArn"));
     assert_eq!(mapping["FunctionResponseTypes"][0].as_str(), Some("ReportBatchItemFailures"));

@@ -54,7 +54,6 @@ impl Actor {
         let ended = world.now;
         let history = &world.cluster.history;
         let is_contended = history.is_contended(&query.room_ids, began, ended);
-        let is_changing = history.is_changing(&query.room_ids, began, ended);
         match outcome {
             Ok(page) => {
                 let violation = promise::violation(history, query, &page, began, ended);
@@ -66,7 +65,6 @@ impl Actor {
                 world.counters.pages += 1;
                 world.counters.contended_pages += u64::from(is_contended);
             }
-            Err(ReadError::Changing { .. }) if is_changing => world.counters.read_errors += 1,
             Err(ReadError::Table(error)) if world.may_fail(error.is_transient()) => {
                 world.counters.read_errors += 1;
             }

@@ -248,13 +248,6 @@ impl History {
         sessions.any(|(_, visible)| visible.versions.len() + usize::from(visible.may_be_absent) > 1)
     }
 
-    /// Whether one of these rooms was written to in the meantime, or some replica lagged behind.
-    pub fn is_changing(&self, room_ids: &[String], began: Step, ended: Step) -> bool {
-        let rooms = room_ids.iter().flat_map(|room_id| self.room(room_id));
-        let mut writes = rooms.flat_map(|(_, (_, writes))| writes);
-        writes.any(|write| write.at <= ended && (write.at > began || write.replicated > began))
-    }
-
     /// The rooms that ever had a session.
     pub fn room_ids(&self) -> BTreeSet<String> {
         self.sessions.keys().map(|key| key.room_id.clone()).collect()

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::marks::Marks;
+use crate::record::merge;
 use crate::record::row::{Heard, Row, Stored};
 use crate::table::past_room::PastRoom;
 use crate::table::retention::Retention;
@@ -67,21 +68,27 @@ pub(super) enum Precedence {
 }
 
 impl Entry {
-    /// The row that is to be there, where `stored` is, here or at another time.
+    /// Returns the session's row, from its stored rows at this and other times. The first of them
+    /// takes precedence; the others fill its gaps.
     pub(super) fn row(
         &self,
-        stored: Option<&Stored>,
+        rows: &[&Stored],
         precedence: Precedence,
         retention: Retention,
     ) -> Row {
-        let heard = stored.and_then(|stored| stored.heard);
+        let heard = rows.iter().find_map(|stored| stored.heard);
         let kept = heard.filter(|_| precedence == Precedence::Webhooks);
-        let room = match stored.and_then(|stored| stored.room.as_ref()) {
-            Some(old) => self.merged(old, kept),
+        let rooms = rows.iter().filter_map(|stored| stored.room.clone());
+        let known = rooms.reduce(|mut room, other| {
+            merge::fill(&mut room, &other);
+            room
+        });
+        let room = match known {
+            Some(old) => self.merged(&old, kept),
             None => self.session.to_past_room(),
         };
         let ended = room.ended.parse::<Timestamp>().unwrap_or(self.session.created);
-        let before = stored.and_then(|stored| stored.expires);
+        let before = rows.first().and_then(|stored| stored.expires);
         let expires = retention.expires(ended).or(before).or(self.marks.expires());
         Row { room, expires, heard: self.marks.heard(heard) }
     }

@@ -150,13 +150,13 @@ impl<'a> Lane<'a> {
 
     async fn write(&mut self, pack: Pack<'_>, snapshot: &mut Snapshot) -> Result<(), WriteError> {
         if !self.rules.compares {
-            pack.transaction.write(snapshot).await?;
+            let raised = pack.transaction.write(snapshot).await?;
             for (room_id, more) in pack.more {
                 if let Some(sids) = self.rooms.get_mut(&*room_id) {
-                    sids.written(more);
+                    sids.written(more, raised.contains(&room_id));
                 }
-                snapshot.is_tallied(room_id);
             }
+            raised.into_iter().for_each(|room_id| snapshot.raised(room_id));
         }
         let mut progress = note(self.progress);
         for (index, done) in pack.done {
@@ -180,7 +180,7 @@ impl<'a> Lane<'a> {
         let mut snapshot = read(likely.collect()).await?;
         let mut have_others_written = false;
         for (room_id, sids) in &mut self.rooms {
-            have_others_written |= sids.check(snapshot.sum(room_id));
+            have_others_written |= sids.check(snapshot.sum(room_id), snapshot.version(room_id));
         }
         if have_others_written {
             let likely = self.todo.iter().filter(|task| may_be_there(&self.rooms, task));
@@ -206,8 +206,8 @@ impl<'a> Lane<'a> {
         }
         let found = self.rooms.iter_mut().filter_map(|(room_id, sids)| {
             let wanted = wanted.remove(room_id)?;
-            let sum = snapshot.sum(room_id);
-            Some(async move { Ok((*room_id, sids.find(table, room_id, &wanted, sum).await?)) })
+            let room = (*room_id, snapshot.sum(room_id), snapshot.version(room_id));
+            Some(async move { Ok((*room_id, sids.find(table, room, &wanted).await?)) })
         });
         let found = try_join_all(found.collect::<Vec<_>>()).await.map_err(WriteError::Table)?;
         let found: HashMap<&str, _> = found.into_iter().collect();
@@ -245,10 +245,10 @@ impl<'a> Lane<'a> {
         if !self.rules.moves && !elsewhere.iter().all(is_guess) {
             return None;
         }
-        let mut rows = here.into_iter().chain(elsewhere.iter().copied());
-        let heard = rows.clone().find(|stored| stored.heard.is_some());
-        let stored = heard.or_else(|| rows.next());
-        let row = task.entry.row(stored, self.rules.precedence, self.rules.retention);
+        let mut rows: Vec<&Stored> = here.into_iter().chain(elsewhere).collect();
+        // What webhooks recorded takes precedence.
+        rows.sort_by_key(|stored| stored.heard.is_none());
+        let row = task.entry.row(&rows, self.rules.precedence, self.rules.retention);
         Some((row, others.to_vec()))
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Pack<'a> {
 impl<'a> Pack<'a> {
     pub fn new(table: &'a Table) -> Self {
         Pack {
-            transaction: Transaction::new(table),
+            transaction: Transaction::exclusive(table),
             done: Vec::new(),
             more: BTreeMap::new(),
             tallies: BTreeSet::new(),

@@ -29,6 +29,9 @@ pub(super) struct Sids {
     hasher: RandomState,
     /// What the room's tally says as long as nobody else writes.
     sum: u64,
+    /// The version of the room's tally as long as no other recorder writes. It also changes where the
+    /// sum does not: if one session was put and another one deleted.
+    version: Option<u64>,
     /// How many were looked up one by one.
     looked_up: u64,
 }
@@ -45,8 +48,9 @@ impl Sids {
 
     /// Forgets the ids if the room's tally does not count as many: somebody else has written.
     /// Returns whether it did.
-    pub fn check(&mut self, sum: Option<u64>) -> bool {
-        let is_wrong = self.ids.is_some() && sum != Some(self.sum);
+    pub fn check(&mut self, sum: Option<u64>, version: Option<u64>) -> bool {
+        let is_wrong = sum != Some(self.sum) || version != self.version;
+        let is_wrong = self.ids.is_some() && is_wrong;
         if is_wrong {
             self.forget();
         }
@@ -57,6 +61,7 @@ impl Sids {
     pub fn are_none(&mut self) {
         self.ids = Some(HashMap::new());
         self.sum = 0;
+        self.version = None;
     }
 
     /// Whether a session may be there, at whatever time.
@@ -71,24 +76,27 @@ impl Sids {
         self.ids.as_ref().is_none_or(|ids| ids.get(&hash).is_some_and(|several| *several))
     }
 
-    /// The import itself has written so many more (or fewer).
-    pub fn written(&mut self, more: i64) {
+    /// Notes that the import itself has put (or deleted) sessions and raised the tally's version.
+    pub fn written(&mut self, more: i64, is_raised: bool) {
         self.sum = self.sum.saturating_add_signed(more);
+        if is_raised {
+            self.version = Some(self.version.unwrap_or_default() + 1);
+        }
     }
 
-    /// Where these sessions are in the room, which has `sum` if that is known.
+    /// Returns where these sessions are in the room. The room has a sum, if that is known, and a version.
     pub async fn find<'a>(
         &mut self,
         table: &Table,
-        room_id: &str,
+        (room_id, sum, version): (&str, Option<u64>, Option<u64>),
         wanted: &[&'a str],
-        sum: Option<u64>,
     ) -> Result<HashMap<&'a str, Vec<RowKey>>, TableError> {
         if wanted.is_empty() {
             return Ok(HashMap::new());
         }
         let look_ups = self.looked_up + wanted.len() as u64;
         if let Some(sum) = sum.filter(|sum| *sum <= ROWS_PER_LOOK_UP * look_ups) {
+            self.version = version;
             return self.read_all(table, room_id, wanted, sum).await;
         }
         self.looked_up = look_ups;
