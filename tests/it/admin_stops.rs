@@ -120,7 +120,7 @@ async fn every_command_ends_after_its_patience() {
         assert!(bounds.contains(&time), "{command:?} at {endpoint} took {time:?}");
         assert!(said.contains("succeeded for 5 s (--patience)"), "{command:?}: {said}");
         if endpoint.ends_with(":9") {
-            assert!(said.contains("trying again for 5 s (--patience): dispatch failure"), "{said}");
+            assert!(said.contains("trying again for 5 s (--patience): connector error"), "{said}");
         }
     }
 }

@@ -75,7 +75,7 @@ pub fn on(error: &str, table: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    if says(&["dispatch failure", "timeout", "timed out"]) {
+    if says(&["dispatch failure", "connector error", "timeout", "timed out"]) {
         return Some(
             "DynamoDB cannot be reached: is AWS_REGION right, or AWS_ENDPOINT_URL_DYNAMODB, if it \
              is set?"

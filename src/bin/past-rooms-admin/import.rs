@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -16,11 +15,12 @@ use past_rooms::{Importer, Meter, PastRooms, Stopped};
 
 use crate::chunk::{Chunk, Rejected};
 use crate::duplicates::{Duplicates, Verdict};
-use crate::files::{self, Format, Line, Lines, Row};
+use crate::failure::{Failure, bytes};
+use crate::files::{self, Line, Row};
 use crate::rejects::{Reject, Rejects};
 use crate::row::ImportedRow;
 use crate::stop::{Reason, Stop};
-use crate::totals::{Mode, Totals};
+use crate::totals::Totals;
 use crate::{Outcome, advice, output, progress};
 
 pub use crate::options::Arguments;
@@ -94,36 +94,9 @@ pub async fn run(
         Some(rejects) if stopped.is_none() => rejects.finish(),
         _ => Ok(()),
     };
-    let mode = match (arguments.dry_run, arguments.needs_table()) {
-        (false, _) => Mode::Write,
-        (true, true) => Mode::Compare,
-        (true, false) => Mode::Read,
-    };
-    import.totals.print(start.elapsed(), &import.meter, mode, json);
+    import.totals.print(start.elapsed(), &import.meter, arguments.mode(), json);
     finished.map_err(|error| format!("the rejected rows could not be written: {error}"))?;
     Ok(stopped.unwrap_or_else(|| import.totals.outcome()))
-}
-
-/// Returns the size of the files together, if all of them have one.
-fn bytes(files: &[PathBuf]) -> Option<u64> {
-    let sizes = files.iter().map(|path| std::fs::metadata(path).map(|file| file.len()));
-    sizes.sum::<io::Result<u64>>().ok().filter(|bytes| *bytes > 0)
-}
-
-/// Why a file was not imported to its end.
-enum Failure {
-    /// The file cannot be read on; the next one may be.
-    File(String),
-    /// Nothing can be written any more.
-    Stop(Box<dyn Error>),
-    /// The command has to stop.
-    Interrupted(Reason),
-}
-
-impl<E: Error + 'static> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Failure::Stop(error.into())
-    }
 }
 
 struct Import<'a> {
@@ -157,7 +130,7 @@ struct Import<'a> {
 impl Import<'_> {
     async fn file(&mut self, path: &Path) -> Result<(), Failure> {
         let name = path.to_string_lossy();
-        let lines = self.open(path, &name).map_err(Failure::File)?;
+        let lines = files::open(path, self.arguments.format, &self.read).map_err(Failure::File)?;
         self.duplicates.start_file(&name);
         let rows_before = self.totals.rows;
         let mut broken = None;
@@ -184,21 +157,6 @@ impl Import<'_> {
             self.say(&format!("{name} has no rows"));
         }
         broken.map_or(Ok(()), Err)
-    }
-
-    fn open(&self, path: &Path, name: &str) -> Result<Lines<'static>, String> {
-        let format = self
-            .arguments
-            .format
-            .or_else(|| Format::of_file(name))
-            .ok_or("the name does not tell the format: say --format csv, tsv or jsonl")?;
-        let input: Box<dyn Read> = if name == "-" {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(File::open(path).map_err(|error| error.to_string())?)
-        };
-        let input = self.read.wrap_read(input);
-        files::read(input, format).map_err(|error| error.to_string())
     }
 
     /// Takes a line in: as a session that has to be written, or as one that is rejected.

@@ -9,6 +9,7 @@ mod destination;
 mod duplicates;
 mod export;
 mod exported;
+mod failure;
 mod files;
 mod import;
 mod marks;

@@ -9,6 +9,7 @@ use past_rooms::{Importer, PastRooms};
 
 use crate::files::Format;
 use crate::rooms::InFlight;
+use crate::totals::Mode;
 
 /// Bring past sessions in from files.
 ///
@@ -67,6 +68,14 @@ pub struct Arguments {
 impl Arguments {
     pub fn needs_table(&self) -> bool {
         !self.dry_run || self.moves || self.overwrite
+    }
+
+    pub fn mode(&self) -> Mode {
+        match (self.dry_run, self.needs_table()) {
+            (false, _) => Mode::Write,
+            (true, true) => Mode::Compare,
+            (true, false) => Mode::Read,
+        }
     }
 
     /// Returns for how many days after their end sessions are kept. An empty variable counts as unset.

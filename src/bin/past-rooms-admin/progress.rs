@@ -6,8 +6,6 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::output;
-
 /// Time between two lines.
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -79,19 +77,21 @@ pub fn done() -> String {
     work().as_ref().map_or_else(|| "nothing was changed".to_owned(), Work::done)
 }
 
-/// Shows the progress, if it is time.
-pub fn show() {
+/// Shows the progress on a terminal. Elsewhere, returns it if it is time for a line.
+pub fn show() -> Option<String> {
     let mut work = work();
-    let Some(now) = &mut *work else { return };
+    let now = work.as_mut()?;
     let (text, part) = (now.text(), now.part());
     if io::stderr().is_terminal() {
         drop(work);
         show_bar(text, part);
+        None
     } else if now.last_line.elapsed() >= INTERVAL {
         now.last_line = Instant::now();
-        drop(work);
         let percent = part.map(|part| format!(", {:.0} %", 100.0 * part));
-        output::note(format_args!("{text}{}", percent.unwrap_or_default()));
+        Some(format!("{text}{}", percent.unwrap_or_default()))
+    } else {
+        None
     }
 }
 

@@ -170,7 +170,9 @@ impl Stop {
                 return reason;
             }
             update();
-            progress::show();
+            if let Some(line) = progress::show() {
+                output::note(line);
+            }
             tokio::time::sleep(TICK).await;
         }
     }
