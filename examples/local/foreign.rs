@@ -17,13 +17,14 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Time for a batch.
 const TIME: Duration = Duration::from_secs(60);
 
-/// Reads the table's stream from now on, for as long as the runtime lives.
+/// Reads the table's stream for as long as the runtime lives.
 pub async fn count(
     past_rooms: PastRooms,
     settings: &SdkConfig,
+    from: ShardIteratorType,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let filter = Filter::of_template()?;
-    let stream = Stream::open(settings, past_rooms.table(), ShardIteratorType::Latest).await;
+    let stream = Stream::open(settings, past_rooms.table(), from).await;
     let mut stream = stream.map_err(|error| error.to_string())?;
     tokio::spawn(async move {
         let mut waiting = Vec::new();

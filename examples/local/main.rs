@@ -2,6 +2,7 @@
 //! handler behind HTTP.
 
 mod bridge;
+mod database;
 mod embedded;
 mod expiry;
 mod filter;
@@ -15,7 +16,10 @@ mod usual;
 use std::error::Error;
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use past_rooms::api::handler::App;
@@ -30,7 +34,7 @@ use tokio::net::TcpListener;
 ///
 /// For people there is a page at `/` that shows what pages cost.
 ///
-/// Nothing is kept: every start fills a new database with the same sessions.
+/// Every start fills a new database in memory with the same sessions, unless `--data` names a file.
 #[derive(Parser)]
 #[command(name = "local")]
 struct Arguments {
@@ -45,6 +49,14 @@ struct Arguments {
     /// Serve DynamoDB to containers, too, on this machine's address on Docker's bridge
     #[arg(long)]
     container: bool,
+
+    /// Keep the database in this file from one start to the next
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+
+    /// Begin without the sample history, for a history of your own
+    #[arg(long)]
+    empty: bool,
 
     /// Leave rows of other writers uncounted, as an installation without the function on the stream
     #[arg(long)]
@@ -83,22 +95,36 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         false => None,
     };
     let container_url = for_containers.as_ref().map(TcpListener::local_addr).transpose()?;
-    let database = dynoxide::Database::memory()?;
+    let database = database::open(arguments.data.as_deref())?;
     let listeners = [dynamodb_listener].into_iter().chain(for_containers);
     let dynamodb = embedded::start(&database, listeners)?;
     let settings = embedded::settings(&dynamodb);
     let client = past_rooms::dynamodb::client(&settings);
-    let past_rooms =
-        embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?;
-    fill(&past_rooms).await?;
-    start_stream(past_rooms.table()).await?;
+    let progress = Progress::of(&client).await?;
+    let past_rooms = match progress {
+        Progress::NoTable => {
+            embedded::create_table(client, embedded::TABLE_NAME, embedded::Stream::Off).await?
+        }
+        Progress::Unfilled | Progress::Filled => PastRooms::new(client, embedded::TABLE_NAME),
+    };
+    let is_kept = progress == Progress::Filled;
+    if !is_kept {
+        if !arguments.empty {
+            fill(&past_rooms).await?;
+        }
+        start_stream(past_rooms.table()).await?;
+    }
     expiry::delete_expired(database);
     if !arguments.no_stream {
-        foreign::count(past_rooms.clone(), &settings).await?;
+        // The previous run may have stopped before it read the stream's last records.
+        let from = if is_kept { ShardIteratorType::TrimHorizon } else { ShardIteratorType::Latest };
+        foreign::count(past_rooms.clone(), &settings, from).await?;
     }
 
     let credentials = ApiCredentials { key: arguments.api_key, secret: arguments.api_secret };
     let url = format!("http://{}", endpoint_listener.local_addr()?);
+    let data = arguments.data.as_deref();
+    print_history(data, !is_kept && !arguments.empty);
     print_guide(&url, &dynamodb, container_url, &credentials);
     let app = App { credentials, past_rooms, dialect: arguments.answers };
     axum::serve(endpoint_listener, serve::router(app))
@@ -109,7 +135,10 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             }
         })
         .await?;
-    println!("\nstopped; the sample history is gone");
+    match data {
+        Some(file) => println!("\nstopped; the history is kept in {}", file.display()),
+        None => println!("\nstopped; the history is gone"),
+    }
     Ok(())
 }
 
@@ -120,6 +149,27 @@ async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
         }
         _ => format!("cannot listen on {address} ({flag}): {error}"),
     })
+}
+
+/// Progress of earlier runs with the same database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    NoTable,
+    /// A run was interrupted while it filled the table. The table has no stream yet.
+    Unfilled,
+    Filled,
+}
+
+impl Progress {
+    async fn of(client: &Client) -> Result<Self, Box<dyn Error>> {
+        let tables = client.list_tables().send().await?.table_names.unwrap_or_default();
+        if !tables.iter().any(|name| name == embedded::TABLE_NAME) {
+            return Ok(Progress::NoTable);
+        }
+        let described = client.describe_table().table_name(embedded::TABLE_NAME).send().await?;
+        let stream = described.table.and_then(|table| table.stream_specification);
+        Ok(if stream.is_some() { Progress::Filled } else { Progress::Unfilled })
+    }
 }
 
 /// Fills the table with the sample, room by room.
@@ -152,6 +202,18 @@ async fn start_stream(table: &Table) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn print_history(data: Option<&Path>, is_sample: bool) {
+    if is_sample {
+        println!("past rooms of:");
+        for (room, sessions) in sample::rooms() {
+            println!("  {room:<14} {sessions:>5} sessions");
+        }
+    }
+    if let Some(file) = data {
+        println!("history kept in {}", file.display());
+    }
+}
+
 fn print_guide(
     url: &str,
     dynamodb: &str,
@@ -159,10 +221,6 @@ fn print_guide(
     credentials: &ApiCredentials,
 ) {
     const EXAMPLE: &str = r#"{"room_ids":["room01"],"limit":2}"#;
-    println!("past rooms of:");
-    for (room, sessions) in sample::rooms() {
-        println!("  {room:<14} {sessions:>5} sessions");
-    }
     println!("\nDynamoDB   {dynamodb}  (table {})", embedded::TABLE_NAME);
     if let Some(address) = for_containers {
         println!("           http://{address}  (open to every container on Docker's bridge)");

@@ -55,14 +55,16 @@ pub async fn page(app: &App) -> Response {
     (HEADERS, PAGE.replacen(PLACEHOLDER, &this_run, 1)).into_response()
 }
 
-/// The rooms of the sample, then those that came since.
+/// Returns the rooms of the sample if the table has any of them, then all others.
 async fn rooms(past_rooms: &PastRooms) -> Result<Vec<String>, TableError> {
-    let mut rooms: Vec<String> = sample::rooms().map(|(room, _)| room.to_owned()).collect();
+    let is_sample = |id: &String| sample::rooms().any(|(room, _)| room == id);
+    let (mut has_sample, mut others) = (false, Vec::new());
     let mut ids = past_rooms.room_ids();
     while let Some(more) = ids.next().await? {
-        rooms.extend(
-            more.into_iter().filter(|room| sample::rooms().all(|(known, _)| known != room)),
-        );
+        let (of_sample, more): (Vec<_>, Vec<_>) = more.into_iter().partition(is_sample);
+        has_sample |= !of_sample.is_empty();
+        others.extend(more);
     }
-    Ok(rooms)
+    let sample = sample::rooms().filter(|_| has_sample).map(|(room, _)| room.to_owned());
+    Ok(sample.chain(others).collect())
 }

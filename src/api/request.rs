@@ -11,7 +11,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 
 use crate::config::Dialect;
@@ -26,6 +26,9 @@ pub const MAX_ROOMS: usize = 1000;
 pub const MAX_LIMIT: usize = 100;
 /// The highest `from` and `limit`: they are `uint32` in plugNmeet's protocol.
 pub const MAX_NUMBER: u64 = u32::MAX as u64;
+
+/// What the error of a number that no double can hold begins with, before the field's name.
+const OUT_OF_RANGE: &str = "number out of range in `";
 
 /// What is wrong with a body: names the field and says what to send instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +77,11 @@ impl From<serde_json::Error> for InvalidRequest {
         // serde has no other way to tell which field it was.
         let duplicate =
             text.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`'));
+        let out_of_range = text.strip_prefix(OUT_OF_RANGE).and_then(|rest| rest.split_once('`'));
+        if let Some((field, _)) = out_of_range {
+            let is_from = field == Field::From.to_string();
+            return InvalidRequest::NotANumber(if is_from { Field::From } else { Field::Limit });
+        }
         match duplicate {
             Some((field, _)) => InvalidRequest::Duplicate(field.to_owned()),
             None => InvalidRequest::NotAnObject(text),
@@ -101,17 +109,38 @@ impl fmt::Display for Field {
 }
 
 /// The known fields of a body, in whatever shape they came; `Null` where absent.
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[serde(default, expecting = "an object")]
 struct Fields {
     #[serde(alias = "roomIds")]
     room_ids: Value,
+    #[serde(deserialize_with = "from")]
     from: Value,
+    #[serde(deserialize_with = "limit")]
     limit: Value,
     #[serde(alias = "orderBy")]
     order_by: Value,
     #[serde(alias = "roomSid")]
     room_sid: Value,
+}
+
+fn from<'de, D: Deserializer<'de>>(value: D) -> Result<Value, D::Error> {
+    in_range(Field::From, value)
+}
+
+fn limit<'de, D: Deserializer<'de>>(value: D) -> Result<Value, D::Error> {
+    in_range(Field::Limit, value)
+}
+
+/// A value. The parser refuses numbers beyond a double without naming the field.
+fn in_range<'de, D: Deserializer<'de>>(field: Field, value: D) -> Result<Value, D::Error> {
+    Value::deserialize(value).map_err(|error| {
+        if error.to_string().starts_with("number out of range") {
+            D::Error::custom(format!("{OUT_OF_RANGE}{field}`"))
+        } else {
+            error
+        }
+    })
 }
 
 /// A body as read.

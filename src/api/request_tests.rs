@@ -131,3 +131,11 @@ fn a_field_is_given_once_and_in_an_object() {
         assert!(!error.contains("Fields"), "{body}: {error}");
     }
 }
+
+#[test]
+fn a_number_beyond_a_double_names_its_field() {
+    for field in ["from", "limit"] {
+        let error = error(&format!(r#"{{"room_ids":["a"],"{field}":1e400}}"#));
+        assert!(error.starts_with(&format!("{field} must be a whole number")), "{error}");
+    }
+}

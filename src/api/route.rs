@@ -1,6 +1,5 @@
 //! Which requests are for this endpoint.
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
 use lambda_http::http::{Method, header};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -27,22 +26,17 @@ pub enum RouteError {
 /// The path of [`PATHS`] that a request is for. A doubled or trailing slash makes no difference:
 /// clients whose base URL ends with a slash send `//auth/…`.
 ///
-/// Behind a stage the path has the stage's name in front (HTTP APIs send it that way), and behind a
-/// custom domain its base path; then the route that API Gateway matched counts.
+/// The path's end decides: a stage's name or a custom domain's base path may stand before it. If API
+/// Gateway rewrote the path, the route that it matched counts.
 ///
 /// # Errors
 /// [`RouteError`] for any other path or method.
 pub fn route(request: &Request) -> Result<&'static str, RouteError> {
-    let context = request.request_context_ref();
-    let stage = context.and_then(stage).filter(|stage| *stage != "$default");
     let path = with_single_slashes(request.raw_http_path());
-    let without_stage = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    let context = request.request_context_ref();
     let matched = context.and_then(matched_route).map(with_single_slashes);
-    let candidates = [Some(&*path), without_stage, matched.as_deref()];
-    let route = PATHS
-        .into_iter()
-        .find(|known| candidates.contains(&Some(known)))
-        .ok_or(RouteError::NotFound)?;
+    let is_for = |known: &&str| path.ends_with(*known) || matched.as_deref() == Some(*known);
+    let route = PATHS.into_iter().find(is_for).ok_or(RouteError::NotFound)?;
     if request.method() == METHOD { Ok(route) } else { Err(RouteError::MethodNotAllowed) }
 }
 
@@ -63,16 +57,6 @@ fn with_single_slashes(path: &str) -> String {
         .filter(|segment| !segment.is_empty())
         .flat_map(|segment| ["/", segment])
         .collect()
-}
-
-fn stage(context: &RequestContext) -> Option<&str> {
-    match context {
-        RequestContext::ApiGatewayV1(ApiGatewayProxyRequestContext { stage, .. }) => {
-            stage.as_deref()
-        }
-        RequestContext::ApiGatewayV2(context) => context.stage.as_deref(),
-        _ => None,
-    }
 }
 
 /// The path of the route that API Gateway matched: `resourcePath` of a REST API, `routeKey`
@@ -143,10 +127,12 @@ mod tests {
             assert_eq!(http_api(&staged, "prod", "$default"), Ok(path));
             assert_eq!(rest_api(path, "prod", "/{proxy+}"), Ok(path));
             assert_eq!(rest_api(&staged, "prod", "/{proxy+}"), Ok(path));
-            // Behind a custom domain's base path the matched route tells.
-            let route_key = format!("POST {path}");
-            assert_eq!(http_api(&format!("/v1{path}"), "$default", &route_key), Ok(path));
-            assert_eq!(rest_api(&format!("/v1{path}"), "prod", path), Ok(path));
+            // Behind a custom domain's base path, also with a greedy route.
+            let based = format!("/custom{path}");
+            for route_key in ["$default", "POST /{proxy+}", &format!("POST {path}")] {
+                assert_eq!(http_api(&based, "$default", route_key), Ok(path));
+            }
+            assert_eq!(rest_api(&based, "prod", "/{proxy+}"), Ok(path));
         }
     }
 
@@ -156,13 +142,13 @@ mod tests {
         for (other, stage) in [
             ("/", "$default"),
             ("/room/fetchPastRoomsX", "$default"),
-            ("/test/room/fetchPastRooms", "prod"),
-            ("/$default/room/fetchPastRooms", "$default"),
+            ("/broom/fetchPastRooms", "prod"),
+            ("/room/fetchPastRooms/more", "prod"),
         ] {
             assert_eq!(http_api(other, stage, "$default"), Err(RouteError::NotFound), "{other}");
             assert_eq!(rest_api(other, stage, "/{proxy+}"), Err(RouteError::NotFound), "{other}");
         }
-        // A route key is a method and a path.
+        // A route key is no path.
         assert_eq!(http_api("/", "$default", path), Err(RouteError::NotFound));
     }
 

@@ -132,9 +132,22 @@ async fn end_predecessors(
     now: i64,
 ) -> Result<(), WriteError> {
     let meetings = store::of_room(past_rooms.table(), room_id).await?;
+    // Analytics alone may be of a session that was over long ago.
+    let meetings: Vec<&Stored> =
+        meetings.iter().filter(|stored| stored.meeting.is_seen()).collect();
     let began = |stored: &Stored| stored.meeting.created().map(|(created, _)| created);
     for stored in meetings.iter().filter(|stored| !stored.meeting.has_ended()) {
-        let later = meetings.iter().filter_map(began).filter(|later| Some(*later) > began(stored));
+        let own = began(stored);
+        // A server that crashed goes on with the creation time of the session before. When room_created
+        // was reported breaks such a tie.
+        let reported = stored.meeting.reported_created();
+        let later = meetings.iter().filter_map(|other| match began(other) {
+            Some(created) if Some(created) > own => Some(created),
+            Some(created) if Some(created) == own && reported.is_some() => {
+                other.meeting.reported_created().filter(|other| Some(*other) > reported)
+            }
+            _ => None,
+        });
         if let Some(next) = later.min() {
             presume_over(past_rooms, stored, next, now).await?;
         }

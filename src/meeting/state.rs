@@ -82,8 +82,8 @@ pub struct Report {
     pub details: Details,
 }
 
-/// The last second of the year 9999.
-pub const MAX_SECONDS: i64 = 253_402_300_799;
+/// The last second that a session can begin or end at: 9999-12-30T22:00:00Z.
+pub const MAX_SECONDS: i64 = 253_402_207_200;
 
 /// Digits of [`MAX_SECONDS`].
 const DIGITS: usize = 12;
@@ -161,6 +161,17 @@ impl Meeting {
         reported.or_else(first).map(|created| (created, false))
     }
 
+    /// Whether anything but analytics was reported of it.
+    pub fn is_seen(&self) -> bool {
+        self.last_seen().is_some() || self.has_ended()
+    }
+
+    /// When its room was reported to be created. The server's creation time may be older: it reuses the
+    /// row of a session that crashed.
+    pub fn reported_created(&self) -> Option<i64> {
+        Some(self.report(Kind::RoomCreated)?.at)
+    }
+
     /// Whether its end was reported.
     pub fn has_ended(&self) -> bool {
         self.reports.contains_key(&Kind::SessionEnded)
@@ -169,7 +180,9 @@ impl Meeting {
 
     /// Whether it was presumed to be over, and then seen again.
     pub fn goes_on_after_all(&self) -> bool {
-        self.reports.contains_key(&Kind::PresumedOver) && self.ended().is_none()
+        self.reports.contains_key(&Kind::PresumedOver)
+            && self.last_seen().is_some()
+            && self.ended().is_none()
     }
 
     /// When it ended, and whether that was reported. A meeting that is presumed to be over ended when
@@ -180,11 +193,9 @@ impl Meeting {
             return Some((report.at, true));
         }
         let over = self.report(Kind::PresumedOver)?.at;
-        match self.last_seen() {
-            Some(last) => (last <= over.saturating_add(CLOCK_TOLERANCE)).then_some((last, false)),
-            // Analytics come soon after the end.
-            None => Some((self.report(Kind::Analytics).map_or(over, |report| report.at), false)),
-        }
+        // Of a meeting with analytics only, neither the beginning nor the end is known.
+        let last = self.last_seen()?;
+        (last <= over.saturating_add(CLOCK_TOLERANCE)).then_some((last, false))
     }
 
     /// The session, if the meeting is over.

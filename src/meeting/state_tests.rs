@@ -114,6 +114,20 @@ fn presumed_over_it_ended_when_it_was_last_seen() {
 }
 
 #[test]
+fn analytics_alone_are_no_session() {
+    let mut ghost = meeting(&reports()[6..]);
+    ghost.add(Kind::PresumedOver, &report(CREATED + 9_000, None, ""));
+    assert_eq!(ghost.draft("room", "sid"), None);
+    assert!(!ghost.goes_on_after_all());
+}
+
+#[test]
+fn the_last_second_can_be_recorded() {
+    let last = [(Kind::SessionEnded, report(MAX_SECONDS, Some(MAX_SECONDS), ""))];
+    assert!(meeting(&last).draft("room", "sid").is_some());
+}
+
+#[test]
 fn without_any_creation_time_the_first_report_counts() {
     let ended = [
         (Kind::SessionEnded, report(CREATED + 610, None, "")),

@@ -48,7 +48,7 @@ pub enum InvalidEvent {
         field: &'static str,
     },
     /// A time that is none.
-    #[error("{0} must be UNIX seconds of the years 1970 to 9999")]
+    #[error("{0} must be UNIX seconds from 0 to {MAX_SECONDS} (year 9999)")]
     Time(&'static str),
     /// A text that is too long; its name and its bytes.
     #[error("{0} has {1} bytes; at most {MAX_TEXT_BYTES} are allowed")]
@@ -108,10 +108,18 @@ struct Analytics {
 /// A room's settings, as far as they are needed.
 #[derive(Default, Deserialize)]
 struct Metadata {
-    #[serde(default, alias = "roomTitle")]
+    #[serde(default, alias = "roomTitle", deserialize_with = "string_or_nothing")]
     room_title: String,
-    #[serde(default, alias = "webhookUrl")]
+    #[serde(default, alias = "webhookUrl", deserialize_with = "string_or_nothing")]
     webhook_url: String,
+}
+
+/// A string; empty for a value of another type, so that the other fields are kept.
+fn string_or_nothing<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Ok(match serde_json::Value::deserialize(value)? {
+        serde_json::Value::String(text) => text,
+        _ => String::new(),
+    })
 }
 
 /// A 64-bit integer as protobuf's JSON has it, or as a number. 0 is protobuf's "not set".

@@ -78,6 +78,17 @@ fn both_events_name_the_analytics() {
 }
 
 #[test]
+fn a_title_of_another_type_leaves_the_webhook_url() {
+    for title in ["5", "null", "[1]", "{}"] {
+        let mut body = body("room_created");
+        let metadata = format!(r#"{{"room_title":{title},"webhook_url":"https://x"}}"#);
+        body["room"]["metadata"] = json!(metadata);
+        let details = notice(&body).report.details;
+        assert_eq!((&*details.title, &*details.webhook_url), ("", "https://x"), "{title}");
+    }
+}
+
+#[test]
 fn other_events_are_not_needed() {
     let mut unset = body("room_created");
     unset["room"]["creation_time"] = json!("0");
@@ -101,6 +112,7 @@ fn what_cannot_be_used_is_named() {
         ("/created_at", json!("-5"), "created_at"),
         ("/created_at", json!("1795341600000"), "created_at"),
         ("/room/creation_time", json!(1_795_341_600_000_i64), "creation_time"),
+        ("/room/creation_time", json!("253402300799"), "creation_time"),
         ("/room/sid", json!(""), "room_sid"),
         ("/room/room_id", json!(""), "room_id"),
         ("/room/room_id", json!("r".repeat(2049)), "room_id"),

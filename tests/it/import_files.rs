@@ -370,3 +370,18 @@ async fn what_is_missing_is_named_with_what_to_do() {
     let dry_run = dry_run.env("AWS_EC2_METADATA_DISABLED", "true").output().await.expect("it runs");
     assert!(dry_run.status.success(), "{}", text(&dry_run.stderr));
 }
+
+#[tokio::test]
+async fn an_end_before_the_beginning_is_a_warning() {
+    let database = Database::start().await;
+    // The clocks go back in between.
+    let csv = "room_id,room_sid,created,ended\n\
+               r,a,2026-10-25T00:50:00Z,2026-10-25T00:10:00Z\n\
+               r,b,2026-10-25T00:50:00Z,0001-01-01T00:00:00Z\n";
+    let file = File::new("history.csv", csv);
+    let (status, summary, said) = import(&database, &[file.path()]).await;
+    assert_eq!((status, counts(&summary)), (0, [2, 0, 0, 0]), "{said}");
+    assert!(said.contains("history.csv:2: ended is before created"), "{said}");
+    assert!(!said.contains("history.csv:3"), "{said}");
+    assert_eq!(stored(&database).await["b"].ended, "");
+}

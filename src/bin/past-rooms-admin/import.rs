@@ -59,6 +59,7 @@ pub async fn run(
         shown_to: 0,
         totals: Totals::default(),
         imported_to: None,
+        impossible_ends: 0,
         ignored: BTreeSet::new(),
         unnamed: Vec::new(),
         meter,
@@ -120,6 +121,8 @@ struct Import<'a> {
     totals: Totals,
     /// The last row, as file and line, of those that are all imported.
     imported_to: Option<String>,
+    /// Rows whose end is before their beginning.
+    impossible_ends: u64,
     /// Columns that no import reads.
     ignored: BTreeSet<String>,
     /// Those of them that the user has not been told yet.
@@ -147,7 +150,7 @@ impl Import<'_> {
                 return Err(Failure::Interrupted(reason));
             }
             self.totals.rows += 1;
-            self.take(&mut chunk, line);
+            self.take(&name, &mut chunk, line);
             if chunk.is_full() {
                 self.write(&name, std::mem::take(&mut chunk)).await?;
             }
@@ -160,7 +163,7 @@ impl Import<'_> {
     }
 
     /// Takes a line in: as a session that has to be written, or as one that is rejected.
-    fn take(&mut self, chunk: &mut Chunk, line: Line) {
+    fn take(&mut self, file: &str, chunk: &mut Chunk, line: Line) {
         let number = line.number;
         match line.row {
             Ok(row) => {
@@ -168,6 +171,10 @@ impl Import<'_> {
                 match self.accept(&row, number) {
                     Ok(None) => {}
                     Ok(Some(accepted)) => {
+                        if accepted.session.ended.is_some_and(|end| end < accepted.session.created)
+                        {
+                            self.warn_of_end(file, number);
+                        }
                         let kept = self.rejects.is_some().then(|| Reject::kept(&row));
                         chunk.add(accepted, number, kept);
                     }
@@ -177,6 +184,18 @@ impl Import<'_> {
             Err(unreadable) => {
                 chunk.reject(number, unreadable.reason.clone(), Reject::from(unreadable));
             }
+        }
+    }
+
+    /// Warns of a session whose end is before its beginning. It is imported as the file has it.
+    fn warn_of_end(&mut self, file: &str, line: u64) {
+        self.impossible_ends += 1;
+        if self.impossible_ends <= REPORTED_REJECTS {
+            self.say(&format!(
+                "warning: {file}:{line}: ended is before created; check --time-zone"
+            ));
+        } else if self.impossible_ends == REPORTED_REJECTS + 1 {
+            self.say("warning: more rows have an ended before created");
         }
     }
 

@@ -62,14 +62,14 @@ impl ImportedRow {
             }
         }
         let created = time(row, Column::Created, zone)?.ok_or("created is missing")?;
-        let (room_id, room_sid) = (text(row, Column::RoomId)?, text(row, Column::RoomSid)?);
+        let (room_id, room_sid) = (id(row, Column::RoomId)?, id(row, Column::RoomSid)?);
         let mut session = Session::new(room_id, room_sid, created);
         session.room_title = text(row, Column::RoomTitle)?;
         session.joined_participants = participants(row)?;
         session.webhook_url = text(row, Column::WebhookUrl)?;
         session.ended = time(row, Column::Ended, zone)?;
         session.analytics_file_id =
-            Some(text(row, Column::AnalyticsFileId)?).filter(|id| !id.is_empty());
+            Some(id(row, Column::AnalyticsFileId)?).filter(|id| !id.is_empty());
         session.key().map_err(|error| error.to_string())?;
         check_size(&session)?;
         Ok(ImportedRow { session, columns, marks: marks::read(row)? })
@@ -100,6 +100,17 @@ fn text(row: &Row, column: Column) -> Result<String, String> {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(Value::Number(number)) => Ok(number.to_string()),
         Some(other) => Err(format!("{}: {other} is no text", column.name())),
+    }
+}
+
+/// An id as text. A fraction or a number of 2^64 or more has lost its digits when it was read, and two
+/// ids may have become one.
+fn id(row: &Row, column: Column) -> Result<String, String> {
+    match values(row, column).next() {
+        Some(Value::Number(number)) if number.is_f64() => {
+            Err(format!("{}: the number {number} has lost digits: quote it", column.name()))
+        }
+        _ => text(row, column),
     }
 }
 
@@ -270,12 +281,21 @@ mod tests {
             (json!({"created": "never"}), "created: \"never\" is no time"),
             (json!({"ended": "20240101"}), "ended: "),
             (json!({"room_title": ["a"]}), "room_title: [\"a\"] is no text"),
+            (json!({"room_id": 1.10}), "room_id: the number 1.1 has lost digits"),
+            (json!({"room_sid": 12_345_678_901_234_568_000_000.0}), "room_sid: the number"),
+            (json!({"file_id": 1e2}), "analytics_file_id: the number"),
             (json!({"sid": "b"}), "both room_sid and sid"),
             (json!({"rejected_text": "a,b"}), "not mended yet"),
         ] {
             let reason = with(wrong).expect_err("wrong");
             assert!(reason.contains(named), "{reason}");
         }
+    }
+
+    #[test]
+    fn an_integer_as_an_id_keeps_its_digits() {
+        let row = with(json!({"room_id": u64::MAX})).expect("a session");
+        assert_eq!(row.session.room_id, "18446744073709551615");
     }
 
     #[test]

@@ -11,10 +11,14 @@ pub const EXPECTED: &str = "RFC 3339 (2026-11-22T10:00:00Z), a MySQL datetime \
 /// MySQL's way to write that there is no time.
 const MYSQL_ZERO: &str = "0000-00-00";
 
+/// The zero time of Go and .NET, in every spelling of its separator and zone.
+const ZERO_TIMES: [&str; 2] = ["0001-01-01T00:00:00", "0001-01-01 00:00:00"];
+
 /// Reads a time; a MySQL datetime is one of `zone`. `Ok(None)`: there is none.
 pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     let text = text.trim();
-    if text.is_empty() || text.starts_with(MYSQL_ZERO) {
+    let is_zero_time = ZERO_TIMES.iter().any(|zero| text.starts_with(zero));
+    if text.is_empty() || text.starts_with(MYSQL_ZERO) || is_zero_time {
         return Ok(None);
     }
     let wrong = || format!("{text:?} is no time: expected {EXPECTED}");
@@ -114,7 +118,17 @@ mod tests {
 
     #[test]
     fn no_time_is_none_and_nonsense_an_error() {
-        for text in ["", " ", "0000-00-00 00:00:00", "0000-00-00", "0", "0.000000"] {
+        for text in [
+            "",
+            " ",
+            "0000-00-00 00:00:00",
+            "0000-00-00",
+            "0",
+            "0.000000",
+            "0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:00",
+            "0001-01-01 00:00:00.000",
+        ] {
             assert_eq!(parsed(text, "UTC"), None);
         }
         for text in ["yesterday", "2026-13-01 00:00:00", "2026-11-22 25:00:00", "-1795341600"] {
