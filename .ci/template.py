@@ -28,7 +28,7 @@ SWITCHES = {
     "Tracing": ["off", "on"],
     "Rollout": ["AllAtOnce", "Canary10Percent5Minutes"],
     "CorsOrigins": ["", "https://lms.example.org,https://www.example.org"],
-    "CredentialsSecretArn": ["", "arn:aws:secretsmanager:eu-central-1:1:secret:s"],
+    "CredentialsSecretArn": ["", "arn:aws:secretsmanager:eu-central-1:1:secret:s-AbCdEf"],
     "DomainName": ["", "history.example.org"],
 }
 DOMAIN = {
@@ -268,8 +268,7 @@ def check_versions():
         "MemorySize": ("512", {api, webhook}),
         "Answers": ("plugnmeet", {api}),
         "RetentionDays": ("9", {webhook, "StreamFunction"}),
-        "CredentialsVersion": ("2", {api, webhook}),
-        "CredentialsSecretArn": ("arn:aws:secretsmanager:eu-central-1:1:secret:s", {api, webhook}),
+        "CredentialsSecretArn": ("arn:aws:secretsmanager:eu-central-1:1:secret:s-AbCdEf", {api, webhook}),
         "Tracing": ("on", every),
         "AlarmTopicArn": ("arn:aws:sns:eu-central-1:1:t", set()),
     }
@@ -293,8 +292,7 @@ def check_versions():
         changed = {name for name in every if before[name] != after[name]}
         assert changed == functions, f"{setting}: {changed}"
     longest = {
-        "CredentialsSecretArn": "arn:aws:secretsmanager:" + "s" * 120,
-        "CredentialsVersion": "v" * 32,
+        "CredentialsSecretArn": "arn:aws:secretsmanager:" + "s" * 113 + "-AbCdEf",
         "MemorySize": "10240",
         "RetentionDays": "36500",
     }

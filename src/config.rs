@@ -3,6 +3,7 @@
 //! | variable | meaning |
 //! | --- | --- |
 //! | `TABLE_NAME` | the DynamoDB table of past rooms |
+//! | `CREDENTIALS_SECRET_ARN` | the secret in Secrets Manager with the key pair; if empty, the next two |
 //! | `API_KEY` | what clients send in the header `API-KEY` |
 //! | `API_SECRET` | the key of the clients' signatures |
 //! | `RETENTION_DAYS` | days after its end for which a session is kept that is recorded; 0 (default): for ever |
@@ -22,6 +23,8 @@ pub const HISTORY_TABLE: &str = "HISTORY_TABLE";
 pub const API_KEY: &str = "API_KEY";
 /// The variable with the clients' API secret.
 pub const API_SECRET: &str = "API_SECRET";
+/// The variable with the ARN of the secret that holds the pair.
+pub const CREDENTIALS_SECRET_ARN: &str = "CREDENTIALS_SECRET_ARN";
 /// The variable with the dialect of the answers.
 pub const ANSWERS: &str = "ANSWERS";
 /// The variable with the days for which sessions are kept.
@@ -37,7 +40,7 @@ pub struct Config {
     /// The history table, if the whole history is on.
     pub history_table: Option<String>,
     /// What clients authenticate with.
-    pub credentials: ApiCredentials,
+    pub credentials: CredentialsSource,
     /// How answers are written.
     pub dialect: Dialect,
     /// Days after its end for which a session is kept; 0: for ever.
@@ -87,6 +90,15 @@ pub enum ConfigError {
          sessions for ever"
     )]
     Retention(String),
+}
+
+/// Where the clients' key pair comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialsSource {
+    /// The variables.
+    Pair(ApiCredentials),
+    /// The secret with this ARN.
+    Secret(String),
 }
 
 /// The pair that plugNmeet calls API key and API secret.
@@ -162,7 +174,13 @@ impl Config {
         Ok(Config {
             table_name: required(TABLE_NAME)?,
             history_table: variable(HISTORY_TABLE).filter(|name| !name.is_empty()),
-            credentials: ApiCredentials { key: required(API_KEY)?, secret: required(API_SECRET)? },
+            credentials: match variable(CREDENTIALS_SECRET_ARN).filter(|arn| !arn.is_empty()) {
+                Some(arn) => CredentialsSource::Secret(arn),
+                None => CredentialsSource::Pair(ApiCredentials {
+                    key: required(API_KEY)?,
+                    secret: required(API_SECRET)?,
+                }),
+            },
             dialect: variable(ANSWERS)
                 .filter(|name| !name.is_empty())
                 .map_or(Ok(Dialect::default()), |name| name.parse())?,
@@ -178,7 +196,7 @@ mod tests {
     fn with(changed: &str, value: Option<&str>) -> Result<Config, ConfigError> {
         Config::from_variables(|name| match name {
             _ if name == changed => value.map(str::to_owned),
-            ANSWERS | RETENTION_DAYS | HISTORY_TABLE => None,
+            ANSWERS | RETENTION_DAYS | CREDENTIALS_SECRET_ARN | HISTORY_TABLE => None,
             _ => Some(format!("the {name}")),
         })
     }
@@ -216,6 +234,12 @@ mod tests {
                 assert!(error.contains(name), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn secret_arn_replaces_the_pair() {
+        let config = with(CREDENTIALS_SECRET_ARN, Some("arn:x")).expect("a configuration");
+        assert_eq!(config.credentials, CredentialsSource::Secret("arn:x".to_owned()));
     }
 
     #[test]

@@ -22,6 +22,8 @@ use crate::table::{Consistency, Table};
 
 /// Variables of the SDK for another endpoint. The first one that is set and not empty wins.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
+/// The same for Secrets Manager.
+const SECRETS_ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
 /// Variables of the SDK for AWS's other kinds of endpoints: `true` selects them.
 ///
 /// Source: AWS SDKs and Tools Reference Guide, "Dual-stack and FIPS endpoints".
@@ -98,11 +100,28 @@ pub fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().pool_idle_timeout(connections::IDLE).build_http()
 }
 
+/// Returns the settings with the endpoint of Secrets Manager and an HTTP client for it.
+pub fn secrets_manager_settings(settings: &SdkConfig) -> SdkConfig {
+    let endpoint = SECRETS_ENDPOINTS.into_iter().find_map(|name| variable(name).ok());
+    let new_pool = new_pool(endpoint.as_deref());
+    let mut settings = settings.clone().into_builder();
+    settings.set_endpoint_url(endpoint);
+    settings.set_http_client(Some(SharedHttpClient::new(FreshConnections::new(
+        new_pool,
+        SystemTime::now,
+    ))));
+    settings.set_app_name(AppName::new(APP_NAME).ok());
+    settings.build()
+}
+
+fn new_pool(endpoint: Option<&str>) -> fn() -> SharedHttpClient {
+    let is_plain = endpoint.is_some_and(|url| url.starts_with("http://"));
+    if is_plain { http_client } else { https_client }
+}
+
 /// Returns a client with these settings.
 pub fn client(settings: &SdkConfig) -> Client {
-    let endpoint = settings.endpoint_url();
-    let is_plain = endpoint.is_some_and(|url| url.starts_with("http://"));
-    let new_pool = if is_plain { http_client } else { https_client };
+    let new_pool = new_pool(settings.endpoint_url());
     let mut config = Builder::from(settings)
         .http_client(FreshConnections::new(new_pool, SystemTime::now))
         // For streams; an attempt's time-out is shorter than its patience.

@@ -33,6 +33,7 @@
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
 //! | `stream` | counting what other writers do, by the table's stream (feature `stream`) |
 //! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api`, `stream` and `client`) |
+//! | `credentials` | the accepted key pairs, of variables or a secret (feature `api`) |
 //! | `deadline` | the time that an invocation has left (features `api` and `stream`) |
 //! | `process` | how a function's process begins and ends (features `api` and `stream`) |
 //! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
@@ -62,6 +63,8 @@ pub mod api;
 pub mod config;
 #[cfg(feature = "client")]
 pub mod connections;
+#[cfg(feature = "api")]
+pub mod credentials;
 #[cfg(any(feature = "api", feature = "stream"))]
 pub mod deadline;
 #[cfg(feature = "client")]

@@ -8,6 +8,7 @@ use lambda_runtime::Error;
 use past_rooms::api::event::CheckedEvents;
 use past_rooms::api::handler::{App, handle};
 use past_rooms::config::Config;
+use past_rooms::credentials::Credentials;
 use past_rooms::{PastRooms, dynamodb, process};
 
 /// A page is many small pieces of DynamoDB's answers. With the system's allocator a fifth of the
@@ -27,9 +28,10 @@ async fn serve() -> Result<(), Error> {
     if let Some(table_name) = config.history_table {
         past_rooms = past_rooms.with_history(table_name);
     }
-    dynamodb::warm_up(past_rooms.table()).await;
-    let app =
-        Arc::new(App { credentials: config.credentials, past_rooms, dialect: config.dialect });
+    let credentials = Credentials::from_source(config.credentials, &settings);
+    let (credentials, ()) = tokio::join!(credentials, dynamodb::warm_up(past_rooms.table()));
+    let credentials = credentials?;
+    let app = Arc::new(App { credentials, past_rooms, dialect: config.dialect });
     let service = service_fn(move |request: Request| {
         process::invoked();
         let app = Arc::clone(&app);

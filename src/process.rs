@@ -19,6 +19,7 @@ pub fn invoked() {
 /// Serves until the process ends, and says in the log why it cannot go on.
 pub async fn run(serve: impl Future<Output = Result<(), Error>>) -> ExitCode {
     logging::start();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "start");
     match serve.await {
         Ok(()) => ExitCode::SUCCESS,
         // `sam local invoke` ends this way: it stops the runtime API after the answer.

@@ -142,7 +142,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let data = arguments.data.as_deref();
     print_history(data, !is_kept && !arguments.empty);
     print_guide(&url, &dynamodb, container_url, &credentials);
-    let app = App { credentials, past_rooms, dialect: arguments.answers };
+    let app = App { credentials: credentials.into(), past_rooms, dialect: arguments.answers };
     axum::serve(endpoint_listener, serve::router(app))
         .with_graceful_shutdown(async {
             // Without a signal to wait for, the server is stopped from outside.

@@ -40,10 +40,11 @@ pub async fn page(app: &App) -> Response {
         }
     };
     // A secret of somebody's own is not handed to whoever can reach this address.
-    let secret = Some(&*app.credentials.secret).filter(|secret| *secret == DEMO_SECRET);
+    let pair = app.credentials.current();
+    let secret = Some(&*pair.secret).filter(|secret| *secret == DEMO_SECRET);
     let this_run = json!({
         "rooms": rooms,
-        "key": app.credentials.key,
+        "key": pair.key,
         "secret": secret,
         "keyHeader": auth::API_KEY_HEADER,
         "signatureHeader": auth::SIGNATURE_HEADER,

@@ -28,7 +28,7 @@ async fn answer_request(
     meter: &Arc<Meter>,
 ) -> Result<Response<Body>, ApiError> {
     let body = request.body().as_ref();
-    auth::authenticate(&app.credentials, request.headers(), body)?;
+    auth::authenticate(&app.credentials.current(), request.headers(), body)?;
     let asked = request::parse(app.dialect, body)?;
     let table = app.past_rooms.table().metered(meter);
     let page = read(&table, &asked.query).await?;

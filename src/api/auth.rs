@@ -10,6 +10,7 @@ use lambda_http::http::HeaderMap;
 use sha2::Sha256;
 
 use crate::config::ApiCredentials;
+use crate::credentials::Denial;
 
 /// The header with the API key.
 pub const API_KEY_HEADER: &str = "API-KEY";
@@ -44,6 +45,12 @@ pub enum AuthError {
         "the header {SIGNATURE_HEADER} does not match the body: sign the body's bytes exactly as they are sent, with the API secret"
     )]
     WrongSignature,
+}
+
+impl Denial for AuthError {
+    fn is_other_pair(&self) -> bool {
+        matches!(self, AuthError::WrongKey | AuthError::WrongSignature)
+    }
 }
 
 /// Checks a request's key and signature.

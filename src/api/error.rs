@@ -12,7 +12,7 @@ use crate::page::ReadError;
 /// Seconds after which a client is told to try again.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// Maximum bytes of an answer, less what Lambda adds to the body.
+/// Maximum bytes of an answer that Lambda sends, less what Lambda adds to the body.
 ///
 /// Source: AWS Lambda Developer Guide, "Lambda quotas", *Invocation payload*: 6 MB, which Lambda
 /// takes for 6 291 556 bytes.
@@ -98,6 +98,16 @@ impl ApiError {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             ApiError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Returns the reason for the log: without the parser's words, which may quote the body.
+    pub fn reason(&self) -> String {
+        match self {
+            ApiError::Invalid(InvalidRequest::NotAnObject(_)) => {
+                "the body is not a JSON object".to_owned()
+            }
+            error => error.to_string(),
         }
     }
 

@@ -15,7 +15,8 @@ use super::event::MalformedEvent;
 use super::request::{FetchPastRooms, MAX_BODY_BYTES};
 use super::route::RouteError;
 use super::{answer, auth, request, route};
-use crate::config::{ApiCredentials, Dialect};
+use crate::config::Dialect;
+use crate::credentials::Credentials;
 use crate::deadline;
 use crate::page::{Page, PageQuery};
 use crate::past_rooms::PastRooms;
@@ -27,11 +28,14 @@ const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
 /// Time for a request that comes without a deadline, as from the local server.
 const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
 
+/// Maximum number of characters of a path in the log.
+const MAX_LOGGED_PATH: usize = 200;
+
 /// What the handler needs from one request to the next.
 #[derive(Debug, Clone)]
 pub struct App {
     /// What clients authenticate with.
-    pub credentials: ApiCredentials,
+    pub credentials: Credentials,
     /// The history that is served.
     pub past_rooms: PastRooms,
     /// How answers are written.
@@ -45,6 +49,10 @@ struct RequestLog {
     request: Option<FetchPastRooms>,
     total: Option<u64>,
     rows: Option<usize>,
+    /// Why a client's request was refused.
+    reason: Option<String>,
+    /// The path, if it is unknown.
+    path: Option<String>,
     meter: Arc<Meter>,
 }
 
@@ -72,6 +80,12 @@ async fn answer_and_log(app: &App, request: Request) -> Response<Body> {
         Err(error) => {
             if error.status().is_server_error() {
                 log_cause(&error);
+            } else {
+                log.reason = Some(error.reason());
+            }
+            if error.status() == StatusCode::NOT_FOUND {
+                let path = request.raw_http_path();
+                log.path = Some(path.chars().take(MAX_LOGGED_PATH).collect());
             }
             (error.status(), answer::error(app.dialect, &error))
         }
@@ -95,6 +109,8 @@ impl RequestLog {
             total = self.total,
             rows = self.rows,
             dynamodb_requests = self.meter.requests(),
+            reason = self.reason.as_deref(),
+            path = self.path.as_deref(),
             read_units = self.meter.units(),
             milliseconds = time.as_micros() as f64 / 1000.0,
             cold_start = !WARM.swap(true, Ordering::Relaxed),
@@ -118,7 +134,8 @@ async fn answer_request(
         return Err(malformed.into());
     }
     let body = request.body().as_ref();
-    auth::authenticate(&app.credentials, request.headers(), body)?;
+    let check = |pair: &_| auth::authenticate(pair, request.headers(), body);
+    app.credentials.authenticate(check).await?;
     if body.len() > MAX_BODY_BYTES {
         return Err(ApiError::TooLarge(body.len()));
     }

@@ -29,6 +29,9 @@ pub enum WriteError {
         /// The row's key.
         key: RowKey,
     },
+    /// The caller stopped the work.
+    #[error("interrupted")]
+    Interrupted,
     /// A session cannot be turned into a row.
     #[error("the session {key} cannot be turned into a row: {reason}")]
     Unrepresentable {

@@ -15,7 +15,7 @@ use super::error::{MAX_BODY_BYTES, METHOD, WebhookError};
 use super::{event, verify};
 use crate::api::event::MalformedEvent;
 use crate::api::handler::time_to_answer;
-use crate::config::ApiCredentials;
+use crate::credentials::Credentials;
 use crate::meeting::state::Kind;
 use crate::meeting::{self, Outcome};
 use crate::past_rooms::PastRooms;
@@ -29,7 +29,7 @@ pub const PATH: &str = "/webhook";
 #[derive(Debug, Clone)]
 pub struct App {
     /// What servers sign with.
-    pub credentials: ApiCredentials,
+    pub credentials: Credentials,
     /// The history that is filled.
     pub past_rooms: PastRooms,
 }
@@ -111,7 +111,8 @@ async fn take(
     let body = request.body().as_ref();
     // First, so that whoever has no secret gets 401, whatever else is wrong: other refusals set off an
     // alarm. The event's body is there unless it was no base64, which API Gateway never sends.
-    verify::verify(&app.credentials, request.headers(), body, now)?;
+    let check = |pair: &_| verify::verify(pair, request.headers(), body, now);
+    app.credentials.authenticate(check).await?;
     if let Some(malformed) = MalformedEvent::of(request) {
         return Err(malformed.into());
     }

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::auth::{keyed_hash, same_text};
 use crate::config::ApiCredentials;
+use crate::credentials::Denial;
 
 /// The headers with the token. plugNmeet sends both.
 pub const HEADERS: [&str; 2] = ["Hash-Token", "Authorization"];
@@ -50,6 +51,12 @@ pub enum VerifyError {
     /// It is of another body.
     #[error("the token's sha256 is not that of the body")]
     WrongBody,
+}
+
+impl Denial for VerifyError {
+    fn is_other_pair(&self) -> bool {
+        matches!(self, VerifyError::WrongKey | VerifyError::WrongSignature)
+    }
 }
 
 #[derive(Deserialize)]

@@ -164,7 +164,8 @@ async fn what_cannot_be_done_says_so() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).contains(named), "{}", text(&output.stderr));
     }
-    let mut tally = admin(&database, "http://127.0.0.1:9", &["tally", "--room", "room01"]);
+    let mut tally =
+        admin(&database, "http://127.0.0.1:9", &["tally", "--room", "room01", "--patience", "1"]);
     let output = tally.output().await.expect("it runs");
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("DynamoDB"), "{}", text(&output.stderr));

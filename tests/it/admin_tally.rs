@@ -82,7 +82,7 @@ b: 2 sessions, the tallies agree
 SID_000008 is the id of sessions of several rooms:
   a: 2024-01-04T08:00:00.000Z#SID_000008
   b: 2025-01-01T01:00:00.000Z#SID_000008
-2 rooms with 33 sessions; 0 differ
+2 rooms with 33 sessions; 0 differ; 2 ids are repeated
 ";
     assert_eq!(text(&check.stdout), expected);
     let check = run(&database, &["tally", "--room", "a", "--check", "--json"]).await;

@@ -103,7 +103,8 @@ fn app() -> &'static App {
             credentials: ApiCredentials {
                 key: "plugnmeet".to_owned(),
                 secret: "a secret that no input is signed with".to_owned(),
-            },
+            }
+            .into(),
             past_rooms: PastRooms::new(client, "past-rooms"),
             dialect: Dialect::Documented,
         }

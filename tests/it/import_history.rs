@@ -357,7 +357,7 @@ async fn an_outage_ends_the_import_which_says_how_far_it_came() {
         }
     })
     .await;
-    let arguments = ["import", "--patience", "0", first.path(), second.path()];
+    let arguments = ["import", "--patience", "1", first.path(), second.path()];
     let import_out = admin(&database, &proxy.endpoint, &arguments).output().await;
     let output = import_out.expect("it runs");
     let said = text(&output.stderr);

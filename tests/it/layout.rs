@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The parts of the library, the lowest first. Each may use those before it.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "table",
     "page",
     "record",
@@ -18,6 +18,7 @@ const LAYERS: [&str; 18] = [
     "lean",
     "signing",
     "dynamodb",
+    "credentials",
     "logging",
     "deadline",
     "process",

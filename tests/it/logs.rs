@@ -111,3 +111,37 @@ async fn the_query_of_errors_shows_every_field_of_every_functions_errors() {
     }
     assert_eq!(shown, logged, "a field that no line has");
 }
+
+#[tokio::test]
+async fn refusals_have_a_reason_and_no_body() {
+    let database = Database::start().await;
+    let mut lambda = Lambda::start(Duration::from_secs(30));
+    let mut unknown = event("http-api");
+    unknown["routeKey"] = "$default".into();
+    unknown["requestContext"]["routeKey"] = "$default".into();
+    unknown["rawPath"] = "/auth/room/other".into();
+    unknown["requestContext"]["http"]["path"] = "/auth/room/other".into();
+    lambda.invoke_event(&unknown);
+    lambda.invoke(r#""somebody's name""#);
+    let function = program(API, &database, &database.endpoint, &lambda.address, 1)
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .spawn()
+        .expect("runs");
+    for _ in 0..2 {
+        lambda.answer().await;
+    }
+    drop(lambda);
+    let log = end(function).await.1;
+    let lines: Vec<Value> =
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert_eq!(lines[0]["version"], env!("CARGO_PKG_VERSION"));
+    let requests: Vec<_> = lines.iter().filter(|line| line["message"] == "request").collect();
+    assert_eq!(
+        (&requests[0]["status"], &requests[0]["path"]),
+        (&json!(404), &json!("/auth/room/other"))
+    );
+    assert_eq!((&requests[1]["status"], &requests[1]["path"]), (&json!(400), &Value::Null));
+    assert_eq!(requests[1]["reason"], "the body is not a JSON object");
+    assert!(requests.iter().all(|line| line["span"]["request_id"].is_string()));
+    assert!(!log.contains("somebody"), "{log}");
+}

@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_stops;
 mod admin_tally;
 mod admin_words;
 mod answers;
@@ -37,6 +38,7 @@ mod record;
 mod retention;
 mod routes;
 mod runtime;
+mod secrets;
 mod start;
 mod stream;
 mod stream_events;

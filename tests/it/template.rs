@@ -6,7 +6,8 @@ use std::path::Path;
 
 use past_rooms::api::route;
 use past_rooms::config::{
-    ANSWERS, API_KEY, API_SECRET, Dialect, HISTORY_TABLE, RETENTION_DAYS, TABLE_NAME,
+    ANSWERS, API_KEY, API_SECRET, CREDENTIALS_SECRET_ARN, Dialect, HISTORY_TABLE, RETENTION_DAYS,
+    TABLE_NAME,
 };
 use past_rooms::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 use past_rooms::webhook;
@@ -61,6 +62,7 @@ fn the_functions_variables_are_those_that_it_reads() {
     let read = [
         TABLE_NAME,
         HISTORY_TABLE,
+        CREDENTIALS_SECRET_ARN,
         API_KEY,
         API_SECRET,
         ANSWERS,
@@ -101,12 +103,15 @@ fn the_dialects_are_those_that_the_function_knows() {
 }
 
 #[test]
-fn the_credentials_are_no_plain_values() {
-    let variables = properties("Function")["Environment"]["Variables"].clone();
-    for name in [API_KEY, API_SECRET] {
-        let value = variables[name][0].as_str().expect("a text");
-        assert!(value.starts_with("{{resolve:secretsmanager:"), "{value}");
+fn functions_configuration_has_no_key_pair() {
+    for function in ["Function", "WebhookFunction"] {
+        let variables = properties(function)["Environment"]["Variables"].clone();
+        for name in [API_KEY, API_SECRET] {
+            assert_eq!(variables[name].as_str(), Some(""), "{function}");
+        }
     }
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("template.yaml"));
+    assert!(!text.expect("the template").contains("{{resolve:"));
 }
 
 #[test]
@@ -141,17 +146,26 @@ fn granted_if(role: &Yaml, conditions: &[Option<&str>]) -> Vec<(Vec<String>, Str
         .map(|statement| {
             let actions = statement["Action"].as_vec().expect("actions").iter();
             let actions = actions.filter_map(Yaml::as_str).map(str::to_owned).collect();
-            (actions, statement["Resource"].as_str().expect("one resource").to_owned())
+            // A resource under a condition is a list: the condition, and the two values.
+            let resource = match statement["Resource"].as_vec() {
+                Some(list) => list.iter().filter_map(Yaml::as_str).collect::<Vec<_>>().join(" "),
+                None => statement["Resource"].as_str().expect("one resource").to_owned(),
+            };
+            (actions, resource)
         })
         .collect()
 }
 
-/// These actions on the table, reading its index, writing this log, and sending traces.
+/// These actions on the table, reading its index and the secret, writing this log, and sending traces.
 fn grants(actions: &[&str], log: &str) -> Vec<(Vec<String>, String)> {
     let owned = |actions: &[&str]| actions.iter().map(|&action| action.to_owned()).collect();
     vec![
         (owned(actions), "Table.Arn".to_owned()),
         (owned(&["dynamodb:Query"]), format!("${{Table.Arn}}/index/{BY_SID}")),
+        (
+            owned(&["secretsmanager:GetSecretValue"]),
+            "MakeCredentials Credentials CredentialsSecretArn".to_owned(),
+        ),
         (owned(&["logs:CreateLogStream", "logs:PutLogEvents"]), format!("{log}.Arn")),
         (owned(&["xray:PutTraceSegments", "xray:PutTelemetryRecords"]), "*".to_owned()),
     ]
@@ -220,6 +234,7 @@ fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
     }
     let read = [
         TABLE_NAME,
+        CREDENTIALS_SECRET_ARN,
         API_KEY,
         API_SECRET,
         RETENTION_DAYS,

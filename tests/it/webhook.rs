@@ -28,7 +28,7 @@ fn credentials() -> ApiCredentials {
 }
 
 pub fn app(past_rooms: PastRooms) -> App {
-    App { credentials: credentials(), past_rooms }
+    App { credentials: credentials().into(), past_rooms }
 }
 
 pub fn request(method: Method, body: &str, token: &str) -> Request {

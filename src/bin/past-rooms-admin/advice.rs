@@ -35,7 +35,7 @@ pub async fn check_settings(settings: &SdkConfig) -> Result<(), String> {
 }
 
 /// Returns an error's text and those of its causes, each once.
-fn causes(error: &dyn Error) -> String {
+pub fn causes(error: &dyn Error) -> String {
     let mut texts: Vec<String> = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
@@ -75,7 +75,7 @@ pub fn on(error: &str, table: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    if says(&["dispatch failure", "timeout", "timed out"]) {
+    if says(&["dispatch failure", "connector error", "timeout", "timed out"]) {
         return Some(
             "DynamoDB cannot be reached: is AWS_REGION right, or AWS_ENDPOINT_URL_DYNAMODB, if it \
              is set?"

@@ -11,7 +11,7 @@ use past_rooms::table::{Consistency, RowQuery};
 use past_rooms::{PastRooms, RowKey, SessionKey, WriteError};
 use serde_json::json;
 
-use crate::{Outcome, output, question, rooms, times};
+use crate::{Outcome, output, progress, question, rooms, times};
 
 /// Sessions that one transaction deletes.
 const SESSIONS_AT_ONCE: usize = 49;
@@ -111,8 +111,11 @@ async fn delete(
     keys: &[SessionKey],
     deleted: &mut u64,
 ) -> Result<(), Box<dyn Error>> {
+    progress::begin("sessions deleted", Some(keys.len() as u64));
     for keys in keys.chunks(SESSIONS_AT_ONCE) {
-        *deleted += past_rooms.delete(room_id, keys).await?;
+        let gone = past_rooms.delete(room_id, keys).await?;
+        *deleted += gone;
+        progress::add(gone);
     }
     if keys.iter().any(|key| key.hour().is_none()) {
         // With such a row, the room had no complete tally.

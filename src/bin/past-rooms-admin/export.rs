@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::destination::Destination;
 use crate::exported::{Exported, Line};
 use crate::rooms::{InFlight, Rooms};
-use crate::{Outcome, output, rooms};
+use crate::{Outcome, output, progress, rooms};
 
 /// Write sessions as JSON Lines, which `import` takes.
 ///
@@ -81,6 +81,7 @@ struct Found {
 impl Export {
     async fn all(&mut self, past_rooms: &PastRooms, which: &Rooms) -> Result<(), Box<dyn Error>> {
         let table = past_rooms.table();
+        progress::begin("sessions exported", None);
         if which.all {
             let mut pages = table.pages();
             while let Some(page) = pages.next().await {
@@ -111,6 +112,7 @@ impl Export {
                 Exported::Session(Line { text, is_rewritten, others }) => {
                     self.output.line(&text)?;
                     found.sessions += 1;
+                    progress::add(1);
                     if is_rewritten {
                         let change = "it is exported, but its key or its times are not in the form that \
                                       an import gives them";

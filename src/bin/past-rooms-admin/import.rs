@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use indicatif::ProgressBar;
@@ -15,11 +15,13 @@ use past_rooms::{Importer, Meter, PastRooms, Stopped};
 
 use crate::chunk::{Chunk, Rejected};
 use crate::duplicates::{Duplicates, Verdict};
-use crate::files::{self, Format, Line, Lines, Row};
+use crate::failure::{Failure, bytes};
+use crate::files::{self, Line, Row};
 use crate::rejects::{Reject, Rejects};
 use crate::row::ImportedRow;
-use crate::totals::{Mode, Totals};
-use crate::{Outcome, advice, output};
+use crate::stop::{Reason, Stop};
+use crate::totals::Totals;
+use crate::{Outcome, advice, output, progress};
 
 pub use crate::options::Arguments;
 
@@ -32,23 +34,29 @@ const NAMED_COLUMNS: usize = 50;
 pub async fn run(
     past_rooms: &PastRooms,
     arguments: &Arguments,
+    stop: &Stop,
     json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
     let start = Instant::now();
     let meter = Arc::new(Meter::default());
     let rejects = arguments.rejects.as_deref();
     let rejects = rejects.map(|path| Rejects::create(path, &arguments.files)).transpose()?;
+    let done = Arc::new(AtomicU64::new(0));
     let retention_days = arguments.retention_days()?;
     let history = past_rooms.metered(&meter).with_retention_days(retention_days);
     let mut import = Import {
         table: past_rooms.table().name().to_owned(),
-        importer: arguments.importer(&history),
+        importer: arguments.importer(&history, stop.patience()).counting(&done),
+        stop,
+        done,
         retention: Retention::days(retention_days),
         now: Timestamp::now().as_second(),
         arguments,
         rejects,
         duplicates: Duplicates::new(),
-        progress: output::progress(&arguments.files)?,
+        read: ProgressBar::hidden(),
+        bytes: bytes(&arguments.files),
+        shown_to: 0,
         totals: Totals::default(),
         imported_to: None,
         impossible_ends: 0,
@@ -56,7 +64,8 @@ pub async fn run(
         unnamed: Vec::new(),
         meter,
     };
-    let mut stopped = false;
+    let mut stopped = None;
+    progress::begin("rows done", None);
     for path in &arguments.files {
         match import.file(path).await {
             Ok(()) => continue,
@@ -64,42 +73,31 @@ pub async fn run(
                 import.say(&format!("error: {}: {reason}", path.display()));
             }
             Err(Failure::Stop(error)) => {
-                import.report_stop(&error.to_string());
-                stopped = true;
+                import.report_stop(&format!("error: {error}"), Some(&error.to_string()));
+                stopped = Some(Outcome::Incomplete);
+            }
+            Err(Failure::Interrupted(Reason::Outage(cause))) => {
+                import.report_stop(&format!("error: {cause}"), Some(&cause));
+                stopped = Some(Outcome::Incomplete);
+            }
+            Err(Failure::Interrupted(Reason::Interrupted)) => {
+                import.report_stop("interrupted", None);
+                stopped = Some(Outcome::Interrupted);
             }
         }
         import.totals.incomplete = true;
-        if stopped {
+        if stopped.is_some() {
             break;
         }
     }
-    import.progress.finish_and_clear();
+    progress::end();
     let finished = match import.rejects.take() {
-        Some(rejects) if !stopped => rejects.finish(),
+        Some(rejects) if stopped.is_none() => rejects.finish(),
         _ => Ok(()),
     };
-    let mode = match (arguments.dry_run, arguments.needs_table()) {
-        (false, _) => Mode::Write,
-        (true, true) => Mode::Compare,
-        (true, false) => Mode::Read,
-    };
-    import.totals.print(start.elapsed(), &import.meter, mode, json);
+    import.totals.print(start.elapsed(), &import.meter, arguments.mode(), json);
     finished.map_err(|error| format!("the rejected rows could not be written: {error}"))?;
-    Ok(import.totals.outcome())
-}
-
-/// Why a file was not imported to its end.
-enum Failure {
-    /// The file cannot be read on; the next one may be.
-    File(String),
-    /// Nothing can be written any more.
-    Stop(Box<dyn Error>),
-}
-
-impl<E: Error + 'static> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Failure::Stop(error.into())
-    }
+    Ok(stopped.unwrap_or_else(|| import.totals.outcome()))
 }
 
 struct Import<'a> {
@@ -111,7 +109,15 @@ struct Import<'a> {
     arguments: &'a Arguments,
     rejects: Option<Rejects>,
     duplicates: Duplicates,
-    progress: ProgressBar,
+    stop: &'a Stop,
+    /// Rows that are done.
+    done: Arc<AtomicU64>,
+    /// Counts the bytes that were read; it is never shown.
+    read: ProgressBar,
+    /// Bytes of all files.
+    bytes: Option<u64>,
+    /// Bytes of the rows before those that are written now.
+    shown_to: u64,
     totals: Totals,
     /// The last row, as file and line, of those that are all imported.
     imported_to: Option<String>,
@@ -127,7 +133,7 @@ struct Import<'a> {
 impl Import<'_> {
     async fn file(&mut self, path: &Path) -> Result<(), Failure> {
         let name = path.to_string_lossy();
-        let lines = self.open(path, &name).map_err(Failure::File)?;
+        let lines = files::open(path, self.arguments.format, &self.read).map_err(Failure::File)?;
         self.duplicates.start_file(&name);
         let rows_before = self.totals.rows;
         let mut broken = None;
@@ -140,6 +146,9 @@ impl Import<'_> {
                     break;
                 }
             };
+            if let Some(reason) = self.stop.reason() {
+                return Err(Failure::Interrupted(reason));
+            }
             self.totals.rows += 1;
             self.take(&name, &mut chunk, line);
             if chunk.is_full() {
@@ -151,21 +160,6 @@ impl Import<'_> {
             self.say(&format!("{name} has no rows"));
         }
         broken.map_or(Ok(()), Err)
-    }
-
-    fn open(&self, path: &Path, name: &str) -> Result<Lines<'static>, String> {
-        let format = self
-            .arguments
-            .format
-            .or_else(|| Format::of_file(name))
-            .ok_or("the name does not tell the format: say --format csv, tsv or jsonl")?;
-        let input: Box<dyn Read> = if name == "-" {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(File::open(path).map_err(|error| error.to_string())?)
-        };
-        let input = self.progress.wrap_read(input);
-        files::read(input, format).map_err(|error| error.to_string())
     }
 
     /// Takes a line in: as a session that has to be written, or as one that is rejected.
@@ -262,7 +256,18 @@ impl Import<'_> {
             self.unnamed.clear();
         }
         let entries = if self.arguments.needs_table() { &*chunk.entries } else { &[] };
-        let outcome = self.importer.write(entries).await;
+        let (before, read) = (self.done.load(Ordering::Relaxed), self.read.position());
+        let (all, number) = (self.bytes, entries.len().max(1) as f64);
+        let show = || {
+            let done = self.done.load(Ordering::Relaxed);
+            let part = (done - before) as f64 / number;
+            let bytes = self.shown_to as f64 + part * (read - self.shown_to) as f64;
+            progress::set(done, all.map(|all| (bytes / all as f64).min(1.0)));
+        };
+        let mut reason = None;
+        let stop = async { reason = Some(self.stop.wait(show).await) };
+        let outcome = self.importer.write_until(entries, stop).await;
+        self.shown_to = read;
         let (written, certain, stopped) = match outcome {
             Ok(written) => (written, chunk.entries.len(), None),
             Err(Stopped { error, written, certain, .. }) => (written, certain, Some(error)),
@@ -278,20 +283,21 @@ impl Import<'_> {
         if let Some(line) = chunk.line(certain) {
             self.imported_to = Some(format!("{file}:{line}"));
         }
-        let rate = self.totals.rows as f64 / self.progress.elapsed().as_secs_f64().max(0.001);
-        self.progress.set_message(format!("{} rows, {rate:.0}/s", self.totals.rows));
+        if let Some(reason) = reason {
+            return Err(Failure::Interrupted(reason));
+        }
         stopped.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Tells the user something, above the progress bar.
+    /// Tells the user something.
     fn say(&self, text: &str) {
-        self.progress.suspend(|| output::note(text));
+        output::note(text);
     }
 
     /// Says why the import has stopped, how far it came, and how to go on.
-    fn report_stop(&self, error: &str) {
-        self.say(&format!("error: {error}"));
-        if let Some(advice) = advice::on(error, &self.table) {
+    fn report_stop(&self, why: &str, error: Option<&str>) {
+        self.say(why);
+        if let Some(advice) = error.and_then(|error| advice::on(error, &self.table)) {
             self.say(&advice);
         }
         let done = match &self.imported_to {
@@ -303,8 +309,8 @@ impl Import<'_> {
             None => "",
         };
         self.say(&format!(
-            "The import has stopped. {done} To go on, start the same command again: rows that are in \
-             the table are found unchanged, none is counted twice.{rejects}"
+            "The import has stopped. {done} To go on, start the same command again, which is safe: rows \
+             that are in the table are found unchanged, none is counted twice.{rejects}"
         ));
     }
 }

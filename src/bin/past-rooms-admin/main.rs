@@ -9,27 +9,32 @@ mod destination;
 mod duplicates;
 mod export;
 mod exported;
+mod failure;
 mod files;
 mod import;
 mod marks;
 mod options;
 mod output;
+mod progress;
 mod question;
 mod rejects;
 mod retention;
 mod rooms;
 mod row;
+mod stop;
 mod tally;
 mod times;
 mod totals;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
 use past_rooms::{PastRooms, dynamodb};
+use stop::Stop;
 
 /// Import, export, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
 ///
@@ -37,13 +42,18 @@ use past_rooms::{PastRooms, dynamodb};
 /// AWS_ENDPOINT_URL_DYNAMODB and so on.
 ///
 /// Exit status: 0 if all is well, 1 if rows were rejected or not exported, tallies differ, ids are
-/// repeated or a room does not exist, 2 if it, or a part of it, could not be done.
+/// repeated or a room does not exist, 2 if it, or a part of it, could not be done, 130 if it was
+/// interrupted.
 #[derive(Parser)]
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {
     /// The table of past rooms [env: TABLE_NAME] [default: past-rooms]
     #[arg(long, value_name = "NAME", global = true, value_parser = NonEmptyStringValueParser::new())]
     table: Option<String>,
+
+    /// Stop if no request to DynamoDB succeeds for this time
+    #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60)]
+    patience: u64,
 
     /// Print results as JSON, one object a line
     #[arg(long, global = true)]
@@ -69,6 +79,8 @@ enum Outcome {
     Differences,
     /// A part could not be done, and the user has been told which.
     Incomplete,
+    /// By SIGINT, and the user has been told how far the command came.
+    Interrupted,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -79,6 +91,7 @@ async fn main() -> ExitCode {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Differences) => ExitCode::from(1),
         Ok(Outcome::Incomplete) => ExitCode::from(2),
+        Ok(Outcome::Interrupted) => ExitCode::from(stop::INTERRUPTED),
         Err(error) => {
             let error = error.to_string();
             output::note(format_args!("error: {error}"));
@@ -97,6 +110,8 @@ fn table_name() -> String {
 }
 
 async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error>> {
+    let stop = Stop::new(Duration::from_secs(arguments.patience));
+    stop.listen()?;
     let settings = aws_config::defaults(BehaviorVersion::latest())
         .http_client(dynamodb::https_client())
         .load()
@@ -109,12 +124,16 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         advice::check_settings(&settings).await?;
     }
     let json = arguments.json;
-    let past_rooms = PastRooms::new(dynamodb::patient_client(&settings), table);
+    let past_rooms = PastRooms::new(stop.client(&settings), table);
     match arguments.command {
-        Command::Import(command) => import::run(&past_rooms, &command, json).await,
-        Command::Export(command) => export::run(&past_rooms, &command, json).await,
-        Command::Tally(command) => tally::run(&past_rooms, &command, table, json).await,
-        Command::Delete(command) => delete::run(&past_rooms, &command, json).await,
-        Command::Retention(command) => retention::run(&past_rooms, &command, table, json).await,
+        Command::Import(command) => import::run(&past_rooms, &command, &stop, json).await,
+        Command::Export(command) => stop.unless(export::run(&past_rooms, &command, json)).await,
+        Command::Tally(command) => {
+            stop.unless(tally::run(&past_rooms, &command, table, json)).await
+        }
+        Command::Delete(command) => stop.unless(delete::run(&past_rooms, &command, json)).await,
+        Command::Retention(command) => {
+            stop.unless(retention::run(&past_rooms, &command, table, json)).await
+        }
     }
 }

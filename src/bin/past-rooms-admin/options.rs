@@ -9,6 +9,7 @@ use past_rooms::{Importer, PastRooms};
 
 use crate::files::Format;
 use crate::rooms::InFlight;
+use crate::totals::Mode;
 
 /// Bring past sessions in from files.
 ///
@@ -58,10 +59,6 @@ pub struct Arguments {
     #[command(flatten)]
     pub in_flight: InFlight,
 
-    /// Go on trying for so long when DynamoDB fails, before the import stops
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub patience: u64,
-
     /// Read and check the files, and write nothing to the table; with --move or --overwrite, also
     /// compare them with the table and count what would change
     #[arg(long)]
@@ -73,6 +70,14 @@ impl Arguments {
         !self.dry_run || self.moves || self.overwrite
     }
 
+    pub fn mode(&self) -> Mode {
+        match (self.dry_run, self.needs_table()) {
+            (false, _) => Mode::Write,
+            (true, true) => Mode::Compare,
+            (true, false) => Mode::Read,
+        }
+    }
+
     /// Returns for how many days after their end sessions are kept. An empty variable counts as unset.
     ///
     /// # Errors
@@ -82,11 +87,8 @@ impl Arguments {
     }
 
     /// What writes, as these say.
-    pub fn importer(&self, past_rooms: &PastRooms) -> Importer {
-        let importer = past_rooms
-            .importer()
-            .in_flight(self.in_flight.most())
-            .patience(Duration::from_secs(self.patience));
+    pub fn importer(&self, past_rooms: &PastRooms, patience: Duration) -> Importer {
+        let importer = past_rooms.importer().in_flight(self.in_flight.most()).patience(patience);
         let importer = if self.moves { importer.moving() } else { importer };
         let importer = if self.overwrite { importer.overwriting() } else { importer };
         if self.dry_run { importer.comparing() } else { importer }

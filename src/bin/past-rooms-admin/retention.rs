@@ -7,7 +7,7 @@ use past_rooms::{Expiries, PastRooms, WriteError};
 use serde_json::json;
 
 use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
-use crate::{Outcome, output, question, rooms};
+use crate::{Outcome, output, progress, question, rooms};
 
 /// Set, or clear, when sessions that are there expire.
 ///
@@ -111,10 +111,13 @@ async fn pass(
     printed: Option<bool>,
 ) -> Result<Found, Box<dyn Error>> {
     let mut sum = Found::default();
+    let work = if kind == Pass::Look { "rooms looked at" } else { "rooms done" };
+    progress::begin(work, Some(rooms.len() as u64));
     let found =
         stream::iter(rooms).map(async |room_id| (room_id, look(past_rooms, room_id, kind).await));
     let mut found = Box::pin(found.buffered(ROOMS_AT_ONCE));
     while let Some((room_id, found)) = found.next().await {
+        progress::add(1);
         match found {
             // It has rows all the same: those of a meeting that goes on.
             Ok(None) if all => {}

@@ -7,7 +7,7 @@ use past_rooms::{Difference, PastRooms, Repeated, TallyReport};
 use serde_json::{Value, json};
 
 use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
-use crate::{Outcome, output, rooms};
+use crate::{Outcome, output, progress, rooms};
 
 /// Build, repair or verify the tallies of rooms.
 ///
@@ -46,6 +46,8 @@ pub async fn run(
     let past_rooms = &past_rooms.adapting(arguments.in_flight.most());
     let rooms = arguments.rooms.list(past_rooms).await?;
     let (mut totals, mut trouble) = (Totals::default(), Trouble::new(table, rooms.len()));
+    let work = if check { "rooms checked" } else { "rooms tallied" };
+    progress::begin(work, Some(rooms.len() as u64));
     let reports = stream::iter(&rooms).map(async |room_id| {
         let report = match check {
             true => past_rooms.check_tally(room_id).await,
@@ -55,6 +57,7 @@ pub async fn run(
     });
     let mut reports = Box::pin(reports.buffered(ROOMS_AT_ONCE));
     while let Some((room_id, report)) = reports.next().await {
+        progress::add(1);
         match report {
             // It has rows all the same: those of a meeting that goes on.
             Ok(report) if arguments.rooms.all && !report.exists => {}
@@ -72,9 +75,14 @@ pub async fn run(
     }
     let Totals { rooms, sessions, differing, .. } = totals;
     if !json {
+        let repeated = match totals.repeated {
+            0 => String::new(),
+            1 => "; 1 id is repeated".to_owned(),
+            repeated => format!("; {repeated} ids are repeated"),
+        };
         let verb = if check { "differ" } else { "were mended" };
         output::line(format_args!(
-            "{rooms} rooms with {sessions} sessions; {differing} {verb}{}",
+            "{rooms} rooms with {sessions} sessions; {differing} {verb}{repeated}{}",
             trouble.summary()
         ));
     }

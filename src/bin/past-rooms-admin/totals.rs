@@ -45,7 +45,9 @@ impl Totals {
         let Recorded { new, changed, unchanged, .. } = self.recorded;
         let unchanged = unchanged + self.repeated;
         let seconds = time.as_secs_f64();
-        let rate = self.rows as f64 / seconds.max(0.001);
+        let written = new + changed + unchanged + self.moved;
+        let done = if self.incomplete { written + self.expired + self.rejected } else { self.rows };
+        let rate = done as f64 / seconds.max(0.001);
         if as_json {
             output::line(json!({
                 "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
@@ -67,9 +69,12 @@ impl Totals {
             number => format!(", {number} {what}"),
         };
         let (moved, expired) = (some(self.moved, "moved"), some(self.expired, "expired"));
+        let rows = match self.incomplete {
+            true => format!("{done} of {} read", output::count(self.rows, "row")),
+            false => output::count(self.rows, "row"),
+        };
         output::line(format_args!(
-            "{} in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}, {} rejected{incomplete}",
-            output::count(self.rows, "row"),
+            "{rows} in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}, {} rejected{incomplete}",
             self.rejected
         ));
     }

@@ -8,6 +8,7 @@ use lambda_http::{Adapter, Request, service_fn};
 use lambda_runtime::Error;
 use past_rooms::api::event::CheckedEvents;
 use past_rooms::config::Config;
+use past_rooms::credentials::Credentials;
 use past_rooms::webhook::handler::{App, handle};
 use past_rooms::{PastRooms, dynamodb, process};
 
@@ -21,8 +22,10 @@ async fn serve() -> Result<(), Error> {
     let settings = dynamodb::settings_from_env()?;
     let past_rooms = PastRooms::new(dynamodb::client(&settings), config.table_name)
         .with_retention_days(config.retention_days);
-    dynamodb::warm_up(past_rooms.table()).await;
-    let app = Arc::new(App { credentials: config.credentials, past_rooms });
+    let credentials = Credentials::from_source(config.credentials, &settings);
+    let (credentials, ()) = tokio::join!(credentials, dynamodb::warm_up(past_rooms.table()));
+    let credentials = credentials?;
+    let app = Arc::new(App { credentials, past_rooms });
     let service = service_fn(move |request: Request| {
         process::invoked();
         let app = Arc::clone(&app);

@@ -90,12 +90,10 @@ impl<'a> Lane<'a> {
             self.rooms.values_mut().for_each(Sids::forget);
             let (since, backoff) =
                 failing.get_or_insert_with(|| (Instant::now(), Backoff::new(ATTEMPTS)));
-            let is_hopeless =
-                since.elapsed() >= self.rules.patience || !note(self.progress).has_succeeded();
+            if since.elapsed() >= self.rules.patience {
+                return Err(error);
+            }
             if !backoff.wait().await {
-                if is_hopeless {
-                    return Err(error);
-                }
                 backoff.wait_longest().await;
             }
         }

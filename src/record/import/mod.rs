@@ -15,9 +15,13 @@ mod progress;
 mod sids;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use futures_util::stream::{self, StreamExt};
 
 use crate::record::error::WriteError;
@@ -55,7 +59,8 @@ pub struct Importer {
     rules: Rules,
     /// What is known of the rooms so far.
     rooms: HashMap<String, Sids>,
-    has_succeeded: bool,
+    /// Counts entries that are done.
+    counter: Arc<AtomicU64>,
 }
 
 /// An import could not go on.
@@ -82,7 +87,7 @@ impl Importer {
             compares: false,
             patience: PATIENCE,
         };
-        Importer { rules, rooms: HashMap::new(), has_succeeded: false }
+        Importer { rules, rooms: HashMap::new(), counter: Arc::default() }
     }
 
     /// Sessions that are there under another time are moved to that of their entry.
@@ -113,10 +118,17 @@ impl Importer {
         self
     }
 
-    /// DynamoDB may fail for so long before the import stops, once anything was written.
+    /// DynamoDB may fail for this time before the import stops.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.rules.patience = patience;
+        self
+    }
+
+    /// Counts entries with `counter` as soon as they are done.
+    #[must_use]
+    pub fn counting(mut self, counter: &Arc<AtomicU64>) -> Self {
+        self.counter = Arc::clone(counter);
         self
     }
 
@@ -125,7 +137,19 @@ impl Importer {
     /// # Errors
     /// [`Stopped`], with what was done until then. Importing the same entries again is always safe.
     pub async fn write(&mut self, entries: &[Entry]) -> Result<Written, Stopped> {
-        let mut progress = Progress::new(entries.len(), self.has_succeeded);
+        self.write_until(entries, pending()).await
+    }
+
+    /// As [`write`](Self::write), until `stop` is ready.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), and [`WriteError::Interrupted`].
+    pub async fn write_until(
+        &mut self,
+        entries: &[Entry],
+        stop: impl Future<Output = ()>,
+    ) -> Result<Written, Stopped> {
+        let mut progress = Progress::new(entries.len(), &self.counter);
         let rooms = tasks(entries, &mut progress).map_err(|error| Stopped {
             error: error.into(),
             written: Written::default(),
@@ -146,7 +170,13 @@ impl Importer {
             });
             let lanes: Vec<_> = lanes.collect();
             let mut lanes = stream::iter(lanes).buffer_unordered(rules.table.most_in_flight());
-            while let Some(imported) = lanes.next().await {
+            let mut stop = pin!(stop);
+            loop {
+                let imported = match select(lanes.next(), stop.as_mut()).await {
+                    Either::Left((Some(imported), _)) => imported,
+                    Either::Left((None, _)) => break,
+                    Either::Right(_) => Err(WriteError::Interrupted),
+                };
                 match imported {
                     Ok(rooms) => {
                         let rooms = rooms.into_iter();
@@ -164,7 +194,6 @@ impl Importer {
             self.rooms.clear();
         }
         let mut progress = note(&progress);
-        self.has_succeeded = progress.has_succeeded();
         let certain = progress.first_undone();
         let mut written = std::mem::take(&mut progress.written);
         written.misplaced.sort_by_key(|misplaced| misplaced.index);

@@ -1,6 +1,7 @@
 //! What an import has done so far.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::record::place::Placed;
 use crate::record::recorded::Recorded;
@@ -45,14 +46,15 @@ pub(super) enum Done {
 pub(super) struct Progress {
     pub written: Written,
     done: Vec<bool>,
-    /// Whether any transaction of the import has succeeded.
-    has_succeeded: bool,
+    /// Counts entries that are done.
+    counter: Arc<AtomicU64>,
 }
 
 impl Progress {
-    /// Of so many entries.
-    pub fn new(entries: usize, has_succeeded: bool) -> Self {
-        Progress { written: Written::default(), done: vec![false; entries], has_succeeded }
+    /// Returns the progress of entries of which none is done; `counter` counts those that are.
+    pub fn new(entries: usize, counter: &Arc<AtomicU64>) -> Self {
+        let counter = Arc::clone(counter);
+        Progress { written: Written::default(), done: vec![false; entries], counter }
     }
 
     pub fn done(&mut self, index: usize, done: Done) {
@@ -70,14 +72,10 @@ impl Progress {
 
     /// Nothing is to be done about an entry, because a later one is of the same session.
     pub fn settle(&mut self, index: usize) {
-        self.has_succeeded = true;
         if let Some(done) = self.done.get_mut(index) {
             *done = true;
+            self.counter.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    pub fn has_succeeded(&self) -> bool {
-        self.has_succeeded
     }
 
     /// How many entries are done, counted from the first, until one is not.

@@ -113,7 +113,7 @@ impl Database {
 /// The endpoint on a history.
 pub fn app(past_rooms: PastRooms) -> App {
     let credentials = ApiCredentials { key: KEY.to_owned(), secret: SECRET.to_owned() };
-    App { credentials, past_rooms, dialect: Dialect::default() }
+    App { credentials: credentials.into(), past_rooms, dialect: Dialect::default() }
 }
 
 /// The row of a session as any writer might put it.

@@ -1,0 +1,149 @@
+//! The operator's tool stops: by SIGINT, or when DynamoDB fails for longer than its patience.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+
+use crate::admin::{File, admin, run, text};
+use crate::record::assert_agreement;
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::{Database, history};
+
+/// Rows of 20 rooms, which need a transaction each.
+fn csv() -> String {
+    let row = |number: usize| format!("room{:02},s{number},{}\n", number % 20, 1795341600 + number);
+    "room_id,room_sid,created\n".to_owned() + &(0..800).map(row).collect::<String>()
+}
+
+/// Runs a command against a database that holds back everything after `requests` of `operation`, and
+/// interrupts it then.
+async fn interrupted(
+    database: &Database,
+    operation: &'static str,
+    requests: usize,
+    arguments: &[&str],
+) -> Output {
+    let (never, reached) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let is_reached = Arc::clone(&reached);
+    let seen = AtomicUsize::new(0);
+    let proxy = Proxy::start(&database.endpoint, move |_, name| {
+        if name != operation || seen.fetch_add(1, Ordering::SeqCst) < requests {
+            return Fault::Pass;
+        }
+        is_reached.add_permits(1);
+        Fault::Hold(Arc::clone(&never))
+    })
+    .await;
+    let mut command = admin(database, &proxy.endpoint, arguments);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("it starts");
+    drop(reached.acquire().await);
+    let id = child.id().expect("it runs").to_string();
+    Command::new("kill").args(["-INT", &id]).status().await.expect("kill");
+    child.wait_with_output().await.expect("it ends")
+}
+
+#[tokio::test]
+async fn interrupted_import_says_how_far_it_came_and_can_go_on() {
+    let database = Database::start().await;
+    let file = File::new("history.csv", csv());
+    let rejects = file.beside("rejects.jsonl");
+    let import = ["import", file.path(), "--rejects", &rejects, "--in-flight", "1"];
+    let output = interrupted(&database, "TransactWriteItems", 5, &import).await;
+    let (said, printed) = (text(&output.stderr), text(&output.stdout));
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted") && said.contains("which is safe"), "{said}");
+    let stored = assert_agreement(&database).await;
+    assert!(stored > 0 && stored < 800, "{stored}");
+    assert!(printed.contains(&format!("{stored} of 800 rows read in")), "{printed}");
+    assert!(printed.contains(&format!("{stored} new")), "{printed}");
+    let folder = Path::new(&rejects).parent().expect("a folder");
+    assert_eq!(std::fs::read_dir(folder).expect("a folder").count(), 1, "only the input is left");
+    let output = run(&database, &["import", file.path()]).await;
+    assert!(text(&output.stdout).contains(&format!("{stored} unchanged")));
+    assert_eq!(assert_agreement(&database).await, 800);
+}
+
+#[tokio::test]
+async fn interrupted_delete_and_export_say_how_far_they_came() {
+    let database = Database::start().await;
+    database.record(&history("room01", 200, 60)).await;
+    let delete = ["delete", "--room", "room01", "--yes"];
+    let output = interrupted(&database, "TransactWriteItems", 2, &delete).await;
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("interrupted: 98 of 200 sessions deleted"), "{said}");
+    assert!(said.contains("again is safe"), "{said}");
+    assert_eq!(assert_agreement(&database).await, 102);
+
+    let file = File::new("history.csv", "");
+    let place = file.beside("export.jsonl");
+    let export = ["export", "--room", "room01", "--output", &place];
+    let output = interrupted(&database, "Query", 0, &export).await;
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    let output = run(&database, &export).await;
+    assert!(output.status.success(), "nothing is in its way: {}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn every_command_ends_after_its_patience() {
+    let database = Database::start().await;
+    let file = File::new("history.csv", csv());
+    let silent = Proxy::start(&database.endpoint, |_, _| Fault::Stall).await;
+    let commands = [
+        &["import", file.path()][..],
+        &["export", "--all"],
+        &["tally", "--all"],
+        &["tally", "--room", "room01", "--check"],
+        &["delete", "--room", "room01", "--yes"],
+        &["retention", "--all", "--days", "0"],
+    ];
+    let runs = ["http://127.0.0.1:9", &*silent.endpoint].into_iter().flat_map(|endpoint| {
+        let database = &database;
+        commands.map(|command| async move {
+            let arguments = [command, &["--patience", "5"]].concat();
+            let start = Instant::now();
+            let output = admin(database, endpoint, &arguments).output().await.expect("it runs");
+            (command, endpoint, output, start.elapsed())
+        })
+    });
+    for (command, endpoint, output, time) in join_all(runs).await {
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {said}");
+        let bounds = Duration::from_secs(4)..Duration::from_secs(6);
+        assert!(bounds.contains(&time), "{command:?} at {endpoint} took {time:?}");
+        assert!(said.contains("succeeded for 5 s (--patience)"), "{command:?}: {said}");
+        if endpoint.ends_with(":9") {
+            assert!(said.contains("trying again for 5 s (--patience): connector error"), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn commands_end_rightly_under_throttling() {
+    let database = Database::start().await;
+    let proxy = Proxy::start(&database.endpoint, |number, _| match number % 10 {
+        0..=6 => Fault::Refuse(400, "ProvisionedThroughputExceededException"),
+        _ => Fault::Pass,
+    })
+    .await;
+    let file = File::new("history.csv", csv());
+    for (arguments, result) in [
+        (&["import", file.path()][..], "800 new"),
+        (&["tally", "--all", "--check"], "0 differ"),
+        (&["retention", "--all", "--days", "0"], "0 changed"),
+        (&["export", "--all"], "\"room_sid\":\"s799\""),
+        (&["delete", "--room", "room00", "--yes"], "40 sessions deleted"),
+    ] {
+        let output = admin(&database, &proxy.endpoint, arguments).output().await.expect("it runs");
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stdout).contains(result), "{arguments:?}");
+    }
+    assert_eq!(assert_agreement(&database).await, 760);
+}
