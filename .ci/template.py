@@ -80,7 +80,7 @@ class Stack:
                 "Ref": self.ref,
                 "Condition": self.holds,
                 "Fn::If": lambda it: self.read(it[1] if self.holds(it[0]) else it[2]),
-                "Fn::Equals": lambda it: self.read(it[0]) == self.read(it[1]),
+                "Fn::Equals": lambda it: str(self.read(it[0])) == str(self.read(it[1])),
                 "Fn::Not": lambda it: not self.read(it[0]),
                 "Fn::And": lambda it: all(self.read(it)),
                 "Fn::Or": lambda it: any(self.read(it)),
@@ -187,7 +187,14 @@ def metrics(stack, read):
         if it["Type"] == "AWS::CloudWatch::Dashboard":
             widgets = json.loads(read[name]["DashboardBody"])["widgets"]
     for widget in widgets:
+        before = []
         for metric in widget["properties"].get("metrics", []):
+            if isinstance(metric[0], dict):
+                continue
+            # CloudWatch's shorthand: "." repeats a field of the metric before, "..." all of them.
+            fields = [field for field in metric if isinstance(field, str)]
+            fields = before if fields == ["..."] else [before[i] if it == "." else it for i, it in enumerate(fields)]
+            metric = before = fields
             if metric[0] == "past-rooms/past-rooms":
                 shown.add(metric[1])
     return made, shown, widgets
@@ -230,6 +237,9 @@ def check(parameters):
     for path in filter(None, body["paths"].values()):
         for method in path.values():
             assert "Aliaslive]/invocations" in method["x-amazon-apigateway-integration"]["uri"]
+    stage = types["AWS::ApiGatewayV2::Stage"]["ApiApiGatewayDefaultStage"]
+    limits = {route: it["ThrottlingRateLimit"] for route, it in stage["RouteSettings"].items()}
+    assert limits == {"$default": "10", **({"ANY /webhook": "20"} if on["Webhook"] else {})}, limits
     cors = body.get("x-amazon-apigateway-cors")
     origins = parameters["CorsOrigins"]
     assert (cors and cors["allowOrigins"]) == (origins.split(",") if origins else None)
@@ -291,6 +301,15 @@ def check_versions():
     descriptions(longest)
 
 
+def check_concurrency():
+    """Each function has the concurrency that its own parameter reserves, and none by default."""
+    names = {"Function": "", "WebhookFunction": "Webhook", "StreamFunction": "Stream"}
+    for function, prefix in names.items():
+        read = translate({"Webhook": "on", f"{prefix}ReservedConcurrency": "7"}).check()
+        reserved = {name: read[name].get("ReservedConcurrentExecutions") for name in names}
+        assert reserved == {name: "7" if name == function else None for name in names}, reserved
+
+
 def check_rules():
     """What the rules refuse, and that they say what to set instead."""
     cases = [
@@ -340,6 +359,7 @@ def main():
             raise
         combinations += 1
     check_versions()
+    check_concurrency()
     check_rules()
     check_partitions()
     print(f"{combinations} combinations of switches: nothing dangling, no circle, the dashboard is JSON")

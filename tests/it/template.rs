@@ -181,3 +181,46 @@ fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
     let path = &properties("WebhookFunction")["Events"]["WebhookPath"]["Properties"]["Path"];
     assert_eq!(path.as_str(), Some(webhook::handler::PATH));
 }
+
+#[test]
+fn the_version_is_on_every_function_and_an_output() {
+    let version = env!("CARGO_PKG_VERSION");
+    let template = template();
+    assert_eq!(template["Outputs"]["Version"]["Value"].as_str(), Some(version));
+    for function in ["Function", "WebhookFunction", "StreamFunction"] {
+        for field in ["Description", "VersionDescription"] {
+            let text = properties(function)[field].as_str().expect("a text").to_owned();
+            assert!(text.contains(&format!(" {version}, ")), "{function}: {text}");
+        }
+    }
+}
+
+#[test]
+fn throttles_of_table_and_index_have_alarms() {
+    let alarm = |name: &str| {
+        let alarm = properties(name);
+        let dimensions = alarm["Dimensions"].as_vec().expect("dimensions").iter();
+        let values = dimensions.map(|it| it["Value"].as_str().expect("a text").to_owned());
+        (alarm["MetricName"].as_str().expect("a text").to_owned(), values.collect::<Vec<_>>())
+    };
+    let expect = |metric: &str, values: &[&str]| {
+        (metric.to_owned(), values.iter().map(|&value| value.to_owned()).collect())
+    };
+    assert_eq!(alarm("TableThrottlesAlarm"), expect("ReadThrottleEvents", &["Table"]));
+    assert_eq!(alarm("TableWriteThrottlesAlarm"), expect("WriteThrottleEvents", &["Table"]));
+    assert_eq!(alarm("IndexReadThrottlesAlarm"), expect("ReadThrottleEvents", &["Table", BY_SID]));
+    assert_eq!(
+        alarm("IndexWriteThrottlesAlarm"),
+        expect("WriteThrottleEvents", &["Table", BY_SID])
+    );
+}
+
+#[test]
+fn access_log_links_to_the_functions_log() {
+    let format =
+        properties("Api")["AccessLogSettings"]["Format"].as_str().expect("a text").to_owned();
+    let fields: serde_json::Value = serde_json::from_str(&format).expect("JSON");
+    assert_eq!(fields["method"], "$context.httpMethod");
+    assert_eq!(fields["path"], "$context.path");
+    assert_eq!(fields["integrationRequestId"], "$context.integration.requestId");
+}
