@@ -110,7 +110,7 @@ impl RoomTallies<'_> {
         let range = KeyRange { low: MONTH_TALLY_PREFIX.to_owned(), ..KeyRange::sessions() };
         let query = RowQuery::keys(self.room_id, &range, Consistency::Strong);
         let page = self.page(RowQuery { limit: Some(1), ..query }).await?;
-        Ok(!page.items.is_empty())
+        Ok(!page.items.is_empty() || page.next.is_some())
     }
 
     pub async fn row(&self, key: RowKey) -> Result<Option<Item>, TableError> {

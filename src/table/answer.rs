@@ -7,6 +7,10 @@
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 
 use super::error::{TableError, TableErrorKind};
+use super::retry::Backoff;
+
+/// Number of attempts at a request whose answers are invalid.
+const ATTEMPTS: u32 = 3;
 
 /// What is wrong with an answer.
 pub(super) struct InvalidAnswer(String);
@@ -15,7 +19,7 @@ impl InvalidAnswer {
     /// The error for the caller.
     pub fn of(self, operation: &'static str, request_id: Option<&str>) -> TableError {
         TableError {
-            kind: TableErrorKind::Permanent,
+            kind: TableErrorKind::Transient,
             operation,
             request_id: request_id.unwrap_or("-").to_owned(),
             cause: format!("the answer cannot be one: {}", self.0),
@@ -36,12 +40,24 @@ pub(super) fn present<T>(field: Option<T>, name: &str) -> Result<T, InvalidAnswe
     field.ok_or_else(|| InvalidAnswer(format!("{name} is missing")))
 }
 
-/// The units that a request consumed, of all that it touched.
-///
-/// Every request asks for them, so an answer without them is none.
-pub(super) fn consumed(capacity: &[ConsumedCapacity]) -> Result<f64, InvalidAnswer> {
-    ensure(!capacity.is_empty(), || "ConsumedCapacity is missing".to_owned())?;
-    Ok(units(capacity))
+/// Sends a request again if its answer is invalid. `attempt` returns an invalid answer as the inner
+/// error; the SDK has retried the outer ones already.
+pub(super) async fn valid<T, F>(attempt: impl Fn() -> F) -> Result<T, TableError>
+where
+    F: Future<Output = Result<Result<T, TableError>, TableError>>,
+{
+    let mut backoff = Backoff::new(ATTEMPTS);
+    loop {
+        match attempt().await? {
+            Ok(answer) => return Ok(answer),
+            Err(error) => {
+                tracing::debug!(%error, "trying again");
+                if !backoff.wait().await {
+                    return Err(error);
+                }
+            }
+        }
+    }
 }
 
 /// The units in a list of consumed capacities.
@@ -60,14 +76,11 @@ mod tests {
     #[test]
     fn units_of_all_tables_add_up() {
         let list = [capacity(Some(0.5)), capacity(None), capacity(Some(2.0))];
-        assert_eq!(consumed(&list).ok(), Some(2.5));
         assert_eq!(units(&list), 2.5);
     }
 
     #[test]
     fn an_answer_that_cannot_be_one_names_the_operation_and_the_problem() {
-        let InvalidAnswer(problem) = consumed(&[]).expect_err("no capacity");
-        assert!(problem.contains("ConsumedCapacity"), "{problem}");
         assert!(ensure(true, || unreachable!()).is_ok());
         assert!(present(Some(1), "Items").is_ok());
         let invalid = present::<()>(None, "Items").expect_err("nothing there");
@@ -77,6 +90,6 @@ mod tests {
         }
         let invalid = ensure(false, || "it is odd".to_owned()).expect_err("not valid");
         let error = invalid.of("Scan", None);
-        assert_eq!((error.request_id.as_str(), error.is_transient()), ("-", false));
+        assert_eq!((error.request_id.as_str(), error.is_transient()), ("-", true));
     }
 }

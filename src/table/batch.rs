@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 use futures_util::future::try_join_all;
 
-use super::answer::{InvalidAnswer, consumed, ensure, present};
+use super::answer::{InvalidAnswer, ensure, present, units, valid};
 use super::client::{Consistency, Item, Table};
 use super::error::TableError;
 use super::keys::RowKey;
@@ -78,7 +78,7 @@ impl Table {
         let mut unread: BTreeSet<RowKey> = keys.iter().cloned().collect();
         let mut backoff = Backoff::new(ATTEMPTS);
         while !unread.is_empty() {
-            let (some, unprocessed, units) = self.get_part(&unread, consistency).await?;
+            let (some, unprocessed, units) = valid(|| self.get_part(&unread, consistency)).await?;
             self.count_request(units);
             rows.extend(some);
             unread = unprocessed;
@@ -93,7 +93,7 @@ impl Table {
         &self,
         keys: &BTreeSet<RowKey>,
         consistency: Consistency,
-    ) -> Result<Part, TableError> {
+    ) -> Result<Result<Part, TableError>, TableError> {
         let request = KeysAndAttributes::builder()
             .set_keys(Some(keys.iter().cloned().map(RowKey::into_item).collect()))
             .consistent_read(consistency == Consistency::Strong)
@@ -112,13 +112,13 @@ impl Table {
         let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
         let answer = turn.end(answer, is_throttled).await?;
         let request_id = answer.request_id().map(str::to_owned);
-        validate(keys, answer).map_err(|invalid| invalid.of(OPERATION, request_id.as_deref()))
+        Ok(validate(keys, answer).map_err(|invalid| invalid.of(OPERATION, request_id.as_deref())))
     }
 }
 
 /// Holds an answer against the keys that were asked for.
 fn validate(keys: &BTreeSet<RowKey>, answer: BatchGetItemOutput) -> Result<Part, InvalidAnswer> {
-    let units = consumed(answer.consumed_capacity())?;
+    let units = units(answer.consumed_capacity());
     let rows: Vec<Item> = present(answer.responses, "Responses")?.into_values().flatten().collect();
     let unprocessed = present(answer.unprocessed_keys, "UnprocessedKeys")?;
     let unprocessed = unprocessed.into_values().flat_map(|keys| keys.keys);

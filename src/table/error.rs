@@ -70,10 +70,13 @@ impl TableError {
         let is_transient = is_transient_status
             || match error {
                 SdkError::DispatchFailure(_) => true,
-                SdkError::ServiceError(_) => RETRYABLE_CODES.contains(&code),
-                // An answer that cannot be read. If the connection broke, the next may be whole; if
-                // it is whole and still unreadable, asking again does not help.
-                SdkError::ResponseError(_) => was_cut_off(error),
+                // A success that is no JSON comes as an unhandled service error.
+                SdkError::ServiceError(_) => {
+                    RETRYABLE_CODES.contains(&code)
+                        || status.is_some_and(|status| status.is_success())
+                }
+                // An answer that is cut off or unreadable; the next may be whole.
+                SdkError::ResponseError(_) => true,
                 _ => false,
             };
         TableError {
@@ -150,9 +153,4 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let texts: Vec<String> = causes(error).map(ToString::to_string).collect();
     texts.join(": ")
-}
-
-/// Whether an error was caused by a connection that ended before the answer did.
-fn was_cut_off(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(<dyn Error>::is::<std::io::Error>)
 }

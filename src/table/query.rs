@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::RequestId;
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 
-use super::answer::{InvalidAnswer, consumed, ensure, present};
+use super::answer::{InvalidAnswer, ensure, present, units, valid};
 use super::client::{Consistency, Item, Table};
 use super::error::TableError;
 use super::keys::{KeyRange, RowKey, string_attribute};
@@ -86,7 +86,7 @@ impl<'a> RowQuery<'a> {
 
     /// Holds an answer against what was asked for.
     fn validate(&self, answer: QueryOutput) -> Result<(QueryPage, f64), InvalidAnswer> {
-        let units = consumed(answer.consumed_capacity.as_slice())?;
+        let units = units(answer.consumed_capacity.as_slice());
         let items = present(answer.items, "Items")?;
         ensure(usize::try_from(answer.count) == Ok(items.len()), || {
             format!("Count is {}, but it has {} rows", answer.count, items.len())
@@ -107,14 +107,20 @@ impl<'a> RowQuery<'a> {
             last = Some(key);
         }
         let next = match answer.last_evaluated_key {
-            // Without a filter the last key evaluated is that of the last row.
+            // Without a filter the last key evaluated is that of the last row. A page without rows
+            // only has to get on.
             Some(key) => {
                 let key = RowKey::of_item(&key);
+                let is_progress = |key: &str| match items.is_empty() {
+                    true => {
+                        self.range.contains(key) && last.is_none_or(|last| self.is_after(key, last))
+                    }
+                    false => Some(key) == last,
+                };
                 ensure(
-                    !items.is_empty()
-                        && key.as_ref().is_some_and(|key| {
-                            key.room_id == self.room_id && Some(&*key.sort_key) == last
-                        }),
+                    key.as_ref().is_some_and(|key| {
+                        key.room_id == self.room_id && is_progress(&key.sort_key)
+                    }),
                     || format!("LastEvaluatedKey is {key:?}, but the last row is {last:?}"),
                 )?;
                 key.map(|key| key.sort_key)
@@ -136,6 +142,13 @@ impl Table {
     /// # Errors
     /// [`TableError`] if DynamoDB fails, or answers with what was not asked for.
     pub async fn query(&self, query: RowQuery<'_>) -> Result<QueryPage, TableError> {
+        valid(|| self.query_once(&query)).await
+    }
+
+    async fn query_once(
+        &self,
+        query: &RowQuery<'_>,
+    ) -> Result<Result<QueryPage, TableError>, TableError> {
         let limit = query.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
         let start = query.after.map(|key| RowKey::new(query.room_id, key).into_item());
         let mut request = self
@@ -166,11 +179,13 @@ impl Table {
         let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
         let answer = turn.end(answer, TableError::throttles).await?;
         let request_id = answer.request_id().map(str::to_owned);
-        let (page, units) = query
+        Ok(query
             .validate(answer)
-            .map_err(|invalid| invalid.of(OPERATION, request_id.as_deref()))?;
-        self.count_request(units);
-        Ok(page)
+            .map_err(|invalid| invalid.of(OPERATION, request_id.as_deref()))
+            .map(|(page, units)| {
+                self.count_request(units);
+                page
+            }))
     }
 
     /// Visits all of a room's rows that the query selects, a page at a time.
@@ -230,6 +245,12 @@ mod tests {
         assert_eq!(next(None, None, answer(&KEYS, None)), Ok(None));
         assert_eq!(next(Some(4), None, answer(&KEYS, None)), Ok(None));
         assert_eq!(next(Some(3), None, answer(&[], None)), Ok(None));
+        // So does one without rows.
+        let empty = answer(&[], Some(KEYS[2]));
+        assert_eq!(next(None, Some(KEYS[1]), empty), Ok(Some(KEYS[2].to_owned())));
+        let mut unmetered = answer(&KEYS, None);
+        unmetered.consumed_capacity = None;
+        assert_eq!(next(None, None, unmetered), Ok(None));
     }
 
     #[test]
@@ -247,7 +268,9 @@ mod tests {
             (None, None, answer(&[KEYS[0], KEYS[0]], None)),
             (None, None, answer(&["~"], None)),
             (None, None, answer(&KEYS, Some(KEYS[1]))),
-            (None, None, answer(&[], Some(KEYS[1]))),
+            (None, Some(KEYS[1]), answer(&[], Some(KEYS[1]))),
+            (None, Some(KEYS[1]), answer(&[], Some(KEYS[0]))),
+            (None, None, answer(&[], Some("~"))),
         ] {
             let text = format!("{wrong:?}");
             assert_eq!(next(limit, after, wrong), Err(()), "{text}");

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::RequestId;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use futures_util::future::try_join_all;
 
-use super::answer::{InvalidAnswer, consumed, present};
+use super::answer::{InvalidAnswer, present, units};
 use super::client::{Item, Table};
 use super::error::TableError;
 use super::keys::{RowKey, string_attribute};
@@ -168,7 +168,7 @@ impl Table {
         let page = turn.end(page, TableError::throttles).await?;
         let request_id = page.request_id().map(str::to_owned);
         let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
-        self.count_request(consumed(page.consumed_capacity.as_slice()).map_err(invalid)?);
+        self.count_request(units(page.consumed_capacity.as_slice()));
         Ok((present(page.items, "Items").map_err(invalid)?, page.last_evaluated_key))
     }
 }

@@ -62,7 +62,7 @@ async fn throttling_and_failures_of_dynamodb_are_answered_with_503() {
 #[tokio::test]
 async fn a_dynamodb_out_of_reach_is_answered_with_503() {
     let database = two_rooms().await;
-    for fault in [Fault::CutBefore, Fault::CutAfter, Fault::CutInside] {
+    for fault in [Fault::CutBefore, Fault::CutAfter, Fault::CutInside, Fault::Garbage] {
         assert_unavailable(&ask_through(&database, 0, fault.clone()).await);
         assert_unavailable(&ask_through(&database, 2, fault).await);
     }
@@ -77,7 +77,6 @@ async fn a_dynamodb_out_of_reach_is_answered_with_503() {
 async fn what_another_try_does_not_mend_is_answered_with_500() {
     let database = two_rooms().await;
     for fault in [
-        Fault::Garbage,
         Fault::Refuse(400, "AccessDeniedException"),
         Fault::Refuse(400, "ResourceNotFoundException"),
         Fault::Refuse(400, "ValidationException"),

@@ -284,10 +284,10 @@ impl World {
         self.held.push(Held { actor, what, then, arrives: Instant::now() });
     }
 
-    /// Whether somebody may be told of an error of DynamoDB: of a transient one if anything went
-    /// wrong, of a permanent one if there was an answer that cannot be one.
+    /// Returns if an error of DynamoDB may reach a caller: a transient one if anything went wrong
+    /// or an answer was invalid, a permanent one never.
     pub fn may_fail(&self, is_transient: bool) -> bool {
-        if is_transient { self.counters.faults > 0 } else { self.counters.corruptions > 0 }
+        is_transient && self.counters.faults + self.counters.corruptions > 0
     }
 
     /// From now on nothing goes wrong any more, and every replica has everything.
