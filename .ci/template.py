@@ -269,6 +269,7 @@ def check_versions():
         "Answers": ("plugnmeet", {api}),
         "RetentionDays": ("9", {webhook, "StreamFunction"}),
         "CredentialsSecretArn": ("arn:aws:secretsmanager:eu-central-1:1:secret:s-AbCdEf", {api, webhook}),
+        "WholeHistory": ("on", {api, "StreamFunction"}),
         "Tracing": ("on", every),
         "AlarmTopicArn": ("arn:aws:sns:eu-central-1:1:t", set()),
     }

@@ -11,6 +11,7 @@ mod export;
 mod exported;
 mod failure;
 mod files;
+mod history;
 mod import;
 mod marks;
 mod options;
@@ -70,6 +71,7 @@ enum Command {
     Tally(tally::Arguments),
     Delete(delete::Arguments),
     Retention(retention::Arguments),
+    History(history::Arguments),
 }
 
 /// How a command ended.
@@ -118,7 +120,11 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         .await;
     let needs_table = match &arguments.command {
         Command::Import(command) => command.needs_table(),
-        Command::Export(_) | Command::Tally(_) | Command::Delete(_) | Command::Retention(_) => true,
+        Command::Export(_)
+        | Command::Tally(_)
+        | Command::Delete(_)
+        | Command::Retention(_)
+        | Command::History(_) => true,
     };
     if needs_table {
         advice::check_settings(&settings).await?;
@@ -132,6 +138,7 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
             stop.unless(tally::run(&past_rooms, &command, table, json)).await
         }
         Command::Delete(command) => stop.unless(delete::run(&past_rooms, &command, json)).await,
+        Command::History(command) => stop.unless(history::run(&past_rooms, &command, json)).await,
         Command::Retention(command) => {
             stop.unless(retention::run(&past_rooms, &command, table, json)).await
         }
