@@ -20,6 +20,9 @@ pub const NOT_MENDED: [&str; 2] = ["rejected_text", "rejected_escaped"];
 const OTHER_KEYS: [&str; 5] =
     [BY_WEBHOOKS, EXPIRES, "rejected_file", "rejected_line", "rejected_reason"];
 
+/// Maximum number of ignored columns that an import names.
+pub const NAMED_COLUMNS: usize = 50;
+
 /// Bytes of an item at the most, with its attributes' names.
 ///
 /// Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas", item size.
@@ -166,143 +169,5 @@ fn check_size(session: &Session) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::{self, Format};
-    use serde_json::json;
-
-    fn read(row: Value) -> Result<ImportedRow, String> {
-        let Value::Object(row) = row else {
-            panic!("an object");
-        };
-        ImportedRow::read(&row, &TimeZone::UTC)
-    }
-
-    /// A row with its required columns, and these.
-    fn with(more: Value) -> Result<ImportedRow, String> {
-        let mut row = json!({"room_id": "room01", "room_sid": "SID_a", "created": 1795341600});
-        let (Value::Object(row_map), Value::Object(more)) = (&mut row, more) else {
-            panic!("objects");
-        };
-        row_map.extend(more);
-        read(row)
-    }
-
-    fn of_file(text: &str, format: Format) -> ImportedRow {
-        let mut lines = files::read(text.as_bytes(), format).expect("a header");
-        let line = lines.next().expect("a row").expect("read");
-        ImportedRow::read(&line.row.expect("readable"), &TimeZone::UTC).expect("a session")
-    }
-
-    #[test]
-    fn the_three_formats_and_both_sets_of_names_say_the_same() {
-        let csv = "room_id,room_sid,room_title,joined_participants,webhook_url,created,ended,analytics_file_id\n\
-                   room01,SID_a,\"A, \"\"b\"\"\nc\",5,https://x,2026-11-22T10:00:00Z,,f1\n";
-        let tsv = "roomId\tsid\troom_title\tjoined_participants\twebhook_url\tcreated\tended\tfile_id\n\
-                   room01\tSID_a\tA, \"b\"\\nc\t5\thttps://x\t2026-11-22 10:00:00\tNULL\tf1\n";
-        let jsonl = "\n{\"roomId\":\"room01\",\"room_sid\":\"SID_a\",\"room_title\":\"A, \\\"b\\\"\\nc\",\
-                     \"joined_participants\":5,\"webhook_url\":\"https://x\",\"created\":1795341600,\"ended\":null,\
-                     \"file_id\":\"f1\",\"other\":[1]}\n";
-        let expected = of_file(csv, Format::Csv);
-        assert_eq!(expected.session.room_title, "A, \"b\"\nc");
-        assert_eq!(expected.columns, BTreeSet::from(Column::ALL));
-        assert_eq!(of_file(tsv, Format::Tsv), expected);
-        assert_eq!(of_file(jsonl, Format::Jsonl), expected);
-    }
-
-    #[test]
-    fn a_column_that_is_absent_is_not_one_that_is_empty() {
-        let required = BTreeSet::from(Column::REQUIRED);
-        let absent = with(json!({"other": 1})).expect("a session");
-        assert_eq!(absent.columns, required);
-        for (empty, column) in [
-            (json!({"room_title": ""}), Column::RoomTitle),
-            (json!({"ended": null}), Column::Ended),
-            (json!({"file_id": null}), Column::AnalyticsFileId),
-        ] {
-            let empty = with(empty).expect("a session");
-            assert_eq!(empty.session, absent.session);
-            assert_eq!(&empty.columns - &required, BTreeSet::from([column]));
-        }
-        let csv = of_file("sid,created,room_id,ended\na,2026-11-22T10:00:00Z,r,\n", Format::Csv);
-        assert_eq!(&csv.columns - &required, BTreeSet::from([Column::Ended]));
-    }
-
-    #[test]
-    fn camel_case_names_are_columns_and_others_are_ignored() {
-        let row = json!({
-            "roomId": "room01", "roomSid": "SID_a", "created": 1795341600, "roomTitle": "t",
-            "joinedParticipants": 3, "webhookUrl": "https://x", "ended": null,
-            "analyticsFileId": "f1", "room_titel": "x", "rejected_line": 4, "expires": 5,
-        });
-        let read = read(row.clone()).expect("a session");
-        assert_eq!(read.columns, BTreeSet::from(Column::ALL));
-        assert_eq!((&*read.session.room_title, read.session.joined_participants), ("t", 3));
-        let ignored: Vec<_> = ImportedRow::ignored(row.as_object().expect("an object")).collect();
-        assert_eq!(ignored, ["room_titel"]);
-    }
-
-    #[test]
-    fn participants_are_whole_in_every_spelling() {
-        for (spelling, number) in [
-            (json!(7), 7),
-            (json!(7.0), 7),
-            (json!(0.7e1), 7),
-            (json!("7"), 7),
-            (json!(" 7.0 "), 7),
-            (json!("7e0"), 7),
-            (json!(4294967295u32), u32::MAX),
-            (json!(null), 0),
-            (json!(""), 0),
-        ] {
-            let row = with(json!({"joined_participants": spelling})).expect("a session");
-            assert_eq!(row.session.joined_participants, number, "{spelling}");
-        }
-        for spelling in [
-            json!(-1),
-            json!(7.5),
-            json!(4294967296u64),
-            json!("seven"),
-            json!("1e30"),
-            json!("0x7"),
-            json!(true),
-        ] {
-            let reason = with(json!({"joined_participants": spelling})).expect_err("wrong");
-            assert!(reason.starts_with("joined_participants: "), "{reason}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_column_is_named() {
-        for (wrong, named) in [
-            (json!({"room_id": ""}), "room_id must not be empty"),
-            (json!({"room_id": null}), "room_id must not be empty"),
-            (json!({"created": null}), "created is missing"),
-            (json!({"created": "never"}), "created: \"never\" is no time"),
-            (json!({"ended": "20240101"}), "ended: "),
-            (json!({"room_title": ["a"]}), "room_title: [\"a\"] is no text"),
-            (json!({"room_id": 1.10}), "room_id: the number 1.1 has lost digits"),
-            (json!({"room_sid": 12_345_678_901_234_568_000_000.0}), "room_sid: the number"),
-            (json!({"file_id": 1e2}), "analytics_file_id: the number"),
-            (json!({"sid": "b"}), "both room_sid and sid"),
-            (json!({"rejected_text": "a,b"}), "not mended yet"),
-        ] {
-            let reason = with(wrong).expect_err("wrong");
-            assert!(reason.contains(named), "{reason}");
-        }
-    }
-
-    #[test]
-    fn an_integer_as_an_id_keeps_its_digits() {
-        let row = with(json!({"room_id": u64::MAX})).expect("a session");
-        assert_eq!(row.session.room_id, "18446744073709551615");
-    }
-
-    #[test]
-    fn a_row_beyond_an_item_is_wrong() {
-        let longest = MAX_ITEM_BYTES - OTHER_BYTES - "room01".len() - 2 * "SID_a".len();
-        assert!(with(json!({"room_title": "x".repeat(longest)})).is_ok());
-        let reason = with(json!({"room_title": "x".repeat(longest + 1)})).expect_err("too large");
-        assert!(reason.contains("room_title alone has 408561"), "{reason}");
-    }
-}
+#[path = "row_tests.rs"]
+mod tests;
