@@ -259,3 +259,26 @@ async fn state_row_is_not_a_session() {
     assert_eq!(state_key(), RowKey::new(ALL_ROOMS, "!history"));
     assert_eq!(state_key().session_key(), None);
 }
+
+#[tokio::test]
+async fn history_command_builds_and_checks() {
+    let database = Database::start().await;
+    let past_rooms = with_history(&database).await;
+    let sessions = sample();
+    database.record(&sessions).await;
+    let name = format!("{}-history", database.past_rooms.table().name());
+    let history = async |more: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_past-rooms-admin"));
+        command.env_clear().envs(database.variables(&database.endpoint));
+        command.args(["history", "--history-table", &name]).args(more);
+        let output = command.output().await.expect("it runs");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), printed)
+    };
+    let (code, printed) = history(&["--check"]).await;
+    assert_eq!((code, printed.contains("120 missing")), (Some(1), true), "{printed}");
+    let (code, printed) = history(&[]).await;
+    assert_eq!((code, printed.contains("120 added")), (Some(0), true), "{printed}");
+    check(&past_rooms, &sessions).await;
+    assert_eq!(history(&["--check"]).await.0, Some(0));
+}

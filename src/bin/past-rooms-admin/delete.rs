@@ -121,7 +121,7 @@ async fn delete(
         // With such a row, the room had no complete tally.
         match past_rooms.tally(room_id).await {
             Err(WriteError::UntimedKey { key }) => {
-                output::note(format_args!("The room has another such row: {}", key.sort_key))
+                output::note(format_args!("The room has another such row: {}", key.sort_key));
             }
             tallied => drop(tallied?),
         }

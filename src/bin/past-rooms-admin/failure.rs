@@ -27,3 +27,16 @@ pub fn bytes(files: &[PathBuf]) -> Option<u64> {
     let sizes = files.iter().map(|path| std::fs::metadata(path).map(|file| file.len()));
     sizes.sum::<io::Result<u64>>().ok().filter(|bytes| *bytes > 0)
 }
+
+/// Returns how far a stopped import came, to the row `imported_to` at least, and how to go on.
+pub fn how_to_go_on(imported_to: Option<&str>, keeps_rejects: bool) -> String {
+    let done = match imported_to {
+        Some(row) => format!("All rows up to {row} are done, and some after it may be."),
+        None => "A part of its first rows may be imported.".to_owned(),
+    };
+    let rejects = if keeps_rejects { " The file of rejects is as it was before." } else { "" };
+    format!(
+        "The import has stopped. {done} To go on, start the same command again, which is safe: rows \
+         that are in the table are found unchanged, none is counted twice.{rejects}"
+    )
+}

@@ -15,10 +15,10 @@ use past_rooms::{Importer, Meter, PastRooms, Stopped};
 
 use crate::chunk::{Chunk, Rejected};
 use crate::duplicates::{Duplicates, Verdict};
-use crate::failure::{Failure, bytes};
+use crate::failure::{Failure, bytes, how_to_go_on};
 use crate::files::{self, Line, Row};
 use crate::rejects::{Reject, Rejects};
-use crate::row::ImportedRow;
+use crate::row::{ImportedRow, NAMED_COLUMNS};
 use crate::stop::{Reason, Stop};
 use crate::totals::Totals;
 use crate::{Outcome, advice, output, progress};
@@ -27,9 +27,6 @@ pub use crate::options::Arguments;
 
 /// Rejected rows that are reported on the terminal; all are counted and written to `--rejects`.
 const REPORTED_REJECTS: u64 = 20;
-
-/// Columns without a meaning that are named.
-const NAMED_COLUMNS: usize = 50;
 
 pub async fn run(
     past_rooms: &PastRooms,
@@ -70,7 +67,7 @@ pub async fn run(
         match import.file(path).await {
             Ok(()) => continue,
             Err(Failure::File(reason)) => {
-                import.say(&format!("error: {}: {reason}", path.display()));
+                output::note(format_args!("error: {}: {reason}", path.display()));
             }
             Err(Failure::Stop(error)) => {
                 import.report_stop(&format!("error: {error}"), Some(&error.to_string()));
@@ -157,7 +154,7 @@ impl Import<'_> {
         }
         self.write(&name, chunk).await?;
         if self.totals.rows == rows_before && broken.is_none() {
-            self.say(&format!("{name} has no rows"));
+            output::note(format_args!("{name} has no rows"));
         }
         broken.map_or(Ok(()), Err)
     }
@@ -191,11 +188,11 @@ impl Import<'_> {
     fn warn_of_end(&mut self, file: &str, line: u64) {
         self.impossible_ends += 1;
         if self.impossible_ends <= REPORTED_REJECTS {
-            self.say(&format!(
+            output::note(format_args!(
                 "warning: {file}:{line}: ended is before created; check --time-zone"
             ));
         } else if self.impossible_ends == REPORTED_REJECTS + 1 {
-            self.say("warning: more rows have an ended before created");
+            output::note("warning: more rows have an ended before created");
         }
     }
 
@@ -212,9 +209,9 @@ impl Import<'_> {
         let Rejected { line, reason, row } = rejected;
         self.totals.rejected += 1;
         if self.totals.rejected <= REPORTED_REJECTS {
-            self.say(&format!("{file}:{line}: {reason}"));
+            output::note(format_args!("{file}:{line}: {reason}"));
         } else if self.totals.rejected == REPORTED_REJECTS + 1 {
-            self.say("more rows are rejected; --rejects FILE has them all");
+            output::note("more rows are rejected; --rejects FILE has them all");
         }
         match &mut self.rejects {
             Some(rejects) => rejects.add(file, line, &reason, row),
@@ -252,7 +249,7 @@ impl Import<'_> {
 
     async fn write(&mut self, file: &str, mut chunk: Chunk) -> Result<(), Failure> {
         if !self.unnamed.is_empty() {
-            self.say(&format!("{file}: columns ignored: {}", self.unnamed.join(", ")));
+            output::note(format_args!("{file}: columns ignored: {}", self.unnamed.join(", ")));
             self.unnamed.clear();
         }
         let entries = if self.arguments.needs_table() { &*chunk.entries } else { &[] };
@@ -289,28 +286,13 @@ impl Import<'_> {
         stopped.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Tells the user something.
-    fn say(&self, text: &str) {
-        output::note(text);
-    }
-
     /// Says why the import has stopped, how far it came, and how to go on.
     fn report_stop(&self, why: &str, error: Option<&str>) {
-        self.say(why);
+        output::note(why);
         if let Some(advice) = error.and_then(|error| advice::on(error, &self.table)) {
-            self.say(&advice);
+            output::note(&advice);
         }
-        let done = match &self.imported_to {
-            Some(row) => format!("All rows up to {row} are done, and some after it may be."),
-            None => "A part of its first rows may be imported.".to_owned(),
-        };
-        let rejects = match self.arguments.rejects {
-            Some(_) => " The file of rejects is as it was before.",
-            None => "",
-        };
-        self.say(&format!(
-            "The import has stopped. {done} To go on, start the same command again, which is safe: rows \
-             that are in the table are found unchanged, none is counted twice.{rejects}"
-        ));
+        let keeps_rejects = self.arguments.rejects.is_some();
+        output::note(how_to_go_on(self.imported_to.as_deref(), keeps_rejects));
     }
 }

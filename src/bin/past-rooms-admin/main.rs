@@ -89,7 +89,7 @@ enum Outcome {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let table = arguments.table.clone().unwrap_or_else(table_name);
-    match run(arguments, &table).await {
+    match Box::pin(run(arguments, &table)).await {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Differences) => ExitCode::from(1),
         Ok(Outcome::Incomplete) => ExitCode::from(2),
@@ -133,14 +133,20 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
     let past_rooms = PastRooms::new(stop.client(&settings), table);
     match arguments.command {
         Command::Import(command) => import::run(&past_rooms, &command, &stop, json).await,
-        Command::Export(command) => stop.unless(export::run(&past_rooms, &command, json)).await,
-        Command::Tally(command) => {
-            stop.unless(tally::run(&past_rooms, &command, table, json)).await
+        Command::Export(command) => {
+            stop.unless(Box::pin(export::run(&past_rooms, &command, json))).await
         }
-        Command::Delete(command) => stop.unless(delete::run(&past_rooms, &command, json)).await,
-        Command::History(command) => stop.unless(history::run(&past_rooms, &command, json)).await,
+        Command::Tally(command) => {
+            stop.unless(Box::pin(tally::run(&past_rooms, &command, table, json))).await
+        }
+        Command::Delete(command) => {
+            stop.unless(Box::pin(delete::run(&past_rooms, &command, json))).await
+        }
+        Command::History(command) => {
+            stop.unless(Box::pin(history::run(&past_rooms, &command, json))).await
+        }
         Command::Retention(command) => {
-            stop.unless(retention::run(&past_rooms, &command, table, json)).await
+            stop.unless(Box::pin(retention::run(&past_rooms, &command, table, json))).await
         }
     }
 }

@@ -20,6 +20,9 @@ pub const NOT_MENDED: [&str; 2] = ["rejected_text", "rejected_escaped"];
 const OTHER_KEYS: [&str; 5] =
     [BY_WEBHOOKS, EXPIRES, "rejected_file", "rejected_line", "rejected_reason"];
 
+/// Maximum number of ignored columns that an import names.
+pub const NAMED_COLUMNS: usize = 50;
+
 /// Bytes of an item at the most, with its attributes' names.
 ///
 /// Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas", item size.

@@ -1,3 +1,5 @@
+//! Tests of rows made sessions.
+
 use super::*;
 use crate::files::{self, Format};
 use serde_json::json;

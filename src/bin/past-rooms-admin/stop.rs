@@ -118,7 +118,6 @@ impl Stop {
     pub fn listen(&self) -> io::Result<()> {
         let stop = self.clone();
         let signals = Builder::new_current_thread().enable_all().build()?;
-        #[expect(clippy::exit, reason = "the command waits for input, and cannot end by itself")]
         let listen = move || {
             signals.block_on(async {
                 if ctrl_c().await.is_ok() {
