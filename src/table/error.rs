@@ -73,7 +73,7 @@ impl TableError {
                 // A success that is no JSON comes as an unhandled service error.
                 SdkError::ServiceError(_) => {
                     RETRYABLE_CODES.contains(&code)
-                        || status.is_some_and(|status| status.is_success())
+                        || status.is_some_and(|status| (200..300).contains(&status.as_u16()))
                 }
                 // An answer that is cut off or unreadable; the next may be whole.
                 SdkError::ResponseError(_) => true,
