@@ -217,7 +217,7 @@ async fn with_history(
     past_rooms: &PastRooms,
 ) -> Result<PastRooms, Box<dyn Error>> {
     let name = embedded::HISTORY_TABLE_NAME;
-    if client.describe_table().table_name(name).send().await.is_err() {
+    if !client.list_tables().send().await?.table_names().iter().any(|table| table == name) {
         schema::create_history_table(client, name)?.send().await?;
     }
     let past_rooms = past_rooms.with_history(name);

@@ -265,13 +265,14 @@ pub(crate) async fn write_state(history: &Table, after: Option<&RowKey>) -> Resu
         }
         None => drop(state.insert(COMPLETE.to_owned(), AttributeValue::Bool(true))),
     }
-    let put = history
-        .client()
-        .put_item()
-        .table_name(history.name())
-        .set_item(Some(state))
-        .condition_expression("attribute_not_exists(#complete)")
-        .expression_attribute_names("#complete", COMPLETE);
+    let put = history.client().put_item().table_name(history.name()).set_item(Some(state));
+    // A slower scan must not undo the completion.
+    let put = match after {
+        Some(_) => put
+            .condition_expression("attribute_not_exists(#complete)")
+            .expression_attribute_names("#complete", COMPLETE),
+        None => put,
+    };
     match put.send().await {
         Ok(_) => Ok(()),
         Err(error)
