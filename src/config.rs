@@ -7,7 +7,7 @@
 //! | `API_KEY` | what clients send in the header `API-KEY` |
 //! | `API_SECRET` | the key of the clients' signatures |
 //! | `RETENTION_DAYS` | days after its end for which a session is kept that is recorded; 0 (default): for ever |
-//! | `HISTORY_TABLE` | the DynamoDB table with all rooms in one order; empty (default): there is none |
+//! | `HISTORY_TABLE` | the DynamoDB table with all rooms in one order; empty (default): no such table |
 //! | `ANSWERS` | the [dialect](Dialect) of the answers: `documented` (default) or `plugnmeet` |
 //!
 //! The region, the credentials and a different endpoint come from the AWS SDK's own variables.

@@ -7,7 +7,8 @@ use crate::table::past_room::SessionRow;
 use crate::table::schema::ROOM_SID;
 use crate::table::{Consistency, Table};
 
-/// The sessions with this `room_sid` in the rooms of the query, or in any room if it names none. That is one at the most, unless
+/// Returns the sessions with this `room_sid` in the rooms of the query, or in any room if it names no
+/// rooms. That is at most one, unless
 /// other writers stored an id again: then all of them, in the order of the query.
 ///
 /// # Errors

@@ -6,8 +6,12 @@ use sha2::{Digest, Sha256};
 use crate::table::Item;
 use crate::table::history::{ALL_ROOMS, HISTORY_ROOM, HISTORY_SORT_KEY};
 use crate::table::keys::{RowKey, string_attribute};
-use crate::table::schema::{API_ATTRIBUTES, MAX_SORT_KEY_BYTES};
+use crate::table::schema::{
+    BY_WEBHOOKS, COUNTED, EXPIRES, MAX_SORT_KEY_BYTES, PARTITION_KEY, SESSION_ATTRIBUTES, SORT_KEY,
+};
 
+/// Attributes that a projection does not copy: the keys, and what only writers of the table need.
+const NOT_COPIED: [&str; 5] = [PARTITION_KEY, SORT_KEY, COUNTED, EXPIRES, BY_WEBHOOKS];
 /// Bytes of `#` and the hash behind a sort key.
 const HASH_BYTES: usize = 17;
 
@@ -34,7 +38,8 @@ pub fn key(key: &RowKey) -> Option<RowKey> {
 /// Returns the row of the history table that projects `row`, the session at `key`.
 pub fn row(own_key: &RowKey, key: &RowKey, row: &Item) -> Item {
     let mut item = own_key.clone().into_item();
-    let copied = API_ATTRIBUTES.iter().filter_map(|name| Some((*name, row.get(*name)?)));
+    let copied = SESSION_ATTRIBUTES.iter().filter(|name| !NOT_COPIED.contains(name));
+    let copied = copied.filter_map(|name| Some((*name, row.get(*name)?)));
     item.extend(copied.map(|(name, value)| (name.to_owned(), value.clone())));
     item.insert(HISTORY_ROOM.to_owned(), AttributeValue::S(key.room_id.clone()));
     if !own_key.sort_key.starts_with(&*key.sort_key) {

@@ -64,18 +64,6 @@ pub const SESSION_ATTRIBUTES: [&str; 12] = [
     "analytics_file_id",
 ];
 
-/// The attributes of a session that the API answers, except the room's id.
-#[cfg(feature = "history")]
-pub(crate) const API_ATTRIBUTES: [&str; 7] = [
-    ROOM_SID,
-    "room_title",
-    "joined_participants",
-    "webhook_url",
-    "created",
-    "ended",
-    "analytics_file_id",
-];
-
 /// DynamoDB's limit for a partition key's value, in bytes of UTF-8.
 ///
 /// Source: Amazon DynamoDB Developer Guide, "Quotas", *Partition key length*.
