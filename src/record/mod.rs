@@ -36,6 +36,8 @@ mod snapshot;
 mod survey;
 pub(crate) mod tally;
 mod transaction;
+#[cfg(feature = "meetings")]
+mod withdraw;
 
 pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
@@ -51,6 +53,8 @@ pub use repeated::Repeated;
 pub(crate) use repeated::between_rooms;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
+#[cfg(feature = "meetings")]
+pub(crate) use withdraw::{Premature, Withdrawn, withdraw};
 
 use crate::table::Table;
 use crate::table::keys::RowKey;
