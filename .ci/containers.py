@@ -1,5 +1,5 @@
 """Replays every event of events/ through `sam local invoke`, each in a container of its own, those of the other functions
-too, and runs the signed request of docs/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB
+too, and runs the signed request of docs/use/in-a-container.md against `sam local start-api`. Both find the local run's DynamoDB
 by its address on this machine. No function may log an error: its container ends when it has answered, and that is a normal
 end.
 
@@ -90,7 +90,7 @@ def signed_request():
 def main():
     local_run, address = sys.argv[1:]
     start = time.monotonic()
-    # As docs/in-a-container.md has it: where containers are led to loopback, without the flag.
+    # As docs/use/in-a-container.md has it: where containers are led to loopback, without the flag.
     flags = [] if address == "127.0.0.1" else ["--container"]
     with local_dynamodb(local_run, "127.0.0.1:8000", *flags):
         wrong = replay() + replay_others() + signed_request()

@@ -1,4 +1,4 @@
-"""Fills databases of plugNmeet servers of all kinds, runs the commands of docs/import.md on each, and compares every row
+"""Fills databases of plugNmeet servers of all kinds, runs the commands of docs/use/import.md on each, and compares every row
 of the table with what was put into the database. The rows are read with plain HTTP.
 
 usage: export.py FOLDER SOCKET LOCAL_RUN
@@ -21,7 +21,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 def documented_commands():
     """The two commands of the documentation: the export, the import."""
-    blocks = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "docs/import.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "docs/use/import.md").read_text(), re.DOTALL)
     [export] = [block for block in blocks if block.startswith("mysql ")]
     [imported] = [block for block in blocks if re.search(r"^past-rooms-admin import history.jsonl$", block, re.MULTILINE)]
     return export, imported

@@ -1,4 +1,4 @@
-"""nginx, Caddy and HAProxy with the lines of docs/in-front-of-plugnmeet.md, between clients, a stand-in for the plugNmeet
+"""nginx, Caddy and HAProxy with the lines of docs/use/in-front-of-plugnmeet.md, between clients, a stand-in for the plugNmeet
 server, and the function's local run behind what API Gateway asks of its callers. Run by .ci/proxies.
 
 usage: proxies.py LOCAL_RUN EMPTY_FOLDER

@@ -72,7 +72,7 @@ QUERY_WORDS = set("filter stats fields sort limit by desc count pct sum avg max 
 def check_queries(lines):
     """Fields of the documented queries that no line of the log has. The query of errors is about all
     three functions: tests/it/logs.rs holds it to what they log."""
-    operations = (EVENTS.parent / "docs" / "operations.md").read_text()
+    operations = (EVENTS.parent / "docs" / "use" / "operations.md").read_text()
     queries = re.search(r"```text\n(# Latency.*?)```", operations, re.DOTALL)[1]
     queries = re.sub(r"^# Errors.*?^(?=#)", "", queries, flags=re.MULTILINE | re.DOTALL)
     queries = re.sub(r"^#.*$", "", queries, flags=re.MULTILINE)
@@ -82,7 +82,7 @@ def check_queries(lines):
         if line.startswith("{"):
             line = json.loads(line)
             logged |= set(line) | {f"span.{field}" for field in line.get("span", {})}
-    return [f"docs/operations.md queries {field}, which no line of the log has" for field in sorted(used - logged)]
+    return [f"docs/use/operations.md queries {field}, which no line of the log has" for field in sorted(used - logged)]
 
 
 def hang(bootstrap, log):

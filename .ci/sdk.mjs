@@ -1,5 +1,5 @@
 // plugNmeet's published SDK against the local run, by base URL alone, in the dialect that it answers in; and, where that is the
-// documented one, the examples of docs/clients.md: those in JavaScript are run, the bodies of all are sent.
+// documented one, the examples of docs/use/clients.md: those in JavaScript are run, the bodies of all are sent.
 //
 // usage: node sdk.mjs documented|plugnmeet BASE_URL DOCS
 
@@ -91,11 +91,11 @@ for (const section of readFileSync(`${docs}/clients.md`, "utf8").split(/^## /m))
     await new AsyncFunction("require", "console", here)(() => ({ PlugNmeet }), console);
     assert.equal(sent, json, title);
     assert.equal(printed, "137 Retrospective", title);
-    globalThis.console.log(`ok    docs/clients.md: ${title}: runs`);
+    globalThis.console.log(`ok    docs/use/clients.md: ${title}: runs`);
   }
   const request = fromJsonString(FetchPastRoomsReqSchema, json);
   assert.deepEqual([request.roomIds, request.from, request.limit, request.orderBy], [["room01"], 5, 20, "ASC"]);
   const answer = fromJsonString(FetchPastRoomsResSchema, await post(baseUrl, json));
   assert.deepEqual([Number(answer.result.totalRooms), answer.result.roomsList[0].roomTitle], [137, "Retrospective"]);
-  console.log(`ok    docs/clients.md: ${title}: ${json}`);
+  console.log(`ok    docs/use/clients.md: ${title}: ${json}`);
 }

@@ -13,7 +13,7 @@ use past_rooms::lambda::process;
 use past_rooms::{PastRooms, dynamodb};
 
 /// A page is many small pieces of DynamoDB's answers. With the system's allocator a fifth of the
-/// processor time of ten rooms was the allocator's own; see docs/benchmarks.md.
+/// processor time of ten rooms was the allocator's own; see docs/internals/benchmarks.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

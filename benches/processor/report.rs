@@ -76,7 +76,7 @@ fn print_by_memory<'a>(
 /// What Lambda charges for a million requests that take so many milliseconds each: every one is
 /// rounded up to a whole millisecond.
 ///
-/// Source: AWS Lambda's public prices for us-east-1, as in `docs/operations.md`.
+/// Source: AWS Lambda's public prices for us-east-1, as in `docs/use/operations.md`.
 fn price_of_a_million(megabytes: u64, milliseconds: f64) -> f64 {
     let gigabyte_seconds = megabytes as f64 / 1024.0 * milliseconds.ceil() / 1000.0;
     0.20 + 1_000_000.0 * gigabyte_seconds * 0.000_016_666_7

@@ -32,6 +32,10 @@ pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
 /// The AWS SDK's variable for the region, which Lambda sets.
 pub const REGION: &str = "AWS_REGION";
 
+/// How to run the project without AWS: the end of an error's text.
+pub(crate) const LOCAL_RUN: &str =
+    "to try past-rooms on this machine, run `cargo run --example local`";
+
 /// The function's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -118,7 +122,7 @@ impl fmt::Debug for ApiCredentials {
 
 /// The function cannot start: a variable is missing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {0} is missing or empty: {hint}", hint = hint(.0))]
+#[error("the environment variable {0} is missing or empty: {hint}; {LOCAL_RUN}", hint = hint(.0))]
 pub struct MissingVariable(&'static str);
 
 fn hint(variable: &str) -> &'static str {

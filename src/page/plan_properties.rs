@@ -1,6 +1,6 @@
 //! The planner against a model: the sessions in a plain list, sorted and cut. No database.
 //!
-//! `cargo test` tries 100 000 histories, and docs/testing.md says how to try as many as you like. A
+//! `cargo test` tries 100 000 histories, and docs/internals/testing.md says how to try as many as you like. A
 //! failure names the seed that repeats it: `PLAN_SEED=…`.
 
 use super::order::Order;

@@ -160,7 +160,7 @@ fn each_part_uses_only_what_lies_below_it() {
 
 #[test]
 fn code_map_lists_every_part_in_order() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/internals/architecture.md");
     let page = fs::read_to_string(page).expect("the architecture page");
     let map = page.split("```text\nsrc/\n").nth(1).expect("the code map");
     let map = map.split("```").next().unwrap_or_default();

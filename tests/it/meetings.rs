@@ -17,7 +17,7 @@ use crate::webhook::{START, app, event, history, meeting, past_room, post, unend
 
 const DAY: i64 = 86_400;
 
-/// The session that a meeting's events make, by what docs/webhook.md says.
+/// The session that a meeting's events make, by what docs/use/webhook.md says.
 fn expected(events: &[Value]) -> PastRoom {
     let of = |names: &[&str]| -> Vec<&Value> {
         let is_one = |event: &&Value| names.contains(&event["event"].as_str().expect("a name"));

@@ -318,7 +318,7 @@ fn the_saved_queries_are_those_of_the_documentation() {
         let name = properties["Name"].as_str().expect("a name").replace("${AWS::StackName}/", "");
         format!("# {name}\n{}\n", properties["QueryString"].as_str().expect("a query"))
     });
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/use/operations.md");
     let documentation = std::fs::read_to_string(path).expect("the documentation");
     let blocks = documentation.split("```text\n").skip(1);
     let blocks = blocks.filter_map(|rest| rest.split("```").next());

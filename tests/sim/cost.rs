@@ -124,7 +124,7 @@ pub fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn a_page_takes_few_round_trips_and_read_units_however_the_sessions_lie() {
-    // What docs/architecture.md says: round trips, the same again, and read units of a page of 20.
+    // What docs/internals/architecture.md says: round trips, the same again, and read units of a page of 20.
     let histories: [(&str, History, [u64; 2], f64); 11] = [
         ("1 room", History::new(1, side_by_side(400, 7)), [3, 2], 3.0),
         ("1 room, every hour", History::new(1, side_by_side(2000, 1)), [3, 2], 3.0),
