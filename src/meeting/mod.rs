@@ -18,15 +18,9 @@ use jiff::Timestamp;
 use crate::past_rooms::PastRooms;
 use crate::record::{self, ATTEMPTS, Premature, Settlement, WriteError};
 use crate::table::keys::RowKey;
-<<<<<<< HEAD
-use crate::table::meetings::{meeting_key, sid_of_timer};
-use crate::table::retry::Backoff;
-use crate::table::session::Session;
-=======
 use crate::table::requests::retry::Backoff;
-use crate::table::rows::meeting::sid_of_timer;
+use crate::table::rows::meeting::{meeting_key, sid_of_timer};
 use crate::table::rows::session::Session;
->>>>>>> main
 use state::{Details, Draft, Kind, Report};
 use store::Stored;
 
@@ -225,11 +219,7 @@ async fn settle_once(
         recorded: stored.recorded_key.clone(),
         withdrawn: stored.withdrawn.as_ref(),
     };
-<<<<<<< HEAD
     let row = meeting_key(&stored.room_id, &stored.room_sid);
-=======
-    let row = crate::table::rows::meeting::meeting_key(&stored.room_id, &stored.room_sid);
->>>>>>> main
     let claim = |update, key: &RowKey| stored.claim(update, key, &content);
     record::settle(table, &settlement, claim, &row).await?;
     Ok(Outcome::Recorded)

@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 use super::store::set;
 use crate::record::{ATTEMPTS, WriteError};
 use crate::table::keys::{KeyRange, RowKey};
-use crate::table::meetings::{
+use crate::table::requests::retry::with_retries;
+use crate::table::rows::meeting::{
     BUCKETS, PEOPLE, is_people_key, meeting_key, people_key, people_prefix,
 };
-use crate::table::retry::with_retries;
+use crate::table::rows::tally::number;
 use crate::table::schema::EXPIRES;
-use crate::table::tally::number;
 use crate::table::{Consistency, RowQuery, Table, TableError, units};
 
 /// Adds a person to those who joined.

@@ -11,16 +11,10 @@ use aws_sdk_dynamodb::types::{
 use super::state::{Kind, Meeting, Report};
 use crate::record::{ATTEMPTS, Withdrawn};
 use crate::table::keys::{KeyRange, RowKey, string_attribute};
-<<<<<<< HEAD
-use crate::table::meetings::{
-    BEGUN, RECORDED, RECORDED_KEY, WITHDRAWN, meeting_key, meetings_prefix, sid_of_meeting,
-    timer_key,
-=======
 use crate::table::requests::retry::with_retries;
 use crate::table::rows::meeting::{
-    BEGUN, BUCKETS, PEOPLE, RECORDED, RECORDED_KEY, is_people_key, meeting_key, meetings_prefix,
-    people_key, people_prefix, sid_of_meeting, timer_key,
->>>>>>> main
+    BEGUN, RECORDED, RECORDED_KEY, WITHDRAWN, meeting_key, meetings_prefix, sid_of_meeting,
+    timer_key,
 };
 use crate::table::rows::tally::{VERSION, number};
 use crate::table::schema::{EXPIRES, PARTITION_KEY};

@@ -33,16 +33,13 @@ pub use import::{Entry, Field, Fields, Importer, Marks, Misplaced, Stopped, Writ
 pub use recorded::Recorded;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
-<<<<<<< HEAD
-#[cfg(feature = "meetings")]
-pub(crate) use withdraw::{Premature, Withdrawn, withdraw};
-=======
 #[cfg(feature = "history")]
 pub(crate) use snapshot::Snapshot;
 #[cfg(feature = "history")]
 pub(crate) use transaction::MAX_ACTIONS;
 pub(crate) use transaction::{DOES_NOT_EXIST, EXISTS, Transaction, on_condition};
->>>>>>> main
+#[cfg(feature = "meetings")]
+pub(crate) use withdraw::{Premature, Withdrawn, withdraw};
 
 use crate::table::Table;
 use crate::table::keys::RowKey;

@@ -6,22 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use jiff::Timestamp;
 
-<<<<<<< HEAD
-use super::error::WriteError;
-use super::merge;
-use super::place::place;
-use super::row::{Heard, Row};
-use super::snapshot::Snapshot;
-use super::transaction::Transaction;
-use super::withdraw::Withdrawn;
-=======
 use crate::record::error::WriteError;
 use crate::record::merge;
 use crate::record::place::place;
 use crate::record::row::{Heard, Row};
 use crate::record::snapshot::Snapshot;
 use crate::record::transaction::Transaction;
->>>>>>> main
+use crate::record::withdraw::Withdrawn;
 use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::rows::past_room::PastRoom;

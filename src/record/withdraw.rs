@@ -7,14 +7,14 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::error::WriteError;
-use super::merge;
-use super::row::Stored;
-use super::snapshot::Snapshot;
-use super::transaction::Transaction;
+use crate::record::error::WriteError;
+use crate::record::merge;
+use crate::record::row::Stored;
+use crate::record::snapshot::Snapshot;
+use crate::record::transaction::Transaction;
 use crate::table::Table;
 use crate::table::keys::RowKey;
-use crate::table::past_room::PastRoom;
+use crate::table::rows::past_room::PastRoom;
 
 /// The values of a session that was withdrawn, but for its end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
