@@ -48,7 +48,7 @@ pub use recorded::Recorded;
 pub use recount::Recount;
 pub(crate) use recount::recount;
 pub use repeated::Repeated;
-pub(crate) use repeated::between_rooms;
+pub(crate) use repeated::repeated;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
 
