@@ -9,7 +9,7 @@ use past_rooms::api::error::ApiError;
 use past_rooms::api::handler::App;
 use past_rooms::api::{answer, auth, request};
 use past_rooms::table::keys::KeyRange;
-use past_rooms::table::past_room::SessionRow;
+use past_rooms::table::rows::past_room::SessionRow;
 use past_rooms::table::{Consistency, RowQuery, Table};
 use past_rooms::{Meter, Order, Page, PageQuery, ReadError};
 
