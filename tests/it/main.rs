@@ -29,6 +29,7 @@ mod import_files;
 mod import_history;
 mod import_killed;
 mod layout;
+mod local_arguments;
 mod logs;
 mod meetings;
 mod meetings_resumed;
