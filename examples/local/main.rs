@@ -24,10 +24,11 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use past_rooms::api::handler::App;
 use past_rooms::api::{auth, route};
-use past_rooms::config::{ApiCredentials, Dialect};
+use past_rooms::lambda::config::{ApiCredentials, Dialect};
+use past_rooms::lambda::logging;
 use past_rooms::table::{Table, schema};
 use past_rooms::webhook::{handler::PATH as WEBHOOK_PATH, verify};
-use past_rooms::{PastRooms, ProjectionMode, logging};
+use past_rooms::{PastRooms, ProjectionMode};
 use tokio::net::TcpListener;
 
 /// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.

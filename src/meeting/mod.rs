@@ -17,9 +17,9 @@ use jiff::Timestamp;
 use crate::past_rooms::PastRooms;
 use crate::record::{self, ATTEMPTS, Settlement, WriteError};
 use crate::table::keys::RowKey;
-use crate::table::meetings::sid_of_timer;
-use crate::table::retry::Backoff;
-use crate::table::session::Session;
+use crate::table::requests::retry::Backoff;
+use crate::table::rows::meeting::sid_of_timer;
+use crate::table::rows::session::Session;
 use state::{Details, Draft, Kind, Report};
 use store::Stored;
 
@@ -208,7 +208,7 @@ async fn settle_once(
         ended_is_certain: draft.ended_is_certain,
         recorded: stored.recorded_key.clone(),
     };
-    let row = crate::table::meetings::meeting_key(&stored.room_id, &stored.room_sid);
+    let row = crate::table::rows::meeting::meeting_key(&stored.room_id, &stored.room_sid);
     let claim = |update, key: &RowKey| stored.claim(update, key, &content);
     record::settle(table, &settlement, claim, &row).await?;
     Ok(Outcome::Recorded)

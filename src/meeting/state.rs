@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::table::session::Session;
+use crate::table::rows::session::Session;
 
 /// Seconds by which the clocks of two reports may differ.
 const CLOCK_TOLERANCE: i64 = 60;

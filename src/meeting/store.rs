@@ -13,13 +13,13 @@ use sha2::{Digest, Sha256};
 use super::state::{Kind, Meeting, Report};
 use crate::record::{ATTEMPTS, WriteError};
 use crate::table::keys::{KeyRange, RowKey, string_attribute};
-use crate::table::meetings::{
+use crate::table::requests::retry::with_retries;
+use crate::table::rows::meeting::{
     BEGUN, BUCKETS, PEOPLE, RECORDED, RECORDED_KEY, is_people_key, meeting_key, meetings_prefix,
     people_key, people_prefix, sid_of_meeting, timer_key,
 };
-use crate::table::retry::with_retries;
+use crate::table::rows::tally::{VERSION, number};
 use crate::table::schema::{EXPIRES, PARTITION_KEY};
-use crate::table::tally::{VERSION, number};
 use crate::table::{Consistency, Item, RowQuery, Table, TableError, units};
 
 const OPERATION: &str = "UpdateItem";

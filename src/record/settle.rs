@@ -6,17 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use jiff::Timestamp;
 
-use super::error::WriteError;
-use super::merge;
-use super::place::place;
-use super::row::{Heard, Row};
-use super::snapshot::Snapshot;
-use super::transaction::Transaction;
+use crate::record::error::WriteError;
+use crate::record::merge;
+use crate::record::place::place;
+use crate::record::row::{Heard, Row};
+use crate::record::snapshot::Snapshot;
+use crate::record::transaction::Transaction;
 use crate::table::Table;
 use crate::table::keys::RowKey;
-use crate::table::past_room::PastRoom;
-use crate::table::retention::Retention;
-use crate::table::session::Session;
+use crate::table::rows::past_room::PastRoom;
+use crate::table::rows::retention::Retention;
+use crate::table::rows::session::Session;
 
 /// A session to record, and what is known of the rows that it already has.
 pub(crate) struct Settlement<'a> {

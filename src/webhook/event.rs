@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::meeting::Notice;
 use crate::meeting::state::{Details, Kind, MAX_SECONDS, Report};
-use crate::table::session::{InvalidSession, Session};
+use crate::table::rows::session::{InvalidSession, Session};
 
 /// The events that are needed.
 const KINDS: [(&str, Kind); 7] = [

@@ -13,9 +13,9 @@ use tracing::Instrument;
 
 use super::error::{MAX_BODY_BYTES, METHOD, WebhookError};
 use super::{event, verify};
+use crate::api::credentials::Credentials;
 use crate::api::event::MalformedEvent;
 use crate::api::handler::time_to_answer;
-use crate::credentials::Credentials;
 use crate::meeting::state::Kind;
 use crate::meeting::{self, Outcome};
 use crate::past_rooms::PastRooms;
