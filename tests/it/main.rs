@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_lists;
 mod admin_stops;
 mod admin_tally;
 mod admin_words;
