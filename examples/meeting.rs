@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use past_rooms::api::{auth, route};
-use past_rooms::config::ApiCredentials;
+use past_rooms::lambda::config::ApiCredentials;
 use past_rooms::webhook::{handler::PATH, verify};
 use serde_json::{Value, json};
 

@@ -32,14 +32,14 @@
 //! | `webhook` | plugNmeet's webhooks: verification, parsing, answer (feature `webhook`) |
 //! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
 //! | `stream` | counting what other writers do, by the table's stream (feature `stream`) |
-//! | `config`, `connections`, `dynamodb`, `logging` | made once at the start (features `api`, `stream` and `client`) |
-//! | `credentials` | the accepted key pairs, of variables or a secret (feature `api`) |
-//! | `deadline` | the time that an invocation has left (features `api` and `stream`) |
-//! | `process` | how a function's process begins and ends (features `api` and `stream`) |
 //! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
 //! | [`PastRooms`] | the handle |
 //! | [`page`] | reading a page |
-//! | [`record`] | writing sessions with their counts; building and repairing tallies |
+//! | `whole_history` | the projection of all rooms' sessions into one order (feature `history`) |
+//! | `maintenance` | tallies and expiry of existing sessions: survey, repair, recount |
+//! | [`record`] | writing sessions with their counts |
+//! | `dynamodb` | the SDK's client: endpoint, credentials, time-outs, connections (feature `client`) |
+//! | `lambda` | a function's surroundings: configuration, log, deadline |
 //! | [`table`] | rows, keys, requests and errors of DynamoDB |
 //!
 //! # Features
@@ -60,41 +60,34 @@
 #[cfg(feature = "api")]
 pub mod api;
 #[cfg(feature = "client")]
-pub mod config;
-#[cfg(feature = "client")]
-pub mod connections;
-#[cfg(feature = "api")]
-pub mod credentials;
-#[cfg(any(feature = "api", feature = "stream"))]
-pub mod deadline;
-#[cfg(feature = "client")]
 pub mod dynamodb;
-#[cfg(any(feature = "api", feature = "stream"))]
-pub mod logging;
+#[cfg(any(feature = "api", feature = "stream", feature = "client"))]
+pub mod lambda;
+mod maintenance;
 #[cfg(feature = "meetings")]
 pub mod meeting;
 pub mod page;
 mod past_rooms;
-#[cfg(any(feature = "api", feature = "stream"))]
-pub mod process;
 pub mod record;
 #[cfg(feature = "stream")]
 pub mod stream;
 pub mod table;
 #[cfg(feature = "webhook")]
 pub mod webhook;
+#[cfg(feature = "history")]
+mod whole_history;
 
+pub use maintenance::{Difference, Expiries, Recount, Repeated, TallyReport};
 pub use page::{Order, Page, PageQuery, ReadError};
 pub use past_rooms::PastRooms;
-#[cfg(feature = "history")]
-pub use record::project::{Mode as ProjectionMode, Projected};
-#[cfg(feature = "history")]
-pub use record::reconcile::{Reconciled, Reconciliation};
 pub use record::{
-    Difference, Entry, Expiries, Field, Fields, Importer, Marks, Misplaced, Recorded, Recount,
-    Repeated, Stopped, TallyReport, WriteError, Written,
+    Entry, Field, Fields, Importer, Marks, Misplaced, Recorded, Stopped, WriteError, Written,
 };
 pub use table::keys::{RowKey, SessionKey};
-pub use table::past_room::PastRoom;
-pub use table::session::{InvalidSession, Session};
+pub use table::rows::past_room::PastRoom;
+pub use table::rows::session::{InvalidSession, Session};
 pub use table::{Meter, TableError, TableErrorKind};
+#[cfg(feature = "history")]
+pub use whole_history::project::{Mode as ProjectionMode, Projected};
+#[cfg(feature = "history")]
+pub use whole_history::reconcile::{Reconciled, Reconciliation};

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use lambda_http::{Adapter, Request, service_fn};
 use lambda_runtime::Error;
+use past_rooms::api::credentials::Credentials;
 use past_rooms::api::event::CheckedEvents;
 use past_rooms::api::handler::{App, handle};
-use past_rooms::config::Config;
-use past_rooms::credentials::Credentials;
-use past_rooms::{PastRooms, dynamodb, process};
+use past_rooms::lambda::config::Config;
+use past_rooms::lambda::process;
+use past_rooms::{PastRooms, dynamodb};
 
 /// A page is many small pieces of DynamoDB's answers. With the system's allocator a fifth of the
 /// processor time of ten rooms was the allocator's own; see docs/internals/benchmarks.md.

@@ -12,7 +12,7 @@ use super::dialect::{self, Integer, Rooms};
 use super::error::{ApiError, MAX_ANSWER_BYTES, RETRY_AFTER_SECONDS};
 use super::request::FetchPastRooms;
 use super::route::METHOD;
-use crate::config::Dialect;
+use crate::lambda::config::Dialect;
 use crate::page::Page;
 
 /// `msg` of an answer with rooms.
@@ -132,7 +132,7 @@ mod tests {
     use crate::api::request::InvalidRequest;
     use crate::api::route::RouteError;
     use crate::page::{Order, PageQuery};
-    use crate::table::past_room::PastRoom;
+    use crate::table::rows::past_room::PastRoom;
     use serde_json::{Value, json};
 
     /// The documented answer with a page.

@@ -9,8 +9,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use lambda_http::http::HeaderMap;
 use sha2::Sha256;
 
-use crate::config::ApiCredentials;
-use crate::credentials::Denial;
+use crate::api::credentials::Denial;
+use crate::lambda::config::ApiCredentials;
 
 /// The header with the API key.
 pub const API_KEY_HEADER: &str = "API-KEY";

@@ -19,9 +19,9 @@ use jiff::Timestamp;
 use lambda_http::http;
 use serde::{Serialize, Serializer};
 
-use crate::config::Dialect;
+use crate::lambda::config::Dialect;
 use crate::page::Order;
-use crate::table::past_room::PastRoom;
+use crate::table::rows::past_room::PastRoom;
 
 /// Go's zero time, which plugnmeet-server sends where a time is not known.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";

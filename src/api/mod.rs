@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod auth;
+pub mod credentials;
 pub mod dialect;
 pub mod error;
 pub mod event;

@@ -14,7 +14,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 
-use crate::config::Dialect;
+use crate::lambda::config::Dialect;
 use crate::page::{Order, PageQuery};
 use crate::table::schema::MAX_PARTITION_KEY_BYTES;
 

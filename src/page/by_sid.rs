@@ -3,7 +3,7 @@
 use super::error::ReadError;
 use super::query::{Page, PageQuery};
 use crate::table::keys::{RowKey, string_attribute};
-use crate::table::past_room::SessionRow;
+use crate::table::rows::past_room::SessionRow;
 use crate::table::schema::ROOM_SID;
 use crate::table::{Consistency, Table};
 

@@ -16,7 +16,7 @@ use super::query::PageQuery;
 use super::reader::Reader;
 use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
-use crate::table::tally::{self, RoomTally};
+use crate::table::rows::tally::{self, RoomTally};
 use crate::table::{Consistency, Item, RowQuery};
 
 /// Sessions that may be skipped by reading them: they cost less than the tally of a month and a

@@ -8,7 +8,7 @@ use super::order::Order;
 use super::reader::Reader;
 use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
-use crate::table::past_room::SessionRow;
+use crate::table::rows::past_room::SessionRow;
 use crate::table::schema::ROOM_TALLY;
 use crate::table::{Consistency, Item, RowQuery};
 

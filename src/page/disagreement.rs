@@ -13,7 +13,8 @@ use super::error::ReadError;
 use crate::table::bucket::Bucket;
 use crate::table::calendar::MONTH_BYTES;
 use crate::table::keys::RowKey;
-use crate::table::{Consistency, Item, Table, isolation, tally};
+use crate::table::rows::tally;
+use crate::table::{Consistency, Item, Table, isolation};
 
 /// A room whose tally contradicts its rows, or itself.
 pub(super) struct Disagreement {
@@ -138,7 +139,7 @@ fn count_now(room_id: &str, bucket: &Bucket, now: &HashMap<RowKey, Item>) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::tally::number;
+    use crate::table::rows::tally::number;
 
     fn tally(counts: &[(&str, u64)]) -> Item {
         let counts = counts.iter().map(|(month, count)| ((*month).to_owned(), number(count)));

@@ -1,7 +1,7 @@
 //! Why there is no page.
 
 use crate::table::TableError;
-use crate::table::past_room::MalformedRow;
+use crate::table::rows::past_room::MalformedRow;
 
 /// Why a page could not be read.
 #[derive(Debug, thiserror::Error)]

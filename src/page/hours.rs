@@ -7,7 +7,7 @@ use super::error::ReadError;
 use super::reader::Reader;
 use crate::table::bucket::{Bucket, Counts};
 use crate::table::keys::RowKey;
-use crate::table::tally;
+use crate::table::rows::tally;
 
 /// Replaces the counts of a month by those of its hours, for all the rooms that have sessions in it.
 ///

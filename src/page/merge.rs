@@ -14,7 +14,7 @@ use super::error::ReadError;
 use super::order::Order;
 use super::plan::Plan;
 use super::reader::Reader;
-use crate::table::past_room::{PastRoom, SessionRow};
+use crate::table::rows::past_room::{PastRoom, SessionRow};
 
 /// A cursor's place in the heap.
 struct HeapEntry {

@@ -11,7 +11,7 @@
 //!
 //! # How a page is read
 //!
-//! Beside the sessions the table keeps [tallies](crate::table::tally): how many sessions a room has
+//! Beside the sessions the table keeps [tallies](crate::table::rows::tally): how many sessions a room has
 //! in every month, and in every hour of a month. With them a page is read in at most three steps,
 //! each one round trip:
 //!

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::order::Order;
-use crate::table::past_room::PastRoom;
+use crate::table::rows::past_room::PastRoom;
 
 /// Which page to read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use super::PastRooms;
 use super::whole_history::WholeHistory;
 #[cfg(feature = "history")]
-use crate::record::{
-    WriteError,
-    project::{Mode, Projected},
-    reconcile::Reconciliation,
-};
+use crate::record::WriteError;
 use crate::table::Table;
 #[cfg(feature = "history")]
 use crate::table::keys::RowKey;
+#[cfg(feature = "history")]
+use crate::whole_history::{
+    project::{Mode, Projected},
+    reconcile::Reconciliation,
+};
 
 impl PastRooms {
     /// The same history; a query without room ids is answered from the history table `table_name`,

@@ -1,7 +1,8 @@
 //! What keeps a whole history in order: its tallies, and when its sessions expire.
 
 use super::PastRooms;
-use crate::record::{self, Expiries, Mode, Repeated, TallyReport, WriteError};
+use crate::maintenance::{self, Expiries, Mode, Repeated, TallyReport};
+use crate::record::WriteError;
 use crate::table::{RoomIds, TableError};
 
 impl PastRooms {
@@ -24,7 +25,7 @@ impl PastRooms {
     /// # }
     /// ```
     pub async fn tally(&self, room_id: &str) -> Result<TallyReport, WriteError> {
-        record::tally::build(&self.table, room_id).await
+        maintenance::build(&self.table, room_id).await
     }
 
     /// Compares the tallies of a room with its sessions, and changes nothing.
@@ -32,7 +33,7 @@ impl PastRooms {
     /// # Errors
     /// As [`tally`](Self::tally).
     pub async fn check_tally(&self, room_id: &str) -> Result<TallyReport, WriteError> {
-        record::tally::check(&self.table, room_id).await
+        maintenance::check(&self.table, room_id).await
     }
 
     /// Lets the sessions of a room that are there expire as [this handle](Self::with_retention_days)
@@ -56,7 +57,7 @@ impl PastRooms {
     /// # }
     /// ```
     pub async fn apply_retention(&self, room_id: &str) -> Result<Expiries, WriteError> {
-        record::apply(&self.table, self.retention, room_id, Mode::Change).await
+        maintenance::apply(&self.table, self.retention, room_id, Mode::Change).await
     }
 
     /// What [`apply_retention`](Self::apply_retention) would find, without changing anything.
@@ -64,17 +65,16 @@ impl PastRooms {
     /// # Errors
     /// As [`record`](Self::record).
     pub async fn check_retention(&self, room_id: &str) -> Result<Expiries, WriteError> {
-        record::apply(&self.table, self.retention, room_id, Mode::Look).await
+        maintenance::apply(&self.table, self.retention, room_id, Mode::Look).await
     }
 
-    /// Finds the ids that sessions of several rooms have. A media server gives an id once. Reads the
-    /// whole index `by_sid`. Those that one room has several times are found by
-    /// [`check_tally`](Self::check_tally).
+    /// Returns the ids that several sessions have, in one room or in several. A media server gives each id
+    /// once. Reads the whole index `by_sid`, and calls `read` with the number of rows of each page.
     ///
     /// # Errors
     /// [`TableError`] if DynamoDB fails, or if the table has no such index.
-    pub async fn repeated_between_rooms(&self) -> Result<Vec<Repeated>, TableError> {
-        record::between_rooms(&self.table).await
+    pub async fn repeated(&self, read: impl FnMut(u64)) -> Result<Vec<Repeated>, TableError> {
+        maintenance::repeated(&self.table, read).await
     }
 
     /// Whether a room has any session or tally. One that was emptied still has a tally.
@@ -82,7 +82,7 @@ impl PastRooms {
     /// # Errors
     /// [`TableError`] if DynamoDB fails.
     pub async fn exists(&self, room_id: &str) -> Result<bool, TableError> {
-        record::tally::exists(&self.table, room_id).await
+        maintenance::exists(&self.table, room_id).await
     }
 
     /// The rooms of the table, some at a time. Reads the whole table.

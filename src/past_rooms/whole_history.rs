@@ -8,16 +8,17 @@ use futures_util::future::try_join;
 
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
 #[cfg(feature = "history")]
-use crate::record::{
-    WriteError,
-    project::{self, Mode, Projected},
-    reconcile::Reconciliation,
-};
+use crate::record::WriteError;
 use crate::table::history::{self, ALL_ROOMS, COMPLETE};
 use crate::table::keys::KeyRange;
 #[cfg(feature = "history")]
 use crate::table::keys::RowKey;
 use crate::table::{Consistency, Meter, Table, TableError};
+#[cfg(feature = "history")]
+use crate::whole_history::{
+    project::{self, Mode, Projected},
+    reconcile::Reconciliation,
+};
 
 /// The history table and what this process knows of it.
 #[derive(Debug, Clone)]

@@ -1,20 +1,20 @@
 //! Which sessions go into one transaction.
 
 use crate::table::keys::RowKey;
-use crate::table::session::{InvalidSession, Session};
+use crate::table::rows::session::{InvalidSession, Session};
 
-use super::transaction::MAX_ACTIONS;
+use crate::record::transaction::MAX_ACTIONS;
 
 /// Bytes of sessions in one transaction at the most. DynamoDB allows 4 MB; this leaves room for
 /// keys and tallies.
-pub(super) const MAX_TRANSACTION_BYTES: usize = 3_000_000;
+pub(crate) const MAX_TRANSACTION_BYTES: usize = 3_000_000;
 
 /// A session and its key.
-pub(super) type Keyed<'a> = (RowKey, &'a Session);
+pub(crate) type Keyed<'a> = (RowKey, &'a Session);
 
 /// Divides sessions into batches that each fit into one transaction, even if all of them are new.
 /// Of a session that is given more than once, the last stays.
-pub(super) fn batches(sessions: &[Session]) -> Result<Vec<Vec<Keyed<'_>>>, InvalidSession> {
+pub(crate) fn batches(sessions: &[Session]) -> Result<Vec<Vec<Keyed<'_>>>, InvalidSession> {
     let mut batches = Vec::new();
     let mut batch: Vec<Keyed<'_>> = Vec::new();
     let (mut actions, mut bytes) = (0, 0);

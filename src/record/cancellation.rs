@@ -4,14 +4,14 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 
 /// Why a transaction was cancelled, if that may be gone at the next attempt.
-pub(super) enum Cancellation {
+pub(crate) enum Cancellation {
     /// A condition, or another transaction.
     Conflict,
     Throttled,
 }
 
 /// There is one reason for each action, `None` for those that were not the cause.
-pub(super) fn cancellation<R>(
+pub(crate) fn cancellation<R>(
     error: &SdkError<TransactWriteItemsError, R>,
 ) -> Option<Cancellation> {
     const CONFLICTS: [&str; 3] = ["None", "ConditionalCheckFailed", "TransactionConflict"];

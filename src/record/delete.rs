@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::error::{ATTEMPTS, WriteError};
-use super::snapshot::Snapshot;
-use super::transaction::{MAX_ACTIONS, Transaction};
+use crate::record::error::{ATTEMPTS, WriteError};
+use crate::record::snapshot::Snapshot;
+use crate::record::transaction::{MAX_ACTIONS, Transaction};
 use crate::table::Table;
 use crate::table::keys::{RowKey, SessionKey};
-use crate::table::retry::with_retries;
+use crate::table::requests::retry::with_retries;
 
 /// Sessions in one transaction: each may be in a month of its own, and the room's tally is one
 /// action more.

@@ -2,7 +2,7 @@
 
 use crate::table::TableError;
 use crate::table::keys::RowKey;
-use crate::table::session::InvalidSession;
+use crate::table::rows::session::InvalidSession;
 
 /// How often a transaction is attempted before it is an error.
 pub(crate) const ATTEMPTS: u32 = 12;
@@ -44,12 +44,12 @@ pub enum WriteError {
 
 impl WriteError {
     /// Whether an outcome says that DynamoDB takes no more requests.
-    pub(super) fn throttles<T>(outcome: &Result<T, WriteError>) -> bool {
+    pub(crate) fn throttles<T>(outcome: &Result<T, WriteError>) -> bool {
         matches!(outcome, Err(WriteError::Table(error)) if error.is_throttled())
     }
 
     /// Whether DynamoDB failed for now, and no other writer is in the way.
-    pub(super) fn is_table_transient(&self) -> bool {
+    pub(crate) fn is_table_transient(&self) -> bool {
         matches!(self, WriteError::Table(error) if error.is_transient())
     }
 

@@ -1,12 +1,12 @@
 //! Merging: the one rule for what two rows of a session say.
 
-use crate::table::past_room::PastRoom;
+use crate::table::rows::past_room::PastRoom;
 
 /// Fills the gaps of a session with the values of another row of the same session. `created` stays.
 ///
 /// - A value that is not empty is never replaced by an empty one.
 /// - The greater number of participants stays: a server's own count goes down when people leave.
-pub(super) fn fill(room: &mut PastRoom, other: &PastRoom) {
+pub(crate) fn fill(room: &mut PastRoom, other: &PastRoom) {
     for (value, known) in [
         (&mut room.room_title, &other.room_title),
         (&mut room.webhook_url, &other.webhook_url),

@@ -10,58 +10,47 @@
 //! - What another writer puts or deletes in a room that has a tally is [counted again](Recount) as
 //!   soon as somebody hears of it.
 
-mod audit;
 mod batches;
 mod cancellation;
 mod delete;
 mod error;
-mod expiry;
 mod import;
 mod merge;
 mod place;
-#[cfg(feature = "history")]
-pub(crate) mod project;
-#[cfg(feature = "history")]
-mod projected_row;
-#[cfg(feature = "history")]
-pub(crate) mod reconcile;
 mod recorded;
-mod recount;
-mod repair;
-mod repeated;
 mod row;
 #[cfg(feature = "meetings")]
 mod settle;
 mod snapshot;
-mod survey;
-pub(crate) mod tally;
 mod transaction;
+#[cfg(feature = "meetings")]
+mod withdraw;
 
-pub use audit::{Difference, TallyReport};
 pub(crate) use delete::delete;
 pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
-pub use expiry::Expiries;
-pub(crate) use expiry::{Mode, apply};
 pub use import::{Entry, Field, Fields, Importer, Marks, Misplaced, Stopped, Written};
 pub use recorded::Recorded;
-pub use recount::Recount;
-pub(crate) use recount::recount;
-pub use repeated::Repeated;
-pub(crate) use repeated::between_rooms;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
+#[cfg(feature = "history")]
+pub(crate) use snapshot::Snapshot;
+#[cfg(feature = "history")]
+pub(crate) use transaction::MAX_ACTIONS;
+pub(crate) use transaction::{DOES_NOT_EXIST, EXISTS, Transaction, on_condition};
+#[cfg(feature = "meetings")]
+pub(crate) use withdraw::{Premature, Withdrawn, withdraw};
 
 use crate::table::Table;
 use crate::table::keys::RowKey;
-use crate::table::retention::Retention;
-use crate::table::retry::with_retries;
-use crate::table::session::Session;
+use crate::table::requests::retry::with_retries;
+use crate::table::rows::retention::Retention;
+use crate::table::rows::session::Session;
 use batches::Keyed;
 use place::place;
 use row::Row;
+#[cfg(not(feature = "history"))]
 use snapshot::Snapshot;
-use transaction::Transaction;
 
 /// Records past sessions, in as few transactions as DynamoDB's limits allow.
 pub(crate) async fn record(

@@ -1,15 +1,15 @@
 //! A session at its key, and nowhere else: what webhooks, imports and plain recording have in common.
 
-use super::error::WriteError;
-use super::row::Row;
-use super::snapshot::Snapshot;
-use super::transaction::Transaction;
+use crate::record::error::WriteError;
+use crate::record::row::Row;
+use crate::record::snapshot::Snapshot;
+use crate::record::transaction::Transaction;
 use crate::table::Item;
 use crate::table::keys::RowKey;
 
 /// What a transaction does to the session at its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Placed {
+pub(crate) enum Placed {
     New,
     Changed,
     Unchanged,
@@ -17,7 +17,7 @@ pub(super) enum Placed {
 
 /// Adds to a transaction that a session is `row` at `key`, and that its rows at `others` are not
 /// there any more. What other writers added to those moves along.
-pub(super) fn place(
+pub(crate) fn place(
     transaction: &mut Transaction<'_>,
     snapshot: &Snapshot,
     (key, row): (&RowKey, &Row),

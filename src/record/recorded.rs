@@ -1,6 +1,6 @@
 //! What became of sessions that were recorded.
 
-use super::place::Placed;
+use crate::record::place::Placed;
 
 /// How many sessions were created, changed and left unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,7 +15,7 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    pub(super) fn count(&mut self, placed: Placed) {
+    pub(crate) fn count(&mut self, placed: Placed) {
         match placed {
             Placed::New => self.new += 1,
             Placed::Changed => self.changed += 1,

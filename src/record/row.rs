@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::types::builders::{DeleteBuilder, UpdateBuilder};
 
 use crate::table::Item;
 use crate::table::keys::string_attribute;
-use crate::table::past_room::{PastRoom, SessionRow};
-use crate::table::retention::{self, Retention};
+use crate::table::rows::past_room::{PastRoom, SessionRow};
+use crate::table::rows::retention::{self, Retention};
+use crate::table::rows::session::Session;
+use crate::table::rows::tally::number;
 use crate::table::schema::{BY_WEBHOOKS, EXPIRES, PARTITION_KEY, SESSION_ATTRIBUTES};
-use crate::table::session::Session;
-use crate::table::tally::number;
 
 /// Bytes of a value that a condition compares. Of a longer one it only asks whether there is one,
 /// so that a transaction stays far below DynamoDB's 4 MB.
@@ -38,7 +38,7 @@ impl Heard {
 
 /// What is to be written of a session, beside its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
+pub(crate) struct Row {
     pub room: PastRoom,
     /// When it expires, in UNIX seconds. `None`: as before.
     pub expires: Option<i64>,
@@ -76,7 +76,7 @@ impl Row {
 
 /// A row that is there.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     /// `None`: it cannot be read as a session.
     pub room: Option<PastRoom>,
     /// When it expires, in UNIX seconds. `None`: never.
@@ -165,7 +165,7 @@ impl Condition {
 }
 
 /// An update of a row, on condition that it is still as it was read.
-pub(super) fn update_unchanged(mut update: UpdateBuilder, stored: &Stored) -> UpdateBuilder {
+pub(crate) fn update_unchanged(mut update: UpdateBuilder, stored: &Stored) -> UpdateBuilder {
     let condition = stored.unchanged();
     for (name, attribute) in condition.names {
         update = update.expression_attribute_names(name, attribute);
@@ -177,7 +177,7 @@ pub(super) fn update_unchanged(mut update: UpdateBuilder, stored: &Stored) -> Up
 }
 
 /// A deletion of a row, on condition that it is still as it was read.
-pub(super) fn delete_unchanged(mut delete: DeleteBuilder, stored: &Stored) -> DeleteBuilder {
+pub(crate) fn delete_unchanged(mut delete: DeleteBuilder, stored: &Stored) -> DeleteBuilder {
     let condition = stored.unchanged();
     for (name, attribute) in condition.names {
         delete = delete.expression_attribute_names(name, attribute);

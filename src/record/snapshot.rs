@@ -5,16 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::try_join_all;
 
-use super::row::Stored;
+use crate::record::row::Stored;
 use crate::table::calendar;
 use crate::table::keys::{KeyRange, RowKey};
+use crate::table::rows::tally::{INCOMPLETE, VERSION};
 use crate::table::schema::ROOM_TALLY;
-use crate::table::tally::{INCOMPLETE, VERSION};
 use crate::table::{Consistency, Item, RowQuery, Table, TableError};
 
 /// A room's tally, as far as writers have to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TallyState {
+pub(crate) enum TallyState {
     /// There is one; counts are added to it.
     Present,
     /// There is none, and no session either: the first writer begins it, complete.
@@ -25,7 +25,7 @@ pub(super) enum TallyState {
 
 /// The sessions and the rooms' tallies, as they were a moment ago.
 #[derive(Debug, Default)]
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     sessions: HashMap<RowKey, Stored>,
     tallies: HashMap<String, TallyState>,
     /// How many sessions the complete tallies count, by room.

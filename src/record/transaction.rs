@@ -9,13 +9,13 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity, TransactWriteItem, Update,
 };
 
-use super::cancellation::{Cancellation, cancellation};
-use super::error::WriteError;
-use super::row::{Row, Stored, delete_unchanged, update_unchanged};
-use super::snapshot::{Snapshot, TallyState};
+use crate::record::cancellation::{Cancellation, cancellation};
+use crate::record::error::WriteError;
+use crate::record::row::{Row, Stored, delete_unchanged, update_unchanged};
+use crate::record::snapshot::{Snapshot, TallyState};
 use crate::table::keys::RowKey;
+use crate::table::rows::tally::{self, INCOMPLETE, VERSION, number};
 use crate::table::schema::{COUNTED, PARTITION_KEY};
-use crate::table::tally::{self, INCOMPLETE, VERSION, number};
 use crate::table::{Item, Table, TableError, units};
 
 const OPERATION: &str = "TransactWriteItems";
@@ -23,18 +23,18 @@ const OPERATION: &str = "TransactWriteItems";
 /// Actions in one transaction at the most.
 ///
 /// Source: Amazon DynamoDB API Reference, `TransactWriteItems`.
-pub(super) const MAX_ACTIONS: usize = 100;
+pub(crate) const MAX_ACTIONS: usize = 100;
 
 /// The condition that a row is there; `#room` is the partition key.
-pub(super) const EXISTS: &str = "attribute_exists(#room)";
+pub(crate) const EXISTS: &str = "attribute_exists(#room)";
 /// The condition that a row is not there.
-pub(super) const DOES_NOT_EXIST: &str = "attribute_not_exists(#room)";
+pub(crate) const DOES_NOT_EXIST: &str = "attribute_not_exists(#room)";
 
 /// What to add to the attributes of a tally.
 type Additions = BTreeMap<String, i64>;
 
 /// A transaction in the making.
-pub(super) struct Transaction<'a> {
+pub(crate) struct Transaction<'a> {
     table: &'a Table,
     actions: Vec<TransactWriteItem>,
     /// What to add, by room and month, to which hour.
@@ -275,7 +275,7 @@ fn at_version(update: UpdateBuilder, version: Option<u64>) -> UpdateBuilder {
 }
 
 /// An update under [`EXISTS`] or [`DOES_NOT_EXIST`].
-pub(super) fn on_condition(update: UpdateBuilder, condition: &str) -> UpdateBuilder {
+pub(crate) fn on_condition(update: UpdateBuilder, condition: &str) -> UpdateBuilder {
     update.condition_expression(condition).expression_attribute_names("#room", PARTITION_KEY)
 }
 

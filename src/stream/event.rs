@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::table::keys::{RowKey, SessionKey};
-use crate::table::meetings::sid_of_timer;
+use crate::table::rows::meeting::sid_of_timer;
 
 /// A batch without sequence numbers, of which nobody can say what to try again. Lambda tries all of
 /// it again, in halves.

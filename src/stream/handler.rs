@@ -11,12 +11,13 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::event::{Batch, BatchResponse, MalformedBatch, Touched};
+use crate::maintenance::Recount;
 use crate::meeting;
 use crate::past_rooms::PastRooms;
-use crate::record::project::Projected;
-use crate::record::{Recount, WriteError};
+use crate::record::WriteError;
 use crate::table::Meter;
 use crate::table::keys::{RowKey, SessionKey};
+use crate::whole_history::project::Projected;
 
 /// Rooms that are looked after at the same time.
 const ROOMS_AT_ONCE: usize = 8;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::calendar::{HOUR_BYTES, MONTH_BYTES};
-use super::keys::{KeyRange, SessionKey, last_with_prefix};
+use crate::table::calendar::{HOUR_BYTES, MONTH_BYTES};
+use crate::table::keys::{KeyRange, SessionKey, last_with_prefix};
 
 /// Sessions by bucket, in byte order, which is time order. Buckets in one map do not overlap.
 pub type Counts = BTreeMap<Bucket, u64>;

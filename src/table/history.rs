@@ -4,7 +4,7 @@
 //! It has the same two key attributes and the same tallies, so the same reader reads its pages: to the
 //! reader the whole history is one room, [`ALL_ROOMS`].
 
-use super::keys::RowKey;
+use crate::table::keys::RowKey;
 
 /// Partition key of every row of the history table.
 pub const ALL_ROOMS: &str = "*";

@@ -4,9 +4,9 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::calendar::{self, HOUR_BYTES, MONTH_BYTES};
-use super::client::Item;
-use super::schema::{MONTH_TALLY_PREFIX, PARTITION_KEY, ROOM_TALLY, SORT_KEY};
+use crate::table::calendar::{self, HOUR_BYTES, MONTH_BYTES};
+use crate::table::item::Item;
+use crate::table::schema::{MONTH_TALLY_PREFIX, PARTITION_KEY, ROOM_TALLY, SORT_KEY};
 
 /// The greatest character: after a prefix, it makes the key above every key in use that starts with
 /// that prefix.
@@ -76,7 +76,7 @@ pub struct SessionKey(String);
 
 impl SessionKey {
     /// The key of the session `room_sid`, created at the time `created` as the table stores it.
-    pub(super) fn new(created: &str, room_sid: &str) -> Self {
+    pub(crate) fn new(created: &str, room_sid: &str) -> Self {
         SessionKey(format!("{created}{SEPARATOR}{room_sid}"))
     }
 
@@ -160,7 +160,7 @@ impl KeyRange {
 }
 
 /// The last key in use that starts with `prefix`.
-pub(super) fn last_with_prefix(prefix: &str) -> String {
+pub(crate) fn last_with_prefix(prefix: &str) -> String {
     format!("{prefix}{LAST_CHARACTER}")
 }
 

@@ -13,9 +13,9 @@ use tracing::Instrument;
 
 use super::error::{MAX_BODY_BYTES, METHOD, WebhookError};
 use super::{event, verify};
+use crate::api::credentials::Credentials;
 use crate::api::event::MalformedEvent;
 use crate::api::handler::time_to_answer;
-use crate::credentials::Credentials;
 use crate::meeting::state::Kind;
 use crate::meeting::{self, Outcome};
 use crate::past_rooms::PastRooms;
@@ -129,7 +129,7 @@ async fn take(
     let outcome = taken.map_err(|_| WebhookError::DeadlineExceeded)??;
     log.outcome = Some(outcome);
     Ok(match outcome {
-        Outcome::InProgress => "noted",
+        Outcome::InProgress | Outcome::Withdrawn => "noted",
         Outcome::Recorded | Outcome::Unchanged => "recorded",
     })
 }

@@ -15,8 +15,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::api::auth::{keyed_hash, same_text};
-use crate::config::ApiCredentials;
-use crate::credentials::Denial;
+use crate::api::credentials::Denial;
+use crate::lambda::config::ApiCredentials;
 
 /// The headers with the token. plugNmeet sends both.
 pub const HEADERS: [&str; 2] = ["Hash-Token", "Authorization"];

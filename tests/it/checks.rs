@@ -13,15 +13,15 @@ use lambda_http::{Request, RequestExt};
 use past_rooms::api::handler::{App, handle};
 use past_rooms::api::request::{self, MAX_LIMIT, MAX_NUMBER, MAX_ROOMS};
 use past_rooms::api::{event, route};
-use past_rooms::config::{ApiCredentials, Dialect};
+use past_rooms::lambda::config::{ApiCredentials, Dialect};
 use past_rooms::table::bucket::{Bucket, Counts};
 use past_rooms::table::keys::string_attribute;
-use past_rooms::table::past_room::SessionRow;
-use past_rooms::table::schema::{MAX_PARTITION_KEY_BYTES, PARTITION_KEY, SORT_KEY};
-use past_rooms::table::tally::{
+use past_rooms::table::rows::past_room::SessionRow;
+use past_rooms::table::rows::tally::{
     INCOMPLETE, MAX_SESSIONS, VERSION, hour_attribute, month_of_tally, read_month_tally,
     read_room_tally,
 };
+use past_rooms::table::schema::{MAX_PARTITION_KEY_BYTES, PARTITION_KEY, SORT_KEY};
 use past_rooms::table::{Item, calendar};
 use past_rooms::{PastRoom, PastRooms, SessionKey};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryPartition;
-use past_rooms::connections::{FreshConnections, IDLE};
+use past_rooms::dynamodb::connections::{FreshConnections, IDLE};
 use past_rooms::{PageQuery, PastRooms, dynamodb};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_http::{Request, RequestExt, http::Method};
 use past_rooms::api::handler::App;
-use past_rooms::config::Dialect;
+use past_rooms::lambda::config::Dialect;
 use past_rooms::{Meter, PageQuery, ReadError};
 use serde_json::{Value, json};
 

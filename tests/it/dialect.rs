@@ -3,7 +3,7 @@
 
 use lambda_http::{RequestExt, http::Method};
 use past_rooms::api::handler::App;
-use past_rooms::config::Dialect;
+use past_rooms::lambda::config::Dialect;
 use serde_json::{Value, json};
 
 use crate::support::proxy::{Fault, Proxy};

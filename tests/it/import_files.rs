@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use past_rooms::PastRoom;
-use past_rooms::table::past_room::SessionRow;
+use past_rooms::table::rows::past_room::SessionRow;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 

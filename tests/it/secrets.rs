@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use lambda_http::http::HeaderMap;
 use past_rooms::api::auth::{self, AuthError};
-use past_rooms::credentials::{Credentials, MAX_AGE, MIN_PAUSE, OVERLAP};
+use past_rooms::api::credentials::{Credentials, MAX_AGE, MIN_PAUSE, OVERLAP};
 use past_rooms::dynamodb;
 use serde_json::{Value, json};
 

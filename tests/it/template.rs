@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use past_rooms::api::route;
-use past_rooms::config::{
+use past_rooms::lambda::config::{
     ANSWERS, API_KEY, API_SECRET, CREDENTIALS_SECRET_ARN, Dialect, HISTORY_TABLE, RETENTION_DAYS,
     TABLE_NAME,
 };

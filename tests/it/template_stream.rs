@@ -1,7 +1,7 @@
 //! The template and the code say the same of the table's stream, of the function on it, and of the
 //! time to live.
 
-use past_rooms::config::{HISTORY_TABLE, RETENTION_DAYS, TABLE_NAME};
+use past_rooms::lambda::config::{HISTORY_TABLE, RETENTION_DAYS, TABLE_NAME};
 use past_rooms::table::schema::{EXPIRES, STREAM_VIEW};
 
 use crate::template::{granted, properties, template, variables};

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use lambda_http::http::{self, Method};
 use lambda_http::{Body, Request};
-use past_rooms::config::ApiCredentials;
+use past_rooms::lambda::config::ApiCredentials;
 use past_rooms::meeting::{SILENCE, timer_expired};
 use past_rooms::webhook::handler::{App, handle};
 use past_rooms::webhook::verify::sign;

@@ -64,7 +64,7 @@ impl Chunk {
         else {
             return;
         };
-        let created = past_rooms::table::session::format_timestamp(entry.session.created);
+        let created = past_rooms::table::rows::session::format_timestamp(entry.session.created);
         let found = misplaced.found.iter().filter_map(past_rooms::RowKey::session_key);
         let found: Vec<_> = found.map(|key| key.created().to_owned()).collect();
         let reason = format!(

@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use past_rooms::table::keys::KeyRange;
-use past_rooms::table::session::format_timestamp;
+use past_rooms::table::rows::session::format_timestamp;
 use past_rooms::table::{Consistency, RowQuery};
 use past_rooms::{PastRooms, RowKey, SessionKey, WriteError};
 use serde_json::json;

@@ -1,8 +1,9 @@
 //! A row of the table, made a line of an export.
 
-use past_rooms::table::past_room::SessionRow;
+use past_rooms::table::rows::past_room::SessionRow;
+use past_rooms::table::rows::retention;
 use past_rooms::table::schema::{BY_WEBHOOKS, EXPIRES, SESSION_ATTRIBUTES};
-use past_rooms::table::{Item, RowKind, keys, retention};
+use past_rooms::table::{Item, RowKind, keys};
 use past_rooms::{Marks, RowKey};
 
 use crate::files::Row;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
-use past_rooms::table::retention::Retention;
+use past_rooms::table::rows::retention::Retention;
 use past_rooms::{Importer, Meter, PastRooms, Stopped};
 
 use crate::chunk::{Chunk, Rejected};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use past_rooms::config::{self, ConfigError};
+use past_rooms::lambda::config::{self, ConfigError};
 use past_rooms::{Importer, PastRooms};
 
 use crate::files::Format;

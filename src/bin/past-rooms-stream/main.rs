@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use past_rooms::config::{HISTORY_TABLE, TABLE_NAME, retention_days, variable};
+use past_rooms::lambda::config::{HISTORY_TABLE, TABLE_NAME, retention_days, variable};
+use past_rooms::lambda::{deadline, process};
 use past_rooms::stream::handler::handle;
-use past_rooms::{PastRooms, deadline, dynamodb, process};
+use past_rooms::{PastRooms, dynamodb};
 use serde_json::Value;
 use tracing::Instrument;
 

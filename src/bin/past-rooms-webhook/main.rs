@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use lambda_http::{Adapter, Request, service_fn};
 use lambda_runtime::Error;
+use past_rooms::api::credentials::Credentials;
 use past_rooms::api::event::CheckedEvents;
-use past_rooms::config::Config;
-use past_rooms::credentials::Credentials;
+use past_rooms::lambda::config::Config;
+use past_rooms::lambda::process;
 use past_rooms::webhook::handler::{App, handle};
-use past_rooms::{PastRooms, dynamodb, process};
+use past_rooms::{PastRooms, dynamodb};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

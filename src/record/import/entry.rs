@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::marks::Marks;
 use crate::record::merge;
 use crate::record::row::{Heard, Row, Stored};
-use crate::table::past_room::PastRoom;
-use crate::table::retention::Retention;
-use crate::table::session::Session;
+use crate::table::rows::past_room::PastRoom;
+use crate::table::rows::retention::Retention;
+use crate::table::rows::session::Session;
 
 /// A field of a session that a file may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use crate::record::row::{Row, Stored};
 use crate::record::snapshot::{Snapshot, TallyState};
 use crate::table::Table;
 use crate::table::keys::RowKey;
-use crate::table::retention::Retention;
-use crate::table::retry::Backoff;
+use crate::table::requests::retry::Backoff;
+use crate::table::rows::retention::Retention;
 
 /// What is the same for all rooms of an import.
 #[derive(Debug)]

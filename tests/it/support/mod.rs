@@ -21,7 +21,7 @@ use lambda_http::{Body, Context, Request, RequestExt, http};
 use past_rooms::api::event::check;
 use past_rooms::api::handler::{App, handle};
 use past_rooms::api::{auth, route};
-use past_rooms::config::{ApiCredentials, Dialect};
+use past_rooms::lambda::config::{ApiCredentials, Dialect};
 use past_rooms::table::Item;
 use past_rooms::{PastRoom, PastRooms, RowKey, Session, SessionKey};
 use serde_json::Value;

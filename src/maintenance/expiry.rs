@@ -1,0 +1,127 @@
+//! Setting when the sessions that are there expire.
+//!
+//! Each row is changed on its own, on condition that its `ended` is still the one that its expiry was
+//! computed from. So whoever records it meanwhile is not undone, and whoever is interrupted starts
+//! again: rows that are right already are only read.
+
+use std::ops::AddAssign;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+
+use crate::maintenance::room_tallies::RoomTallies;
+use crate::record::{ATTEMPTS, WriteError};
+use crate::table::keys::{KeyRange, RowKey};
+use crate::table::requests::retry::with_retries;
+use crate::table::rows::retention::{self, ENDED, Retention};
+use crate::table::schema::EXPIRES;
+use crate::table::{Consistency, Item, RowQuery, Table, TableError};
+
+/// Rows that one request reads.
+const ROWS_AT_ONCE: usize = 1000;
+/// Rows of a room that are changed at the same time.
+const CHANGES_AT_ONCE: usize = 16;
+
+/// What was found when sessions were given their time of expiry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Expiries {
+    /// Sessions that there are.
+    pub sessions: u64,
+    /// Those that expired at another time, or never, or that expire now and did not.
+    pub changed: u64,
+    /// Those whose time has come: DynamoDB deletes them within some days.
+    pub overdue: u64,
+    /// Those of which no time is known, neither of their end nor of their beginning. They are left as
+    /// they are.
+    pub undated: u64,
+}
+
+impl AddAssign for Expiries {
+    fn add_assign(&mut self, other: Self) {
+        self.sessions += other.sessions;
+        self.changed += other.changed;
+        self.overdue += other.overdue;
+        self.undated += other.undated;
+    }
+}
+
+/// Whether anything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Look,
+    Change,
+}
+
+/// Lets the sessions of a room expire as `retention` says.
+pub(crate) async fn apply(
+    table: &Table,
+    retention: Retention,
+    room_id: &str,
+    mode: Mode,
+) -> Result<Expiries, WriteError> {
+    let room = RoomTallies { table, room_id };
+    let now = Timestamp::now().as_second();
+    let mut found = Expiries::default();
+    let range = KeyRange::sessions();
+    let query = RowQuery::attributes(room_id, &range, &[ENDED, EXPIRES], Consistency::Strong);
+    let query = RowQuery { limit: Some(ROWS_AT_ONCE), ..query };
+    let mut after: Option<String> = None;
+    loop {
+        let page = room.page(RowQuery { after: after.as_deref(), ..query.clone() }).await?;
+        let changes =
+            stream::iter(page.items).map(|item| change(table, retention, item, mode, now));
+        let changes = changes.buffer_unordered(CHANGES_AT_ONCE);
+        found += changes
+            .try_fold(Expiries::default(), async |mut sum, one| {
+                sum += one;
+                Ok(sum)
+            })
+            .await?;
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Changes one row, if it has to be.
+async fn change(
+    table: &Table,
+    retention: Retention,
+    item: Item,
+    mode: Mode,
+    now: i64,
+) -> Result<Expiries, WriteError> {
+    let Some(key) = RowKey::of_item(&item) else {
+        return Ok(Expiries::default());
+    };
+    let mut row = Some(item);
+    for _ in 0..ATTEMPTS {
+        let Some(item) = row else {
+            // Somebody deleted it.
+            return Ok(Expiries::default());
+        };
+        let Some(expires) = retention.of_row(&item) else {
+            return Ok(Expiries { sessions: 1, undated: 1, ..Expiries::default() });
+        };
+        let is_right = retention::expires(&item) == expires
+            && (expires.is_some() || !item.contains_key(EXPIRES));
+        let found = Expiries {
+            sessions: 1,
+            changed: u64::from(!is_right),
+            overdue: u64::from(expires.is_some_and(|time| time <= now)),
+            undated: 0,
+        };
+        if is_right || mode == Mode::Look {
+            return Ok(found);
+        }
+        let attempt = || table.set_expires(&key, expires, (ENDED, item.get(ENDED)));
+        if with_retries(ATTEMPTS, TableError::is_transient, attempt).await? {
+            return Ok(found);
+        }
+        let attempt = || table.get_row(key.clone(), Consistency::Strong);
+        row = with_retries(ATTEMPTS, TableError::is_transient, attempt).await?;
+    }
+    Err(WriteError::Conflict)
+}

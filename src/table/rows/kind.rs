@@ -1,0 +1,62 @@
+//! What a row is, by its sort key.
+
+use crate::table::calendar;
+use crate::table::keys::RowKey;
+use crate::table::schema::{
+    MEETING_PREFIX, MONTH_TALLY_PREFIX, PEOPLE_PREFIX, ROOM_TALLY, TIMER_PREFIX,
+};
+
+/// What a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowKind {
+    /// A session, or what somebody else put among them.
+    Session,
+    /// A tally of a room or of a month.
+    Tally,
+    /// A part of a meeting that webhooks report.
+    Meeting,
+    /// None of this project's.
+    Other,
+}
+
+impl RowKind {
+    /// What the row of this key is.
+    pub fn of(key: &RowKey) -> Self {
+        let sort_key = &*key.sort_key;
+        let month = || sort_key.strip_prefix(MONTH_TALLY_PREFIX);
+        let meetings = [MEETING_PREFIX, PEOPLE_PREFIX, TIMER_PREFIX];
+        if key.session_key().is_some() {
+            RowKind::Session
+        } else if sort_key == ROOM_TALLY || month().is_some_and(calendar::is_month) {
+            RowKind::Tally
+        } else if meetings.iter().any(|prefix| sort_key.starts_with(prefix)) {
+            RowKind::Meeting
+        } else {
+            RowKind::Other
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_told_by_its_sort_key() {
+        for (sort_key, kind) in [
+            ("2026-11-22T10:00:00.000Z#SID_x", RowKind::Session),
+            ("9", RowKind::Session),
+            ("~", RowKind::Tally),
+            ("#2026-11", RowKind::Tally),
+            ("!meeting#SID_x", RowKind::Meeting),
+            ("!people#SID_x#07", RowKind::Meeting),
+            ("!timer#SID_x", RowKind::Meeting),
+            ("~x", RowKind::Other),
+            ("#2026-13", RowKind::Other),
+            ("!note", RowKind::Other),
+            ("note", RowKind::Other),
+        ] {
+            assert_eq!(RowKind::of(&RowKey::new("room01", sort_key)), kind, "{sort_key}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The rows of the table: sessions, tallies, meetings in progress, and when a row expires.
+
+mod kind;
+#[cfg(feature = "meetings")]
+pub mod meeting;
+pub mod past_room;
+pub mod retention;
+pub mod session;
+pub mod tally;
+
+pub use kind::RowKind;

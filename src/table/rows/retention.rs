@@ -1,0 +1,135 @@
+//! How long sessions are kept.
+
+use jiff::Timestamp;
+
+use crate::table::item::Item;
+use crate::table::keys::{SessionKey, string_attribute};
+use crate::table::rows::session::Session;
+use crate::table::schema::EXPIRES;
+
+/// The attribute with the end of a session, by which it expires.
+pub(crate) const ENDED: &str = "ended";
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+/// How exactly [`oldest_heeded`] is told, in seconds.
+const STEP: i64 = 365 * DAY;
+/// Steps before the one of now from which on an expiry is heeded.
+const STEPS: i64 = 3;
+
+/// The earliest expiry that is written at this time: 3 to 4 years ago. DynamoDB ignores, for ever,
+/// what expired more than five years ago. It is the same for a year, so that doing the same again
+/// changes nothing, and later than that what was written before is still heeded for another year.
+fn oldest_heeded(now: i64) -> i64 {
+    (now.div_euclid(STEP) - STEPS) * STEP
+}
+
+/// How many days sessions are kept after their end, before DynamoDB may delete them. 0: for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retention(u32);
+
+impl Retention {
+    /// So many days; 0: for ever.
+    pub fn days(days: u32) -> Self {
+        Retention(days)
+    }
+
+    /// When a session expires that ended at this time, in UNIX seconds. `None`: never.
+    ///
+    /// A time so long ago that DynamoDB would ignore it, and keep the session, becomes a later one
+    /// that is in the past, too.
+    pub fn expires(self, ended: Timestamp) -> Option<i64> {
+        self.expires_seen_at(ended, Timestamp::now().as_second())
+    }
+
+    fn expires_seen_at(self, ended: Timestamp, now: i64) -> Option<i64> {
+        let expires = || ended.as_second() + i64::from(self.0) * DAY;
+        (self.0 > 0).then(|| expires().max(oldest_heeded(now)))
+    }
+
+    /// When a session expires: so many days after its end, or after its beginning if the end is not
+    /// known.
+    pub(crate) fn of_session(self, session: &Session) -> Option<i64> {
+        self.expires(session.ended.unwrap_or(session.created))
+    }
+
+    /// When a stored session expires: as [`of_session`](Self::of_session). `Some(None)`: never;
+    /// `None`: that cannot be told, because neither its end nor its beginning is a time.
+    pub(crate) fn of_row(self, item: &Item) -> Option<Option<i64>> {
+        if self.0 == 0 {
+            return Some(None);
+        }
+        let time = |text: &str| text.parse::<Timestamp>().ok();
+        let ended = string_attribute(item, ENDED).and_then(time);
+        let created = || SessionKey::of_item(item).and_then(|key| time(key.created()));
+        Some(self.expires(ended.or_else(created)?))
+    }
+}
+
+/// When a stored row expires, in UNIX seconds. `None`: never.
+pub fn expires(item: &Item) -> Option<i64> {
+    item.get(EXPIRES)?.as_n().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_expires_days_after_its_end() {
+        let mut session =
+            Session::new("room01", "x", "2026-11-22T10:00:00Z".parse().expect("a time"));
+        let days = |days| Retention::days(days).of_session(&session);
+        assert_eq!((days(0), days(1)), (None, Some(1_795_341_600 + 86_400)));
+        session.ended = Some("2026-11-22T11:00:00.9Z".parse().expect("a time"));
+        let of_session = |days| Retention::days(days).of_session(&session);
+        assert_eq!(of_session(30), Some(1_795_345_200 + 30 * 86_400));
+        assert!(of_session(u32::MAX).is_some());
+        assert_eq!(Retention::default().of_session(&session), None);
+    }
+
+    #[test]
+    fn no_expiry_is_older_than_what_dynamodb_heeds() {
+        let second = |text: &str| text.parse::<Timestamp>().expect("a time").as_second();
+        let written = |ended: &str, now: &str| {
+            let ended = ended.parse().expect("a time");
+            Retention::days(30).expires_seen_at(ended, second(now)).expect("it expires")
+        };
+        for year in 2024..2060 {
+            for day in ["01-01T00:00:00Z", "02-28T23:59:59Z", "07-01T00:00:00Z", "12-31T23:59:59Z"]
+            {
+                let now = format!("{year}-{day}");
+                // Five years before, but for a year in which DynamoDB has time to come by.
+                let heeded = second(&format!("{}-{day}", year - 4));
+                let recent = second(&format!("{}-{day}", year - 3));
+                for ended in ["1970-01-01T00:00:00Z", "2001-09-09T01:46:40Z"] {
+                    let expires = written(ended, &now);
+                    assert!((heeded..=recent).contains(&expires), "{now}: {expires}");
+                    assert_eq!(expires, written("1999-12-31T00:00:00Z", &now));
+                }
+                let ended = format!("{}-{day}", year - 2);
+                assert_eq!(written(&ended, &now), second(&ended) + 2_592_000);
+            }
+        }
+        // Doing it again a day later changes nothing.
+        let on = |now| written("2012-01-01T00:00:00Z", now);
+        assert_eq!(on("2026-11-25T10:00:00Z"), on("2026-11-26T10:00:00Z"));
+    }
+
+    #[test]
+    fn a_row_expires_as_its_session() {
+        let row = |sort_key: &str, ended: &str| {
+            let mut row = crate::RowKey::new("room01", sort_key).into_item();
+            row.insert(ENDED.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(ended.into()));
+            row
+        };
+        let (day, created) = (Retention::days(1), "2026-11-22T10:00:00.000Z#x");
+        let ended = row(created, "2026-11-22T11:00:00.000Z");
+        assert_eq!(day.of_row(&ended), Some(Some(1_795_345_200 + 86_400)));
+        for unknown in ["", "soon"] {
+            assert_eq!(day.of_row(&row(created, unknown)), Some(Some(1_795_341_600 + 86_400)));
+            assert_eq!(day.of_row(&row("20261122#x", unknown)), None);
+        }
+        assert_eq!(Retention::days(0).of_row(&row("20261122#x", "")), Some(None));
+    }
+}

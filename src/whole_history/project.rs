@@ -1,0 +1,287 @@
+//! Projecting sessions into the [history table](crate::table::history).
+//!
+//! A projection takes keys, not contents: it reads the session at a key as it is now, and puts or
+//! deletes its row in the history table, together with the counts. So events that come twice, late, or
+//! after the row has changed again lead to the same rows.
+//!
+//! The projection is *complete* once every session that existed before it began is projected, too. The
+//! state row says so, or how far the scan of the table has come.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use tokio::time::Instant;
+
+use crate::record::Snapshot;
+use crate::record::{ATTEMPTS, WriteError};
+use crate::record::{MAX_ACTIONS, Transaction};
+use crate::table::history::{self, COMPLETE};
+use crate::table::keys::RowKey;
+use crate::table::requests::retry::with_retries;
+use crate::table::{Consistency, Item, Table, TableError};
+use crate::whole_history::projected_row;
+
+/// Maximum bytes of rows in one transaction. DynamoDB allows 4 MB.
+const MAX_TRANSACTION_BYTES: usize = 3_000_000;
+/// Rows that one step of the scan reads.
+const ROWS_PER_STEP: i32 = 500;
+/// Times that a step is repeated while its sessions change. The stream function gets those changes, too.
+const STEP_ATTEMPTS: usize = 5;
+/// The attributes of the state row with the key after which the scan continues.
+const AFTER: [&str; 2] = ["after_room_id", "after_created_sid"];
+
+/// Rows of the history table that a projection put or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Projected {
+    /// Sessions that were missing.
+    pub added: u64,
+    /// Sessions whose row was different.
+    pub changed: u64,
+    /// Rows without a session.
+    pub deleted: u64,
+}
+
+impl Projected {
+    /// Returns whether the history table agreed with the table.
+    pub fn is_empty(&self) -> bool {
+        *self == Projected::default()
+    }
+}
+
+impl std::ops::AddAssign for Projected {
+    fn add_assign(&mut self, other: Self) {
+        self.added += other.added;
+        self.changed += other.changed;
+        self.deleted += other.deleted;
+    }
+}
+
+/// What to do with differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Write what the table has.
+    Write,
+    /// Count the differences.
+    Check,
+}
+
+/// Projects the sessions at these keys of `table` into `history`. Other keys are ignored.
+pub(crate) async fn project(
+    table: &Table,
+    history: &Table,
+    keys: impl IntoIterator<Item = RowKey>,
+    mode: Mode,
+) -> Result<Projected, WriteError> {
+    // In the order of time, so that a transaction touches few months.
+    let keys: BTreeMap<RowKey, RowKey> =
+        keys.into_iter().filter_map(|key| Some((projected_row::key(&key)?, key))).collect();
+    let mut projected = Projected::default();
+    for batch in batches(keys) {
+        let attempt = || project_batch(table, history, &batch, mode);
+        projected += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
+    }
+    Ok(projected)
+}
+
+/// A row of the history table by its key, and the key of its session.
+type Pair = (RowKey, RowKey);
+
+/// Divides keys into batches that each fit into one transaction: a row each, its month, the total.
+fn batches(keys: BTreeMap<RowKey, RowKey>) -> Vec<Vec<Pair>> {
+    let month = |key: &RowKey| key.session_key().and_then(|key| key.month().map(str::to_owned));
+    let mut batches: Vec<Vec<Pair>> = Vec::new();
+    let mut actions = MAX_ACTIONS;
+    for pair in keys {
+        let last = batches.last().and_then(|batch| batch.last());
+        let more = 1 + usize::from(last.is_none_or(|(last, _)| month(last) != month(&pair.0)));
+        if actions + more > MAX_ACTIONS {
+            batches.push(Vec::new());
+            // The row, its month, and the total.
+            actions = 3;
+        } else {
+            actions += more;
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.push(pair);
+        }
+    }
+    batches
+}
+
+async fn project_batch(
+    table: &Table,
+    history: &Table,
+    batch: &[Pair],
+    mode: Mode,
+) -> Result<Projected, WriteError> {
+    // First what is projected: what changes in the table after that has an event of its own.
+    let own_keys = batch.iter().map(|(own_key, _)| own_key.clone());
+    let mut before = history.get_rows_by_key(own_keys, Consistency::Strong).await?;
+    let keys = batch.iter().map(|(_, key)| key.clone());
+    let mut rows = table.get_rows_by_key(keys, Consistency::Strong).await?;
+    let mut projected = Projected::default();
+    let mut transaction = Transaction::new(history);
+    let mut bytes = 0;
+    for (own_key, key) in batch {
+        let after = rows.remove(key).map(|row| projected_row::row(own_key, key, &row));
+        let size = after.as_ref().map_or(0, size);
+        if bytes + size > MAX_TRANSACTION_BYTES {
+            write(std::mem::replace(&mut transaction, Transaction::new(history)), mode).await?;
+            bytes = 0;
+        }
+        bytes += size;
+        match (before.remove(own_key), after) {
+            (None, Some(after)) => {
+                transaction.put_projected(own_key, after, true)?;
+                projected.added += 1;
+            }
+            (Some(before), Some(after)) if before != after => {
+                transaction.put_projected(own_key, after, false)?;
+                projected.changed += 1;
+            }
+            (Some(_), None) => {
+                transaction.delete(own_key)?;
+                projected.deleted += 1;
+            }
+            _ => {}
+        }
+    }
+    write(transaction, mode).await?;
+    Ok(projected)
+}
+
+/// Writes a transaction. The history table has no other writers, so its tally can always be begun.
+async fn write(transaction: Transaction<'_>, mode: Mode) -> Result<(), WriteError> {
+    match mode {
+        Mode::Write => transaction.write(&Snapshot::default()).await.map(drop),
+        Mode::Check => Ok(()),
+    }
+}
+
+/// Returns about how many bytes a row has.
+fn size(row: &Item) -> usize {
+    row.iter().map(|(name, value)| name.len() + value.as_s().map_or(20, String::len)).sum()
+}
+
+/// Projects the sessions at these keys until the history table agrees with the table: for a caller
+/// beside the stream function, which may have projected a newer state in between.
+pub(crate) async fn reconcile(
+    table: &Table,
+    history: &Table,
+    keys: Vec<RowKey>,
+    mode: Mode,
+) -> Result<Projected, WriteError> {
+    let mut projected = project(table, history, keys.iter().cloned(), mode).await?;
+    if mode == Mode::Write {
+        for _ in 0..STEP_ATTEMPTS {
+            let more = project(table, history, keys.iter().cloned(), mode).await?;
+            if more.is_empty() {
+                break;
+            }
+            projected += more;
+        }
+    }
+    Ok(projected)
+}
+
+/// Projects the sessions that existed before the stream function projected any: continues the scan of
+/// the table until its end, which completes the projection, or until the deadline. Returns whether the
+/// projection is complete.
+pub(crate) async fn complete(
+    table: &Table,
+    history: &Table,
+    deadline: Instant,
+) -> Result<bool, WriteError> {
+    let state = history.get_row(history::state_key(), Consistency::Strong).await?;
+    let state = state.unwrap_or_default();
+    if state.contains_key(COMPLETE) {
+        return Ok(true);
+    }
+    let [room_id, sort_key] = AFTER.map(|name| state.get(name)?.as_s().ok().cloned());
+    let mut after = room_id.zip(sort_key).map(|(room_id, key)| RowKey::new(room_id, key));
+    while Instant::now() < deadline {
+        let (keys, next) = scan(table, after).await?;
+        reconcile(table, history, keys, Mode::Write).await?;
+        write_state(history, next.as_ref()).await?;
+        if next.is_none() {
+            return Ok(true);
+        }
+        after = next;
+    }
+    Ok(false)
+}
+
+/// Reads the keys of some rows, strongly consistent, and the key after which to continue.
+pub(crate) async fn scan(
+    table: &Table,
+    after: Option<RowKey>,
+) -> Result<(Vec<RowKey>, Option<RowKey>), TableError> {
+    let (rows, next) = scan_rows(table, after, "room_id, created_sid").await?;
+    Ok((rows.iter().filter_map(RowKey::of_item).collect(), next))
+}
+
+/// Reads the keys of the sessions that some rows of the history table project, and the key after which
+/// to continue.
+pub(crate) async fn scan_sources(
+    history: &Table,
+    after: Option<RowKey>,
+) -> Result<(Vec<RowKey>, Option<RowKey>), TableError> {
+    let attributes = "room_id, created_sid, history_room_id, history_sort_key";
+    let (rows, next) = scan_rows(history, after, attributes).await?;
+    Ok((rows.iter().filter_map(projected_row::source).collect(), next))
+}
+
+async fn scan_rows(
+    table: &Table,
+    after: Option<RowKey>,
+    attributes: &str,
+) -> Result<(Vec<Item>, Option<RowKey>), TableError> {
+    let permit = table.turn().await;
+    let page = table
+        .client()
+        .scan()
+        .table_name(table.name())
+        .consistent_read(true)
+        .limit(ROWS_PER_STEP)
+        .projection_expression(attributes)
+        .set_exclusive_start_key(after.map(RowKey::into_item))
+        .send()
+        .await
+        .map_err(|error| TableError::new("Scan", &error));
+    let page = permit.end(page, TableError::throttles).await?;
+    let next = page.last_evaluated_key().and_then(RowKey::of_item);
+    Ok((page.items.unwrap_or_default(), next))
+}
+
+/// Records how far the scan is. `None`: it is at its end. A complete projection stays complete.
+pub(crate) async fn write_state(history: &Table, after: Option<&RowKey>) -> Result<(), WriteError> {
+    let mut state = history::state_key().into_item();
+    match after {
+        Some(after) => {
+            for (name, value) in AFTER.into_iter().zip([&after.room_id, &after.sort_key]) {
+                state.insert(name.to_owned(), AttributeValue::S(value.clone()));
+            }
+        }
+        None => drop(state.insert(COMPLETE.to_owned(), AttributeValue::Bool(true))),
+    }
+    let put = history.client().put_item().table_name(history.name()).set_item(Some(state));
+    // A slower scan must not undo the completion.
+    let put = match after {
+        Some(_) => put
+            .condition_expression("attribute_not_exists(#complete)")
+            .expression_attribute_names("#complete", COMPLETE),
+        None => put,
+    };
+    match put.send().await {
+        Ok(_) => Ok(()),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(TableError::new("PutItem", &error).into()),
+    }
+}
