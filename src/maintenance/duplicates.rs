@@ -32,7 +32,7 @@ pub(crate) struct Digest(Vec<u64>);
 
 impl Digest {
     pub fn add(&mut self, key: &SessionKey) {
-        self.0.extend(key.room_sid().map(digest));
+        self.0.push(digest(key.room_sid()));
     }
 
     pub fn merge(&mut self, other: Digest) {
@@ -67,9 +67,8 @@ impl Candidates {
 
     /// A session, if its id is one of them.
     pub fn add(&mut self, key: SessionKey) {
-        let room_sid = key.room_sid().filter(|room_sid| self.digests.contains(&digest(room_sid)));
-        if let Some(room_sid) = room_sid.map(str::to_owned) {
-            self.sids.entry(room_sid).or_default().insert(key);
+        if self.digests.contains(&digest(key.room_sid())) {
+            self.sids.entry(key.room_sid().to_owned()).or_default().insert(key);
         }
     }
 
@@ -88,7 +87,8 @@ mod tests {
 
     #[test]
     fn an_id_of_several_sessions_is_found_with_their_keys() {
-        let keys = ["2024-01#a", "2024-02#b", "2024-03#a", "2024-04", "2024-05", "2024-06#c"];
+        let keys = [(1, "a"), (2, "b"), (3, "a"), (4, "c")];
+        let keys = keys.map(|(day, sid)| format!("2024-01-{day:02}T10:00:00.000Z#{sid}"));
         let keys = keys.map(|key| SessionKey::parse(key).expect("a session's key"));
         let (mut one, mut other) = (Digest::default(), Digest::default());
         keys[..2].iter().for_each(|key| one.add(key));
