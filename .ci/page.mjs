@@ -1,9 +1,10 @@
-// The page at `/` of the local run: clicks through every page of some rooms, in both orders, and holds what is shown against
-// the API's own answers.
+// The page at `/` of the local run: clicks through every page of some rooms in both orders, and compares
+// the page with the API's own answers.
 //
 // usage: node page.mjs CHROMIUM BASE_URL [FOLDER_FOR_SCREENSHOTS]
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { createRequire } from "node:module";
 
@@ -34,6 +35,7 @@ const browser = await chromium.launch({
     "--disable-component-update", "--disable-sync"],
 });
 const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+const pager = page.locator("#pages");
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(`an error in the page: ${error.message}`));
 page.on("console", (message) => message.type() === "error" && complaints.push(`the console says: ${message.text()}`));
@@ -79,11 +81,18 @@ async function choose(rooms) {
   return shown();
 }
 
+// It opens on all rooms, deep.
 await page.goto(`${base}/`);
-await shown();
+const opening = await shown();
+const everything = (await api({ limit: 1 })).result.total_rooms;
+assert.equal(opening.compared, "same");
+assert.equal(opening.number, Math.ceil(Math.ceil(everything / 20) * 0.75));
+assert.ok(await page.getByLabel("All rooms").isChecked());
+assert.ok(opening.costs.ours.units <= 4 && opening.costs.usual.units > 100, JSON.stringify(opening.costs));
 
 // The rooms of the sample, with their totals.
-await page.waitForFunction(() => [...document.querySelectorAll("#rooms output")].every((output) => output.textContent !== "…"));
+await page.locator("#rooms[data-counted]").waitFor();
+assert.equal(await page.locator("#whole output").textContent(), everything.toLocaleString("en"));
 const listed = await page.locator("#rooms .room").evaluateAll((rooms) =>
   rooms.map((room) => [room.querySelector("span").textContent, Number(room.querySelector("output").textContent.replace(",", ""))]));
 for (const [room, total] of listed) {
@@ -121,7 +130,7 @@ for (const [rooms, limit] of [[["english-b2"], 50], [["board-meeting", "room01"]
       most = Math.max(most, now.costs.ours.units);
       sids.push(...now.sids);
       opened += 1;
-      const next = page.getByRole("link", { name: "Next page" });
+      const next = pager.getByRole("link", { name: "Next page" });
       if (!(await next.count())) {
         assert.equal(number, last, "there is a next page until the very last");
         break;
@@ -129,10 +138,10 @@ for (const [rooms, limit] of [[["english-b2"], 50], [["board-meeting", "room01"]
       now = await click(next);
     }
     // The last page's number leads there from the first page, too.
-    assert.deepEqual((await click(page.getByRole("link", { name: "Page 1", exact: true }))).number, 1);
-    const end = await click(page.getByRole("link", { name: `Page ${last}, the last` }));
+    assert.deepEqual((await click(pager.getByRole("link", { name: "Page 1", exact: true }))).number, 1);
+    const end = await click(pager.getByRole("link", { name: `Page ${last}, the last` }));
     assert.deepEqual([end.number, end.sids.at(-1)], [last, expected.at(-1)]);
-    assert.equal(await page.getByRole("link", { name: "Next page" }).count(), 0);
+    assert.equal(await pager.getByRole("link", { name: "Next page" }).count(), 0);
     sequences.push(sids);
     console.log(`ok    ${rooms.length === 1 ? rooms[0] : `${rooms.length} rooms`}, ${order}: ${last} pages of ${limit}, at most ${most} read units, everything ${end.costs.usual.units}`);
   }
@@ -143,7 +152,7 @@ for (const [rooms, limit] of [[["english-b2"], 50], [["board-meeting", "room01"]
 await choose(["empty-room"]);
 assert.equal(await page.locator("#summary").textContent(), "No past sessions");
 await page.getByLabel("empty-room").uncheck();
-await page.getByRole("alert").getByText("Choose at least one room").waitFor();
+await page.locator("#all:checked").waitFor();
 await choose(["math-101"]);
 await page.locator("#page").fill("17");
 const seventeenth = await click(page.getByRole("button", { name: "go" }));
@@ -152,23 +161,59 @@ await page.goBack();
 await page.waitForFunction(() => document.querySelector("#pages [aria-current]")?.textContent === "1");
 await page.locator("#credentials summary").click();
 await page.getByLabel("API secret").fill("another");
-await page.getByLabel("API secret").blur();
-await page.getByRole("alert").getByText("HASH-SIGNATURE").waitFor();
-// The browser itself notes the 401.
-complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !complaint.includes("401")));
-console.log("ok    an empty room, no room, a page by its number, back, and a wrong secret");
+await page.getByLabel("API secret").press("Enter");
+await page.getByRole("alert").getByText("Wrong API secret").waitFor();
+await page.getByLabel("API secret").fill(secret);
+await page.getByLabel("API key").fill("schlüssel");
+await page.getByLabel("API key").press("Enter");
+await page.getByRole("alert").getByText("cannot be sent").waitFor();
+await page.getByLabel("API key").fill(key);
+await page.getByLabel("API key").press("Enter");
+await shown();
+console.log("ok    an empty room, no room, a page by its number, back, a wrong secret, and a key that cannot be sent");
+
+// An error keeps the page, the pager and the focus, and says what to do.
+for (const [answer, advice] of [
+  [(route) => route.fulfill({ status: 502, contentType: "text/html", body: "<h1>Bad Gateway</h1>" }), "a proxy sent it"],
+  [(route) => route.abort(), "start the local run again"],
+]) {
+  await page.route("**/auth/room/fetchPastRooms", answer);
+  const before = await page.locator("#rows").textContent();
+  await pager.getByRole("link", { name: "Page 2", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText(advice).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "2");
+  assert.equal(await page.locator("#rows").textContent(), before);
+  await page.unroute("**/auth/room/fetchPastRooms");
+  // The same link leads there once the error is gone.
+  await page.keyboard.press("Enter");
+  assert.equal((await shown()).number, 2);
+  assert.equal(await page.getByRole("alert").textContent(), "");
+  await click(pager.getByRole("link", { name: "Page 1", exact: true }));
+}
+// The browser itself notes these.
+complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !/401|502|ERR_FAILED/.test(complaint)));
+console.log("ok    a proxy's page and no answer");
+
+// The pager below the table leads to the beginning of the next page, and the command gives the answer that is shown.
+const below = await click(page.locator("#pages-below").getByRole("link", { name: "Next page" }));
+assert.deepEqual([below.number, await page.evaluate(() => document.activeElement.closest("ol").id)], [2, "pages"]);
+await page.locator("#exchange summary").click();
+const answer = JSON.parse(await page.locator("#answer").textContent());
+assert.deepEqual(JSON.parse(execFileSync("sh", ["-c", await page.locator("#curl").textContent()])), answer);
+console.log("ok    the pager below the table, and the command");
 
 // A room that cannot be read has no number, says why, and is in no other room's way.
 const broken = "math-101", cause = "internal error";
 await page.route("**/auth/room/fetchPastRooms", (route) => {
   const { room_ids } = route.request().postDataJSON();
-  if (room_ids.length > 1 || room_ids[0] !== broken) return route.continue();
+  if (room_ids?.length !== 1 || room_ids[0] !== broken) return route.continue();
   return route.fulfill({ status: 500, contentType: "application/json", body: JSON.stringify({ status: false, msg: cause }) });
 });
 await page.goto("about:blank");
 await page.goto(`${base}/#room=room01`);
 await shown();
-await page.waitForFunction(() => [...document.querySelectorAll("#rooms output")].every((output) => output.textContent !== "…"));
+await page.locator("#rooms[data-counted]").waitFor();
 const counted = await page.locator("#rooms .room").evaluateAll((rooms) => rooms.map((room) => {
   const output = room.querySelector("output");
   return [room.querySelector("span").textContent, output.textContent.replace(",", ""), output.title];
@@ -183,7 +228,7 @@ console.log("ok    a room that cannot be read");
 await page.goto("about:blank");
 await page.goto(`${base}/#room=math-101&order=DESC&limit=20&page=119`);
 await shown();
-await page.getByRole("link", { name: "Next page" }).focus();
+await pager.getByRole("link", { name: "Next page" }).focus();
 await page.keyboard.press("Enter");
 await page.waitForFunction(() => document.querySelector("#pages [aria-current]")?.textContent === "120" && document.body.dataset.compared);
 assert.equal(await page.evaluate(() => document.activeElement.textContent), "120", "the focus stays among the pages");
@@ -201,6 +246,15 @@ for (const [width, height, colorScheme] of [[360, 800, "light"], [360, 800, "dar
   }
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(overflow <= 0, `${overflow} pixels too wide at ${width}`);
+  const [dots, labels] = await page.evaluate(() => ["circle", "text"].map((name) =>
+    [...document.querySelectorAll(`#chart ${name}`)].map((shape) => shape.getBoundingClientRect().toJSON())));
+  assert.ok(dots.length >= 6 && dots.every((dot) => Math.abs(dot.width - dot.height) < 0.5), `the dots are round at ${width}`);
+  for (const [index, one] of labels.entries()) {
+    for (const other of labels.slice(index + 1)) {
+      const apart = one.right < other.left || other.right < one.left || one.bottom <= other.top || other.bottom <= one.top;
+      assert.ok(apart, `labels overlap at ${width}`);
+    }
+  }
   if (screenshots) await page.screenshot({ path: `${screenshots}/page-${width}-${colorScheme}.png` });
 }
 console.log("ok    by keyboard, and narrow");

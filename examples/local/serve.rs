@@ -1,4 +1,4 @@
-//! Plain HTTP in front of the functions' own handlers, and the page for people.
+//! Plain HTTP in front of the functions' own handlers, and the page for browsers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,12 +16,12 @@ use serde_json::json;
 
 use crate::{page, usual};
 
-/// Bytes of a request that Lambda passes on at the most.
+/// Maximum number of bytes of a request that Lambda passes on.
 ///
 /// Source: AWS Lambda Developer Guide, "Lambda quotas", *Invocation payload*.
 const MAX_REQUEST_BYTES: usize = 6 * 1024 * 1024;
 
-/// What the answers of the local run say of their cost, besides what the function answers.
+/// Headers with the cost of an answer, which only the local run adds.
 const REQUESTS_HEADER: HeaderName = HeaderName::from_static("x-dynamodb-requests");
 const UNITS_HEADER: HeaderName = HeaderName::from_static("x-read-units");
 const TIME_HEADER: HeaderName = HeaderName::from_static("server-timing");
@@ -31,19 +31,23 @@ struct Apps {
     webhook: webhook::handler::App,
 }
 
-/// A service that gives every request to the API's handler, but those to the webhooks' path to
-/// theirs, and serves the page for people at `/`.
+/// Returns a service with the API, the webhooks and, at `/`, the page for browsers.
 pub fn router(api: App) -> Router {
     let credentials = api.credentials.clone();
     let webhook = webhook::handler::App { credentials, past_rooms: api.past_rooms.clone() };
     Router::new()
         .route("/", get(show_page).fallback(answer))
+        .route(page::ROOMS_PATH, get(list_rooms))
         .fallback(answer)
         .with_state(Arc::new(Apps { api, webhook }))
 }
 
 async fn show_page(State(apps): State<Arc<Apps>>) -> Response {
-    page::page(&apps.api).await
+    page::page(&apps.api)
+}
+
+async fn list_rooms(State(apps): State<Arc<Apps>>) -> Response {
+    page::room_ids(&apps.api).await
 }
 
 async fn answer(State(apps): State<Arc<Apps>>, request: Request) -> Response<Body> {
@@ -71,7 +75,7 @@ async fn answer(State(apps): State<Arc<Apps>>, request: Request) -> Response<Bod
     response.map(|body| Body::from(body.as_ref().to_vec()))
 }
 
-/// Adds what a page cost to its answer.
+/// Adds its cost to an answer.
 fn add_cost(headers: &mut HeaderMap, meter: &Meter, start: Instant) {
     let milliseconds = start.elapsed().as_micros() as f64 / 1000.0;
     for (name, value) in [

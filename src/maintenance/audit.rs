@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::maintenance::duplicates::Repeated;
 use crate::table::Item;
 use crate::table::bucket::{Bucket, Counts};
 use crate::table::keys::RowKey;
@@ -38,8 +37,6 @@ pub struct TallyReport {
     pub differences: Vec<Difference>,
     /// Rows with a sort key that begins with a digit and is no session's. Readers ignore them.
     pub stray: Vec<RowKey>,
-    /// Ids that several of the room's sessions have; only looked for when checking.
-    pub repeated: Vec<Repeated>,
 }
 
 impl TallyReport {

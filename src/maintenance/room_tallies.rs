@@ -53,7 +53,6 @@ pub(crate) async fn check(table: &Table, room_id: &str) -> Result<TallyReport, W
         report.add(audit, room_id, *month);
     }
     report.stray = survey.stray;
-    report.repeated = room.repeated(survey.sids).await?;
     Ok(report)
 }
 

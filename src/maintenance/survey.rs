@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 
 use crate::maintenance::audit::MonthAudit;
-use crate::maintenance::duplicates::{Digest, Repeated};
 use crate::maintenance::room_tallies::RoomTallies;
 use crate::record::{ATTEMPTS, WriteError};
 use crate::table::bucket::{self, Bucket, Counts, Level};
@@ -37,8 +36,6 @@ pub(crate) struct Survey {
     pub sessions: u64,
     /// Whether the room has a tally, or a part of one.
     pub has_tally: bool,
-    /// The room's sessions by their ids.
-    pub sids: Digest,
     /// Rows among the sessions that are none.
     pub stray: Vec<RowKey>,
 }
@@ -47,7 +44,6 @@ pub(crate) struct Survey {
 #[derive(Default)]
 struct Counted {
     hours: Counts,
-    sids: Digest,
     stray: Vec<RowKey>,
 }
 
@@ -56,7 +52,6 @@ impl Counted {
         for key in items.iter().filter_map(RowKey::of_item) {
             if let Some(key) = key.session_key() {
                 bucket::count(&mut self.hours, key.hour());
-                self.sids.add(&key);
             } else if keys::is_stray(&key.sort_key) {
                 self.stray.push(key);
             }
@@ -67,7 +62,6 @@ impl Counted {
         for (hour, sessions) in other.hours {
             *self.hours.entry(hour).or_default() += sessions;
         }
-        self.sids.merge(other.sids);
         self.stray.extend(other.stray);
     }
 }
@@ -103,7 +97,6 @@ impl RoomTallies<'_> {
             months: months.collect(),
             sessions,
             has_tally: room_tally.is_some() || !before.is_empty(),
-            sids: counted.sids,
             stray: counted.stray,
         })
     }
@@ -154,20 +147,6 @@ impl RoomTallies<'_> {
             counted.merge(stretch);
         }
         Ok(counted)
-    }
-
-    /// Finds the ids that several sessions of the room have.
-    pub async fn repeated(&self, sids: Digest) -> Result<Vec<Repeated>, TableError> {
-        let mut candidates = sids.candidates();
-        if !candidates.is_empty() {
-            let range = KeyRange::sessions();
-            self.visit(sessions(self.room_id, &range), |items| {
-                let keys = items.iter().filter_map(SessionKey::of_item);
-                keys.for_each(|key| candidates.add(key));
-            })
-            .await?;
-        }
-        Ok(candidates.repeated(self.room_id))
     }
 
     /// Reads all pages of a query, each as often as it takes.
