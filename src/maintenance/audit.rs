@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::maintenance::duplicates::Repeated;
 use crate::table::Item;
 use crate::table::bucket::{Bucket, Counts};
 use crate::table::rows::tally::{self, VERSION};
@@ -35,8 +34,6 @@ pub struct TallyReport {
     pub exists: bool,
     /// Where tallies and sessions differed.
     pub differences: Vec<Difference>,
-    /// Ids that several of the room's sessions have; only looked for when checking.
-    pub repeated: Vec<Repeated>,
 }
 
 impl TallyReport {

@@ -52,7 +52,6 @@ pub(crate) async fn check(table: &Table, room_id: &str) -> Result<TallyReport, W
     for (month, audit) in &audits {
         report.add(audit, room_id, month);
     }
-    report.repeated = room.repeated(survey.sids).await?;
     Ok(report)
 }
 

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 
 use crate::maintenance::audit::MonthAudit;
-use crate::maintenance::duplicates::{Digest, Repeated};
 use crate::maintenance::room_tallies::RoomTallies;
 use crate::record::{ATTEMPTS, WriteError};
 use crate::table::bucket::{self, Bucket, Counts};
@@ -38,15 +37,12 @@ pub(crate) struct Survey {
     pub sessions: u64,
     /// Whether the room has a tally, or a part of one.
     pub has_tally: bool,
-    /// The room's sessions by their ids.
-    pub sids: Digest,
 }
 
 /// Sessions as counted.
 #[derive(Default)]
 struct Counted {
     hours: Counts,
-    sids: Digest,
     untimed: Option<SessionKey>,
 }
 
@@ -54,7 +50,6 @@ impl Counted {
     fn add(&mut self, items: &[Item]) {
         for key in items.iter().filter_map(SessionKey::of_item) {
             bucket::count(&mut self.hours, Bucket::hour_of(&key));
-            self.sids.add(&key);
             if self.untimed.is_none() && key.hour().is_none() {
                 self.untimed = Some(key);
             }
@@ -65,7 +60,6 @@ impl Counted {
         for (hour, sessions) in other.hours {
             *self.hours.entry(hour).or_default() += sessions;
         }
-        self.sids.merge(other.sids);
         self.untimed = self.untimed.take().or(other.untimed);
     }
 }
@@ -105,7 +99,6 @@ impl RoomTallies<'_> {
             months: months.collect(),
             sessions,
             has_tally: room_tally.is_some() || !before.is_empty(),
-            sids: counted.sids,
         })
     }
 
@@ -155,20 +148,6 @@ impl RoomTallies<'_> {
             counted.merge(stretch);
         }
         Ok(counted)
-    }
-
-    /// Finds the ids that several sessions of the room have.
-    pub async fn repeated(&self, sids: Digest) -> Result<Vec<Repeated>, TableError> {
-        let mut candidates = sids.candidates();
-        if !candidates.is_empty() {
-            let range = KeyRange::sessions();
-            self.visit(keys(self.room_id, &range), |items| {
-                let keys = items.iter().filter_map(SessionKey::of_item);
-                keys.for_each(|key| candidates.add(key));
-            })
-            .await?;
-        }
-        Ok(candidates.repeated(self.room_id))
     }
 
     /// Reads all pages of a query, each as often as it takes.

@@ -31,6 +31,7 @@ mod import_killed;
 mod layout;
 mod logs;
 mod meetings;
+mod meetings_resumed;
 mod metrics;
 mod pace;
 mod pages;

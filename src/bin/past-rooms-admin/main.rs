@@ -19,6 +19,7 @@ mod output;
 mod progress;
 mod question;
 mod rejects;
+mod repeated;
 mod retention;
 mod rooms;
 mod row;
@@ -69,6 +70,7 @@ enum Command {
     Import(import::Arguments),
     Export(export::Arguments),
     Tally(tally::Arguments),
+    Duplicates(repeated::Arguments),
     Delete(delete::Arguments),
     Retention(retention::Arguments),
     History(history::Arguments),
@@ -122,6 +124,7 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         Command::Import(command) => command.needs_table(),
         Command::Export(_)
         | Command::Tally(_)
+        | Command::Duplicates(_)
         | Command::Delete(_)
         | Command::Retention(_)
         | Command::History(_) => true,
@@ -139,6 +142,7 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         Command::Tally(command) => {
             stop.unless(Box::pin(tally::run(&past_rooms, &command, table, json))).await
         }
+        Command::Duplicates(_) => stop.unless(Box::pin(repeated::run(&past_rooms, json))).await,
         Command::Delete(command) => {
             stop.unless(Box::pin(delete::run(&past_rooms, &command, json))).await
         }
