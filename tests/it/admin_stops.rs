@@ -99,6 +99,9 @@ async fn every_command_ends_after_its_patience() {
     let commands = [
         &["import", file.path()][..],
         &["export", "--all"],
+        &["list"],
+        &["list", "--room", "room01"],
+        &["show", "--sid", "s1"],
         &["tally", "--all"],
         &["tally", "--room", "room01", "--check"],
         &["duplicates"],
@@ -144,6 +147,8 @@ async fn commands_end_rightly_under_throttling() {
         (&["duplicates"], "0 repeated ids"),
         (&["retention", "--all", "--days", "0"], "0 changed"),
         (&["export", "--all"], "\"room_sid\":\"s799\""),
+        (&["list"], "20 rooms with 800 sessions"),
+        (&["show", "--sid", "s799"], "room_sid: s799"),
         (&["delete", "--room", "room00", "--yes"], "40 sessions deleted"),
     ] {
         let output = admin(&database, &proxy.endpoint, arguments).output().await.expect("it runs");
