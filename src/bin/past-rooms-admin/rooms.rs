@@ -88,15 +88,7 @@ impl<'a> Failures<'a> {
     pub fn add(&mut self, room_id: &str, error: &WriteError) -> Result<(), Box<dyn Error>> {
         self.number += 1;
         let text = error.to_string();
-        let advice = match error {
-            WriteError::UntimedKey { key } => Some(format!(
-                "Until it is gone, every page of the room is read by counting. To delete it: \
-                 past-rooms-admin delete --room {} --sort-key {}",
-                quoted(&key.room_id),
-                quoted(&key.sort_key)
-            )),
-            _ => advice::on(&text, self.table),
-        };
+        let advice = advice::on(&text, self.table);
         output::error(&text, advice.as_deref(), Some(("room_id", room_id)));
         self.in_a_row = match error {
             WriteError::Table(_) => self.in_a_row + 1,
@@ -128,7 +120,7 @@ impl<'a> Failures<'a> {
 }
 
 /// Returns a word quoted for a shell.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

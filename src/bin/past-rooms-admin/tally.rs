@@ -7,7 +7,7 @@ use past_rooms::{Difference, PastRooms, TallyReport};
 use serde_json::json;
 
 use crate::output::count;
-use crate::rooms::{Failures, InFlight, ROOMS_AT_ONCE, Rooms};
+use crate::rooms::{Failures, InFlight, ROOMS_AT_ONCE, Rooms, quoted};
 use crate::{Outcome, output, progress, rooms};
 
 /// Build, repair or verify the tallies of rooms.
@@ -34,6 +34,7 @@ struct Totals {
     sessions: u64,
     differing: u64,
     unknown: u64,
+    stray: usize,
 }
 
 pub async fn run(
@@ -68,7 +69,7 @@ pub async fn run(
             Err(error) => failures.add(room_id, &error)?,
         }
     }
-    let Totals { rooms, sessions, differing, unknown } = totals;
+    let Totals { rooms, sessions, differing, unknown, stray } = totals;
     let text = format!(
         "{} with {}; {differing} {}{}",
         count(rooms, "room"),
@@ -78,10 +79,10 @@ pub async fn run(
     );
     let fields = json!({
         "rooms": rooms, "sessions": sessions, "differing": differing, "unknown_rooms": unknown,
-        "failed": failures.number(), "checked_only": check,
+        "failed": failures.number(), "checked_only": check, "stray": stray,
     });
     output::summary(fields, text);
-    let differs = unknown > 0 || check && differing > 0;
+    let differs = unknown > 0 || check && (differing > 0 || stray > 0);
     Ok(match (failures.number() > 0, differs) {
         (true, _) => Outcome::Incomplete,
         (false, true) => Outcome::Differences,
@@ -95,12 +96,13 @@ impl Totals {
         self.unknown += u64::from(!report.exists);
         self.sessions += report.sessions;
         self.differing += u64::from(!report.is_consistent());
+        self.stray += report.stray.len();
     }
 }
 
 fn print(room_id: &str, report: &TallyReport, check: bool) {
     let differences = report.differences.iter().map(|difference| {
-        json!({"bucket": difference.bucket, "tallied": difference.tallied, "sessions": difference.sessions})
+        json!({"bucket": difference.bucket.prefix(), "tallied": difference.tallied, "sessions": difference.sessions})
     });
     let fields = json!({
         "room_id": room_id,
@@ -109,6 +111,7 @@ fn print(room_id: &str, report: &TallyReport, check: bool) {
         "agrees": report.exists && report.is_consistent(),
         "untallied": report.untallied,
         "differences": differences.collect::<Vec<_>>(),
+        "stray": report.stray.iter().map(|key| &*key.sort_key).collect::<Vec<_>>(),
     });
     output::result("room", fields, text(room_id, report, check));
 }
@@ -117,7 +120,7 @@ fn text(room_id: &str, report: &TallyReport, check: bool) -> String {
     if !report.exists {
         return rooms::no_such(room_id);
     }
-    let TallyReport { sessions, untallied, differences, .. } = report;
+    let TallyReport { sessions, untallied, differences, stray, .. } = report;
     let found = match (report.is_consistent(), untallied, check) {
         (true, _, _) => "the tallies agree",
         (false, true, true) => "not tallied",
@@ -130,6 +133,15 @@ fn text(room_id: &str, report: &TallyReport, check: bool) -> String {
     for Difference { bucket, tallied, sessions, .. } in differences {
         let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
         text += &format!("\n  {bucket}: tallied {tallied}, there are {sessions}");
+    }
+    for key in stray {
+        text += &format!(
+            "\n  {}: not a session, because its sort key does not begin with a time and a #. To delete \
+             it: past-rooms-admin delete --room {} --sort-key {}",
+            key.sort_key,
+            quoted(room_id),
+            quoted(&key.sort_key)
+        );
     }
     text
 }
