@@ -151,7 +151,7 @@ async fn others_may_record_while_events_are_delivered() {
 }
 
 #[tokio::test]
-async fn whoever_counted_before_the_last_change_writes_nothing_any_more() {
+async fn stale_recount_is_rejected() {
     let database = Database::start().await;
     let sessions = history("room01", 5, 1);
     database.record(&sessions).await;
