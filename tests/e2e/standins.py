@@ -14,12 +14,22 @@ class Server(http.server.ThreadingHTTPServer):
         """Ignores connections that a client broke."""
 
 
+def read_body(handler):
+    if handler.headers.get("Transfer-Encoding") != "chunked":
+        return handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+    body = b""
+    while size := int(handler.rfile.readline(), 16):
+        body += handler.rfile.read(size)
+        handler.rfile.readline()
+    handler.rfile.readline()
+    return body
+
+
 def serve(answer, address=("127.0.0.1", 0), tls=None):
     """Answers GET and POST with `answer(method, path, headers, body)`: status, headers, body. Returns the URL."""
 
     def handle(handler):
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        status, headers, body = answer(handler.command, handler.path, handler.headers, body)
+        status, headers, body = answer(handler.command, handler.path, handler.headers, read_body(handler))
         handler.send_response_only(status)
         for name, value in {**headers, "Content-Length": len(body)}.items():
             handler.send_header(name, value)
@@ -37,7 +47,7 @@ def serve(answer, address=("127.0.0.1", 0), tls=None):
 def forward(url, seen, method, path, headers, body):
     """Notes a request in `seen` and sends it to another server."""
     seen.append((method, path, headers["Host"], body))
-    passed = {name: value for name, value in headers.items() if name not in ("Host", "Connection")}
+    passed = {name: value for name, value in headers.items() if name not in ("Host", "Connection", "Transfer-Encoding")}
     answer = requests.request(method, url + path, data=body, headers=passed, timeout=20)
     headers = {name: value for name, value in answer.headers.items() if name.lower() not in ("content-length", "content-encoding")}
     # A kept connection would stay in use when the name leads elsewhere.

@@ -82,7 +82,7 @@ def sections():
                                id=section.split("\n")[0].replace("`", ""))
 
 
-@pytest.mark.parametrize("script, body, line", sections())
+@pytest.mark.parametrize("script, body, line", list(sections()))
 def test_documented_example(local_run, node, tmp_path, script, body, line):
     request = json_format.Parse(body, plugnmeet_schema.REQUEST())
     assert (list(request.room_ids), getattr(request, "from"), request.limit, request.order_by) == (["room01"], 5, 20, "ASC")
