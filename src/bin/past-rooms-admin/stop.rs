@@ -131,7 +131,7 @@ impl Stop {
     }
 
     /// Returns a reason to stop now, if one exists.
-    pub fn reason(&self) -> Option<Reason> {
+    fn reason(&self) -> Option<Reason> {
         if self.0.is_interrupted.load(Ordering::SeqCst) {
             return Some(Reason::Interrupted);
         }
@@ -162,16 +162,22 @@ impl Stop {
         None
     }
 
-    /// Waits for a reason to stop, and shows the progress meanwhile.
+    /// Shows the progress.
+    ///
+    /// # Errors
+    /// A reason to stop now, if one exists.
+    pub fn check(&self) -> Result<(), Reason> {
+        progress::show().into_iter().for_each(output::note);
+        self.reason().map_or(Ok(()), Err)
+    }
+
+    /// Waits for a reason to stop. Meanwhile, it shows the progress, which `update` sets.
     pub async fn wait(&self, mut update: impl FnMut()) -> Reason {
         loop {
-            if let Some(reason) = self.reason() {
+            if let Err(reason) = self.check() {
                 return reason;
             }
             update();
-            if let Some(line) = progress::show() {
-                output::note(line);
-            }
             tokio::time::sleep(TICK).await;
         }
     }
