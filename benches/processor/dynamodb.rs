@@ -120,17 +120,16 @@ async fn fill(past_rooms: &PastRooms, sessions: &[Session]) -> Result<(), Box<dy
     for session in sessions {
         let key = session.key()?;
         let session_key = key.session_key().ok_or("no session's key")?;
-        let (month, hour) = (session_key.month().ok_or("no month")?, session_key.hour());
-        let hour = hour.and_then(tally::hour_attribute).ok_or("no hour")?;
+        let (month, hour) = (session_key.month(), tally::attribute(session_key.hour()));
         let mut count = |key: RowKey, attribute: &str| {
             let row = rows.entry(key.clone()).or_insert_with(|| key.into_item());
             let count = row.get(attribute).and_then(|count| count.as_n().ok()?.parse().ok());
             let count = AttributeValue::N((count.unwrap_or(0_u64) + 1).to_string());
             row.insert(attribute.to_owned(), count);
         };
-        count(RowKey::room_tally(&*session.room_id), month);
-        count(RowKey::month_tally(&*session.room_id, month), &hour);
-        count(RowKey::month_tally(&*session.room_id, month), tally::VERSION);
+        count(RowKey::room_tally(&*session.room_id), &tally::attribute(month));
+        count(RowKey::tally(&*session.room_id, month), &hour);
+        count(RowKey::tally(&*session.room_id, month), tally::VERSION);
         let mut row: Item = serde_dynamo::to_item(session.to_past_room())?;
         row.insert("counted".to_owned(), AttributeValue::Bool(true));
         row.extend(key.clone().into_item());

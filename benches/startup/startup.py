@@ -17,10 +17,10 @@ import statistics
 import sys
 import zipfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / ".ci"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests" / "e2e"))
 
 from emulator import Function  # noqa: E402
-from local import EVENTS, environment, local_dynamodb  # noqa: E402
+from local import EVENTS, function_environment, local_run  # noqa: E402
 
 
 def event():
@@ -32,9 +32,9 @@ def event():
     return json.dumps(event).encode()
 
 
-def cold_start(bootstrap, endpoint, event):
+def cold_start(bootstrap, local, event):
     """Milliseconds of initialisation, and of the first request with it."""
-    with Function(bootstrap, environment(endpoint)) as function:
+    with Function(bootstrap, function_environment(local)) as function:
         answer, report = function.invoke(event), function.report()
         assert json.loads(answer)["statusCode"] == 200, answer
         return report["init"], report["init"] + report["invoke"]
@@ -75,13 +75,13 @@ def main():
     arguments = parser.parse_args()
     functions = {"bare": arguments.bare, "smallest": arguments.smallest, "past-rooms": arguments.past_rooms}
     request = event()
-    with local_dynamodb(arguments.local_run) as endpoint:
+    with local_run(arguments.local_run) as local:
         cold = {name: [] for name in functions}
         for number in range(arguments.cold):
             print(f"\rcold start {number + 1} of {arguments.cold}", end="", file=sys.stderr, flush=True)
             for name, bootstrap in functions.items():
-                cold[name].append(cold_start(bootstrap, endpoint, request))
-        running = {name: Function(bootstrap, environment(endpoint)) for name, bootstrap in functions.items()}
+                cold[name].append(cold_start(bootstrap, local, request))
+        running = {name: Function(bootstrap, function_environment(local)) for name, bootstrap in functions.items()}
         warm = {name: [] for name in functions}
         for part in range(10):
             print(f"\rwarm requests, part {part + 1} of 10 ", end="", file=sys.stderr, flush=True)

@@ -10,8 +10,7 @@ impl PastRooms {
     /// reports what was wrong. Reads every key of the room, strongly consistent.
     ///
     /// # Errors
-    /// As [`record`](Self::record); [`WriteError::UntimedKey`] if a session's sort key does not
-    /// begin with a time, which no tally can count. Readers then count the room's sessions.
+    /// As [`record`](Self::record).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));

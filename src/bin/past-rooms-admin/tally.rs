@@ -7,7 +7,7 @@ use past_rooms::{Difference, PastRooms, TallyReport};
 use serde_json::{Value, json};
 
 use crate::output::count;
-use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
+use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble, quoted};
 use crate::{Outcome, output, progress, rooms};
 
 /// Build, repair or verify the tallies of rooms.
@@ -34,6 +34,7 @@ struct Totals {
     sessions: u64,
     differing: u64,
     unknown: u64,
+    stray: usize,
 }
 
 pub async fn run(
@@ -79,7 +80,7 @@ pub async fn run(
             trouble.summary()
         ));
     }
-    let differs = totals.unknown > 0 || check && differing > 0;
+    let differs = totals.unknown > 0 || check && (differing > 0 || totals.stray > 0);
     Ok(match (trouble.any(), differs) {
         (true, _) => Outcome::Incomplete,
         (false, true) => Outcome::Differences,
@@ -93,6 +94,7 @@ impl Totals {
         self.unknown += u64::from(!report.exists);
         self.sessions += report.sessions;
         self.differing += u64::from(!report.is_consistent());
+        self.stray += report.stray.len();
     }
 }
 
@@ -104,7 +106,7 @@ fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
     if !report.exists {
         return rooms::unknown(room_id);
     }
-    let TallyReport { sessions, untallied, differences, .. } = report;
+    let TallyReport { sessions, untallied, differences, stray, .. } = report;
     let found = match (report.is_consistent(), untallied, check) {
         (true, _, _) => "the tallies agree",
         (false, true, true) => "not tallied",
@@ -119,11 +121,20 @@ fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
             output::line(format_args!("  {bucket}: tallied {tallied}, there are {sessions}"));
         }
     }
+    for key in stray {
+        output::line(format_args!(
+            "  {}: not a session, because its sort key does not begin with a time and a #. To delete \
+             it: past-rooms-admin delete --room {} --sort-key {}",
+            key.sort_key,
+            quoted(room_id),
+            quoted(&key.sort_key)
+        ));
+    }
 }
 
 fn report_as_json(room_id: &str, report: &TallyReport) -> Value {
     let differences = report.differences.iter().map(|difference| {
-        json!({"bucket": difference.bucket, "tallied": difference.tallied, "sessions": difference.sessions})
+        json!({"bucket": difference.bucket.prefix(), "tallied": difference.tallied, "sessions": difference.sessions})
     });
     json!({
         "room_id": room_id,
@@ -132,5 +143,6 @@ fn report_as_json(room_id: &str, report: &TallyReport) -> Value {
         "agrees": report.exists && report.is_consistent(),
         "untallied": report.untallied,
         "differences": differences.collect::<Vec<_>>(),
+        "stray": report.stray.iter().map(|key| &*key.sort_key).collect::<Vec<_>>(),
     })
 }
