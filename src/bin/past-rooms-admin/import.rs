@@ -9,6 +9,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use past_rooms::table::rows::retention::Retention;
 use past_rooms::{Importer, Meter, PastRooms, Stopped};
+use serde_json::json;
 
 use crate::chunk::{Chunk, Rejected};
 use crate::failure::{Failure, Reached};
@@ -29,7 +30,6 @@ pub async fn run(
     past_rooms: &PastRooms,
     arguments: &Arguments,
     stop: &Stop,
-    json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
     let start = Instant::now();
     let meter = Arc::new(Meter::default());
@@ -71,7 +71,7 @@ pub async fn run(
             outcome
         }
     };
-    totals.print(start.elapsed(), &meter, arguments.mode(), json);
+    totals.print(start.elapsed(), &meter, arguments.mode());
     kept?;
     Ok(outcome)
 }
@@ -80,12 +80,12 @@ pub async fn run(
 fn report(failure: &Failure, table: &str) -> Outcome {
     match failure {
         Failure::Interrupted => {
-            output::note("interrupted");
+            output::problem("error", json!({"error": "interrupted"}), "interrupted");
             Outcome::Interrupted
         }
         Failure::Error(error) => {
-            output::note(format_args!("error: {error}"));
-            advice::on(&error.to_string(), table).into_iter().for_each(output::note);
+            let advice = advice::on(&**error, table);
+            output::error(&error.to_string(), advice.as_deref(), None);
             Outcome::Incomplete
         }
     }
@@ -156,7 +156,7 @@ impl Import<'_> {
         self.write(name, chunk).await?;
         if let Err(reason) = outcome {
             self.totals.incomplete = true;
-            output::note(format_args!("error: {name}: {reason}"));
+            output::error(&reason, None, Some(("file", name)));
         } else if self.totals.rows == rows_before {
             output::note(format_args!("{name} has no rows"));
         }

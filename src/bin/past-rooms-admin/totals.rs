@@ -41,7 +41,7 @@ impl Totals {
         }
     }
 
-    pub fn print(&self, time: Duration, meter: &Meter, mode: Mode, as_json: bool) {
+    pub fn print(&self, time: Duration, meter: &Meter, mode: Mode) {
         let Recorded { new, changed, unchanged, .. } = self.recorded;
         let seconds = time.as_secs_f64();
         let written = new + changed + unchanged + self.moved;
@@ -50,16 +50,13 @@ impl Totals {
             false => self.rows,
         };
         let rate = done as f64 / seconds.max(0.001);
-        if as_json {
-            output::line(json!({
-                "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
-                "moved": self.moved, "expired": self.expired, "repeated": self.repeated,
-                "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
-                "rows_per_second": rate, "dynamodb_requests": meter.requests(),
-                "dynamodb_units": meter.units(), "dry_run": mode != Mode::Write,
-            }));
-            return;
-        }
+        let fields = json!({
+            "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
+            "moved": self.moved, "expired": self.expired, "repeated": self.repeated,
+            "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
+            "rows_per_second": rate, "dynamodb_requests": meter.requests(),
+            "dynamodb_units": meter.units(), "dry_run": mode != Mode::Write,
+        });
         let counts = format!("{new} new, {changed} changed, {unchanged} unchanged");
         let written = match mode {
             Mode::Write => counts,
@@ -77,9 +74,10 @@ impl Totals {
             true => format!("{done} of {} read", output::count(self.rows, "row")),
             false => output::count(self.rows, "row"),
         };
-        output::line(format_args!(
+        let text = format!(
             "{rows} in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}{repeated}, {} rejected{incomplete}",
             self.rejected
-        ));
+        );
+        output::summary(fields, text);
     }
 }
