@@ -1,6 +1,7 @@
 //! The endpoint on this machine: an embedded DynamoDB with a sample history, and the function's
 //! handler behind HTTP.
 
+mod arguments;
 mod bridge;
 mod database;
 mod embedded;
@@ -16,79 +17,25 @@ mod usual;
 use std::error::Error;
 use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use arguments::{Arguments, Switch};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
-use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use past_rooms::api::handler::App;
 use past_rooms::api::{auth, route};
-use past_rooms::lambda::config::{ApiCredentials, Dialect};
+use past_rooms::lambda::config::ApiCredentials;
 use past_rooms::lambda::logging;
 use past_rooms::table::{Table, schema};
 use past_rooms::webhook::{handler::PATH as WEBHOOK_PATH, verify};
 use past_rooms::{PastRooms, ProjectionMode};
 use tokio::net::TcpListener;
 
-/// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.
-///
-/// For people there is a page at `/` that shows what pages cost.
-///
-/// Every start fills a new database in memory with the same sessions, unless `--data` names a file.
-#[derive(Parser)]
-#[command(name = "local")]
-struct Arguments {
-    /// Where to serve the endpoint
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
-    listen: SocketAddr,
-
-    /// Where to serve the embedded DynamoDB, for `cargo lambda watch`, the AWS CLI or a table viewer
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
-    dynamodb: SocketAddr,
-
-    /// Serve DynamoDB to containers, too, on this machine's address on Docker's bridge
-    #[arg(long)]
-    container: bool,
-
-    /// Keep the database in this file from one start to the next
-    #[arg(long, value_name = "FILE")]
-    data: Option<PathBuf>,
-
-    /// Begin without the sample history, for a history of your own
-    #[arg(long)]
-    empty: bool,
-
-    /// Leave rows of other writers uncounted, as an installation without the function on the stream
-    #[arg(long)]
-    no_stream: bool,
-
-    /// Whether requests without room ids list the sessions of all rooms
-    #[arg(long, value_name = "SWITCH", default_value = "on")]
-    whole_history: Switch,
-
-    /// The API key that clients send
-    #[arg(long, env = "API_KEY", default_value = "plugnmeet")]
-    api_key: String,
-
-    /// The API secret that clients sign with
-    #[arg(long, env = "API_SECRET", hide_env_values = true, default_value = page::DEMO_SECRET)]
-    api_secret: String,
-
-    /// How answers are written: documented, or plugnmeet as plugnmeet-server 2.4 does
-    #[arg(long, value_name = "DIALECT", env = "ANSWERS", default_value = "documented")]
-    answers: Dialect,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Switch {
-    On,
-    Off,
-}
-
 #[tokio::main]
 async fn main() {
-    if let Err(error) = run(Arguments::parse()).await {
+    let arguments = Arguments::read(std::env::args()).unwrap_or_else(|error| error.exit());
+    if let Err(error) = run(arguments).await {
         eprintln!("error: {error}");
         std::process::exit(1);
     }

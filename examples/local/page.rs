@@ -10,10 +10,8 @@ use past_rooms::api::{auth, route};
 use past_rooms::{PastRooms, TableError};
 use serde_json::{Value, json};
 
+use crate::arguments::DEMO_SECRET;
 use crate::{sample, usual};
-
-/// The API secret of the local run, unless it is started with another.
-pub const DEMO_SECRET: &str = "local-demo-secret";
 
 /// Path of the rooms that the page lists.
 pub const ROOMS_PATH: &str = "/room-ids";

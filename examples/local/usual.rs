@@ -54,7 +54,7 @@ async fn read(table: &Table, query: &PageQuery) -> Result<Page, ReadError> {
     });
     let mut rows: Vec<_> = try_join_all(rooms).await?.into_iter().flatten().collect();
     if let Some(room_sid) = &query.room_sid {
-        rows.retain(|(key, ..)| key.room_sid() == Some(room_sid));
+        rows.retain(|(key, ..)| key.room_sid() == room_sid);
     }
     rows.sort_by(|(one, room, _), (other, other_room, _)| (one, room).cmp(&(other, other_room)));
     if query.order == Order::Desc {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::maintenance::duplicates::Repeated;
 use crate::table::Item;
 use crate::table::bucket::{Bucket, Counts};
+use crate::table::keys::RowKey;
 use crate::table::rows::tally::{self, VERSION};
 
 /// A difference between a tally and the sessions.
@@ -15,11 +15,11 @@ use crate::table::rows::tally::{self, VERSION};
 pub struct Difference {
     /// The room.
     pub room_id: String,
-    /// A month (`2026-11`), or an hour (`2026-11-22T10`).
-    pub bucket: String,
-    /// What the tally says; `None` where it cannot be read.
+    /// The month or hour.
+    pub bucket: Bucket,
+    /// Its count in the tally; `None`: the tally cannot be read.
     pub tallied: Option<u64>,
-    /// How many sessions there are.
+    /// Its sessions.
     pub sessions: u64,
 }
 
@@ -35,12 +35,12 @@ pub struct TallyReport {
     pub exists: bool,
     /// Where tallies and sessions differed.
     pub differences: Vec<Difference>,
-    /// Ids that several of the room's sessions have; only looked for when checking.
-    pub repeated: Vec<Repeated>,
+    /// Rows with a sort key that begins with a digit and is no session's. Readers ignore them.
+    pub stray: Vec<RowKey>,
 }
 
 impl TallyReport {
-    pub(crate) fn add(&mut self, audit: &MonthAudit, room_id: &str, month: &str) {
+    pub(crate) fn add(&mut self, audit: &MonthAudit, room_id: &str, month: Bucket) {
         self.sessions += audit.sessions();
         self.differences.extend(audit.differences(room_id, month));
     }
@@ -67,16 +67,16 @@ pub(crate) struct MonthAudit {
 impl MonthAudit {
     /// The tally rows as read (`None`: no such row) and the sessions as counted.
     pub fn new(
-        month: &str,
+        month: Bucket,
         month_tally: Option<&Item>,
         room_tally: Option<&Item>,
         hours: Counts,
     ) -> Self {
         let tallied_hours = match month_tally {
-            Some(row) => tally::read_month_tally(month, row).ok(),
+            Some(row) => tally::read_tally(month, row).ok(),
             None => Some(Counts::new()),
         };
-        let tallied_month = match room_tally.and_then(|row| row.get(month)) {
+        let tallied_month = match room_tally.and_then(|row| row.get(&tally::attribute(month))) {
             Some(count) => count.as_n().ok().and_then(|count| count.parse().ok()),
             None => Some(0),
         };
@@ -102,10 +102,10 @@ impl MonthAudit {
         hours.into_iter().filter(|hour| tallied.get(hour) != self.hours.get(hour)).count() as u64
     }
 
-    fn differences(&self, room_id: &str, month: &str) -> Vec<Difference> {
-        let difference = |bucket: &str, tallied, sessions| Difference {
+    fn differences(&self, room_id: &str, month: Bucket) -> Vec<Difference> {
+        let difference = |bucket: Bucket, tallied, sessions| Difference {
             room_id: room_id.to_owned(),
-            bucket: bucket.to_owned(),
+            bucket,
             tallied,
             sessions,
         };
@@ -122,7 +122,7 @@ impl MonthAudit {
             let count = |counts: &Counts| counts.get(hour).copied().unwrap_or_default();
             let (tallied, sessions) = (count(tallied), count(&self.hours));
             if tallied != sessions {
-                differences.push(difference(hour.prefix(), Some(tallied), sessions));
+                differences.push(difference(*hour, Some(tallied), sessions));
             }
         }
         differences

@@ -1,13 +1,11 @@
-//! Ids that several sessions have.
+//! Ids that several sessions share.
 //!
-//! A media server gives an id once, so these are one session that was stored several times: imported
-//! with another time zone, say, or from two sources.
+//! A media server gives each id once. Sessions that share one are the same session stored several times,
+//! for example by imports with different time zones or from two sources.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{Hash, Hasher};
+use std::collections::BTreeSet;
 
-use crate::table::keys::{RowKey, SessionKey};
+use crate::table::keys::RowKey;
 use crate::table::{Table, TableError};
 
 /// An id that several sessions have.
@@ -20,88 +18,12 @@ pub struct Repeated {
     pub keys: BTreeSet<RowKey>,
 }
 
-/// Finds the ids that sessions of several rooms have.
-pub(crate) async fn between_rooms(table: &Table) -> Result<Vec<Repeated>, TableError> {
-    let found = table.sids_of_several_rooms().await?;
+/// Returns the ids that several sessions have, in any room. Calls `read` with the number of rows of each
+/// page of the index.
+pub(crate) async fn repeated(
+    table: &Table,
+    read: impl FnMut(u64),
+) -> Result<Vec<Repeated>, TableError> {
+    let found = table.repeated_sids(read).await?;
     Ok(found.into_iter().map(|(room_sid, keys)| Repeated { room_sid, keys }).collect())
-}
-
-/// The ids of many sessions, in 8 bytes each.
-#[derive(Debug, Default)]
-pub(crate) struct Digest(Vec<u64>);
-
-impl Digest {
-    pub fn add(&mut self, key: &SessionKey) {
-        self.0.extend(key.room_sid().map(digest));
-    }
-
-    pub fn merge(&mut self, other: Digest) {
-        self.0.extend(other.0);
-    }
-
-    /// Those that there are twice: the same ids, or, very rarely, others.
-    pub fn candidates(mut self) -> Candidates {
-        self.0.sort_unstable();
-        let pairs = self.0.windows(2).filter(|pair| pair[0] == pair[1]);
-        Candidates { digests: pairs.map(|pair| pair[0]).collect(), sids: BTreeMap::new() }
-    }
-}
-
-fn digest(room_sid: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    room_sid.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Ids that may be there several times, and where.
-#[derive(Debug)]
-pub(crate) struct Candidates {
-    digests: HashSet<u64>,
-    sids: BTreeMap<String, BTreeSet<SessionKey>>,
-}
-
-impl Candidates {
-    pub fn is_empty(&self) -> bool {
-        self.digests.is_empty()
-    }
-
-    /// A session, if its id is one of them.
-    pub fn add(&mut self, key: SessionKey) {
-        let room_sid = key.room_sid().filter(|room_sid| self.digests.contains(&digest(room_sid)));
-        if let Some(room_sid) = room_sid.map(str::to_owned) {
-            self.sids.entry(room_sid).or_default().insert(key);
-        }
-    }
-
-    /// The ids of several sessions of this room.
-    pub fn repeated(self, room_id: &str) -> Vec<Repeated> {
-        let row = |key: SessionKey| RowKey::new(room_id, key.as_str());
-        let several = self.sids.into_iter().filter(|(_, keys)| keys.len() > 1);
-        let rows = several.map(|(room_sid, keys)| (room_sid, keys.into_iter().map(row)));
-        rows.map(|(room_sid, keys)| Repeated { room_sid, keys: keys.collect() }).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_of_several_sessions_is_found_with_their_keys() {
-        let keys = ["2024-01#a", "2024-02#b", "2024-03#a", "2024-04", "2024-05", "2024-06#c"];
-        let keys = keys.map(|key| SessionKey::parse(key).expect("a session's key"));
-        let (mut one, mut other) = (Digest::default(), Digest::default());
-        keys[..2].iter().for_each(|key| one.add(key));
-        keys[2..].iter().for_each(|key| other.add(key));
-        one.merge(other);
-        let mut candidates = one.candidates();
-        assert!(!candidates.is_empty());
-        // As if the id of another session had the same digest.
-        candidates.digests.insert(digest("c"));
-        keys.iter().for_each(|key| candidates.add(key.clone()));
-        let found = candidates.repeated("room01");
-        let both = [&keys[0], &keys[2]].map(|key| RowKey::new("room01", key.as_str())).into();
-        assert_eq!(found, [Repeated { room_sid: "a".to_owned(), keys: both }]);
-        assert!(Digest::default().candidates().is_empty());
-    }
 }

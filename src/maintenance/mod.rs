@@ -16,7 +16,7 @@ mod survey;
 
 pub use audit::{Difference, TallyReport};
 pub use duplicates::Repeated;
-pub(crate) use duplicates::between_rooms;
+pub(crate) use duplicates::repeated;
 pub use expiry::Expiries;
 pub(crate) use expiry::{Mode, apply};
 pub use recount::Recount;

@@ -22,11 +22,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::maintenance::audit::{MonthAudit, TallyReport};
 use crate::record::{ATTEMPTS, WriteError};
 use crate::record::{DOES_NOT_EXIST, EXISTS, Transaction, on_condition};
-use crate::table::calendar;
-use crate::table::keys::{KeyRange, RowKey, SessionKey};
+use crate::table::bucket::Bucket;
+use crate::table::keys::{KeyRange, RowKey};
 use crate::table::requests::retry::with_retries;
-use crate::table::rows::tally::INCOMPLETE;
-use crate::table::schema::{MONTH_TALLY_PREFIX, PARTITION_KEY, SORT_KEY};
+use crate::table::rows::tally::{self, INCOMPLETE};
+use crate::table::schema::{PARTITION_KEY, SORT_KEY, TALLY_PREFIX};
 use crate::table::{Consistency, Item, RowQuery, Table, TableError};
 
 /// Months of a room that are looked at one by one at the same time.
@@ -44,15 +44,15 @@ pub(crate) async fn check(table: &Table, room_id: &str) -> Result<TallyReport, W
     let audits = stream::iter(survey.months).map(async |(month, audit)| {
         let audit = match audit.filter(|audit| untallied || audit.is_consistent()) {
             Some(audit) => audit,
-            None => with_retries(ATTEMPTS, WriteError::is_transient, || room.audit(&month)).await?,
+            None => with_retries(ATTEMPTS, WriteError::is_transient, || room.audit(month)).await?,
         };
         Ok::<_, WriteError>((month, audit))
     });
-    let audits: Vec<(String, MonthAudit)> = audits.buffered(MONTHS_AT_ONCE).try_collect().await?;
+    let audits: Vec<(Bucket, MonthAudit)> = audits.buffered(MONTHS_AT_ONCE).try_collect().await?;
     for (month, audit) in &audits {
-        report.add(audit, room_id, month);
+        report.add(audit, room_id, *month);
     }
-    report.repeated = room.repeated(survey.sids).await?;
+    report.stray = survey.stray;
     Ok(report)
 }
 
@@ -64,8 +64,8 @@ pub(crate) async fn exists(table: &Table, room_id: &str) -> Result<bool, TableEr
 
 /// Makes a room's tallies agree with its sessions, and reports what did not.
 ///
-/// What is repaired before an error stays repaired; a room that was untallied stays so for its
-/// readers, and one with a session that cannot be tallied becomes it.
+/// What is repaired before an error stays repaired. Readers go on counting a room without a complete
+/// tally.
 pub(crate) async fn build(table: &Table, room_id: &str) -> Result<TallyReport, WriteError> {
     RoomTallies { table, room_id }.build().await
 }
@@ -78,18 +78,6 @@ pub(crate) struct RoomTallies<'a> {
 
 impl RoomTallies<'_> {
     pub async fn build(&self) -> Result<TallyReport, WriteError> {
-        match self.build_months().await {
-            Err(error @ WriteError::UntimedKey { .. }) => {
-                if let WriteError::UntimedKey { key } = &error {
-                    self.mark_untimed(&key.sort_key).await?;
-                }
-                Err(error)
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn build_months(&self) -> Result<TallyReport, WriteError> {
         let mut report = self.report().await?;
         if report.untallied && !self.has_rows().await? {
             return Ok(report);
@@ -98,16 +86,19 @@ impl RoomTallies<'_> {
         with_retries(ATTEMPTS, WriteError::is_transient, || self.begin()).await?;
         // Months that appear from here on are begun by writers who count in them.
         let survey = self.survey().await?;
-        for (month, audit) in self.repair_all(survey).await? {
-            report.add(&audit, self.room_id, &month);
+        report.stray = survey.stray;
+        for (month, audit) in self.repair_all(survey.months).await? {
+            report.add(&audit, self.room_id, month);
         }
-        with_retries(ATTEMPTS, WriteError::is_transient, || self.complete()).await?;
+        if report.untallied {
+            with_retries(ATTEMPTS, WriteError::is_transient, || self.complete()).await?;
+        }
         Ok(report)
     }
 
     /// Whether the room has a session, or a tally of a month.
     async fn has_rows(&self) -> Result<bool, TableError> {
-        let range = KeyRange { low: MONTH_TALLY_PREFIX.to_owned(), ..KeyRange::sessions() };
+        let range = KeyRange { low: TALLY_PREFIX.to_owned(), ..KeyRange::sessions() };
         let query = RowQuery::keys(self.room_id, &range, Consistency::Strong);
         let page = self.page(RowQuery { limit: Some(1), ..query }).await?;
         Ok(!page.items.is_empty() || page.next.is_some())
@@ -128,10 +119,10 @@ impl RoomTallies<'_> {
     /// that no tally has.
     async fn begin(&self) -> Result<(), WriteError> {
         let Some(row) = self.room_tally().await? else {
-            return self.set_incomplete(AttributeValue::Bool(true), DOES_NOT_EXIST).await;
+            return self.set_incomplete().await;
         };
         let names = row.keys().filter(|name| {
-            !calendar::is_month(name)
+            tally::month(name).is_none()
                 && ![PARTITION_KEY, SORT_KEY, INCOMPLETE].contains(&name.as_str())
         });
         let names: Vec<&String> = names.collect();
@@ -150,67 +141,28 @@ impl RoomTallies<'_> {
         transaction.send().await
     }
 
-    /// Marks a room that has a tally as one with a session that no tally can count, and says which.
-    pub async fn mark_untimed(&self, sort_key: &str) -> Result<(), WriteError> {
-        let attempt = || async {
-            match self.room_tally().await? {
-                None => Ok(()),
-                Some(_) => {
-                    self.set_incomplete(AttributeValue::S(sort_key.to_owned()), EXISTS).await
-                }
-            }
-        };
-        with_retries(ATTEMPTS, WriteError::is_transient, attempt).await
-    }
-
-    async fn set_incomplete(
-        &self,
-        value: AttributeValue,
-        condition: &str,
-    ) -> Result<(), WriteError> {
+    /// Begins the room's tally as incomplete.
+    async fn set_incomplete(&self) -> Result<(), WriteError> {
         let update = Transaction::new(self.table)
             .update(RowKey::room_tally(self.room_id))
-            .update_expression("SET #incomplete = :value")
+            .update_expression("SET #incomplete = :true")
             .expression_attribute_names("#incomplete", INCOMPLETE)
-            .expression_attribute_values(":value", value);
-        self.update_tally(on_condition(update, condition)).await
+            .expression_attribute_values(":true", AttributeValue::Bool(true));
+        self.update_tally(on_condition(update, DOES_NOT_EXIST)).await
     }
 
-    /// Lets readers trust the tally. One that was marked meanwhile, for a session that no tally can
-    /// count, stays so as long as that is there.
+    /// Lets readers trust the tally.
     async fn complete(&self) -> Result<(), WriteError> {
-        let tally = self.room_tally().await?.ok_or(WriteError::Conflict)?;
-        let Some(mark) = tally.get(INCOMPLETE) else {
-            return Ok(());
-        };
-        if let Some(key) = self.untimed_by_mark(&tally).await? {
-            return Err(WriteError::UntimedKey { key });
-        }
         let update = Transaction::new(self.table)
             .update(RowKey::room_tally(self.room_id))
             .update_expression("REMOVE #incomplete")
-            .condition_expression("#incomplete = :mark")
-            .expression_attribute_names("#incomplete", INCOMPLETE)
-            .expression_attribute_values(":mark", mark.clone());
-        self.update_tally(update).await
-    }
-
-    /// The session that no tally can count, if the room's tally names one that is there.
-    pub async fn untimed_by_mark(&self, tally: &Item) -> Result<Option<RowKey>, TableError> {
-        let Some(Ok(sort_key)) = tally.get(INCOMPLETE).map(AttributeValue::as_s) else {
-            return Ok(None);
-        };
-        let row = self.row(RowKey::new(self.room_id, sort_key)).await?;
-        Ok(row.as_ref().and_then(RowKey::of_item))
+            .expression_attribute_names("#incomplete", INCOMPLETE);
+        self.update_tally(on_condition(update, EXISTS)).await
     }
 
     async fn update_tally(&self, update: UpdateBuilder) -> Result<(), WriteError> {
         let mut transaction = Transaction::new(self.table);
         transaction.push_update(update)?;
         transaction.send().await
-    }
-
-    pub fn untimed(&self, key: &SessionKey) -> WriteError {
-        WriteError::UntimedKey { key: RowKey::new(self.room_id, key.as_str()) }
     }
 }

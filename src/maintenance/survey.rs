@@ -13,19 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 
 use crate::maintenance::audit::MonthAudit;
-use crate::maintenance::duplicates::{Digest, Repeated};
 use crate::maintenance::room_tallies::RoomTallies;
 use crate::record::{ATTEMPTS, WriteError};
-use crate::table::bucket::{self, Bucket, Counts};
-use crate::table::calendar;
-use crate::table::keys::{KeyRange, RowKey, SessionKey};
+use crate::table::bucket::{self, Bucket, Counts, Level};
+use crate::table::keys::{self, KeyRange, RowKey, SessionKey};
 use crate::table::requests::retry::with_retries;
 use crate::table::rows::tally::{self, VERSION};
-use crate::table::schema::MONTH_TALLY_PREFIX;
+use crate::table::schema::TALLY_PREFIX;
 use crate::table::{Consistency, Item, QueryPage, RowQuery, TableError, isolation};
 
 /// Stretches of a large room that are counted side by side.
-const STRETCHES: u32 = 8;
+const STRETCHES: u64 = 8;
 
 /// Keys that one request reads at the most. It bounds the memory of many requests at once.
 const KEYS_AT_ONCE: usize = 3000;
@@ -33,30 +31,29 @@ const KEYS_AT_ONCE: usize = 3000;
 /// What a room's tallies say, and what there is.
 pub(crate) struct Survey {
     /// By month. Those that somebody wrote meanwhile are `None`.
-    pub months: BTreeMap<String, Option<MonthAudit>>,
+    pub months: BTreeMap<Bucket, Option<MonthAudit>>,
     /// Sessions of the room.
     pub sessions: u64,
     /// Whether the room has a tally, or a part of one.
     pub has_tally: bool,
-    /// The room's sessions by their ids.
-    pub sids: Digest,
+    /// Rows among the sessions that are none.
+    pub stray: Vec<RowKey>,
 }
 
 /// Sessions as counted.
 #[derive(Default)]
 struct Counted {
     hours: Counts,
-    sids: Digest,
-    untimed: Option<SessionKey>,
+    stray: Vec<RowKey>,
 }
 
 impl Counted {
     fn add(&mut self, items: &[Item]) {
-        for key in items.iter().filter_map(SessionKey::of_item) {
-            bucket::count(&mut self.hours, Bucket::hour_of(&key));
-            self.sids.add(&key);
-            if self.untimed.is_none() && key.hour().is_none() {
-                self.untimed = Some(key);
+        for key in items.iter().filter_map(RowKey::of_item) {
+            if let Some(key) = key.session_key() {
+                bucket::count(&mut self.hours, key.hour());
+            } else if keys::is_stray(&key.sort_key) {
+                self.stray.push(key);
             }
         }
     }
@@ -65,8 +62,7 @@ impl Counted {
         for (hour, sessions) in other.hours {
             *self.hours.entry(hour).or_default() += sessions;
         }
-        self.sids.merge(other.sids);
-        self.untimed = self.untimed.take().or(other.untimed);
+        self.stray.extend(other.stray);
     }
 }
 
@@ -79,25 +75,21 @@ impl RoomTallies<'_> {
             isolation::until_transactions_are_whole().await;
         }
         let counted = self.count().await?;
-        if let Some(key) = counted.untimed {
-            return Err(self.untimed(&key));
-        }
         let after = self.month_tallies(Some(&[VERSION])).await?;
 
-        let mut hours: BTreeMap<String, Counts> = BTreeMap::new();
+        let mut hours: BTreeMap<Bucket, Counts> = BTreeMap::new();
         for (hour, sessions) in counted.hours {
-            let month = hour.prefix().get(..calendar::MONTH_BYTES).unwrap_or_default().to_owned();
-            hours.entry(month).or_default().insert(hour, sessions);
+            hours.entry(hour.within(Level::Month)).or_default().insert(hour, sessions);
         }
         let tallied = room_tally.iter().flat_map(|row| row.keys());
-        let tallied = tallied.filter(|name| calendar::is_month(name));
-        let names = [before.keys(), after.keys()].into_iter().flatten().chain(tallied);
-        let names: BTreeSet<String> = names.chain(hours.keys()).cloned().collect();
+        let tallied = tallied.filter_map(|name| tally::month(name));
+        let names = [before.keys(), after.keys()].into_iter().flatten().chain(hours.keys());
+        let names: BTreeSet<Bucket> = names.copied().chain(tallied).collect();
         let version = |row: Option<&Item>| row.and_then(|row| row.get(VERSION)).cloned();
         let sessions = hours.values().flat_map(Counts::values).sum();
         let months = names.into_iter().map(|month| {
             let (tally, hours) = (before.get(&month), hours.remove(&month).unwrap_or_default());
-            let audit = MonthAudit::new(&month, tally, room_tally.as_ref(), hours);
+            let audit = MonthAudit::new(month, tally, room_tally.as_ref(), hours);
             let is_same = audit.version == version(after.get(&month));
             (month, is_same.then_some(audit))
         });
@@ -105,7 +97,7 @@ impl RoomTallies<'_> {
             months: months.collect(),
             sessions,
             has_tally: room_tally.is_some() || !before.is_empty(),
-            sids: counted.sids,
+            stray: counted.stray,
         })
     }
 
@@ -113,8 +105,8 @@ impl RoomTallies<'_> {
     async fn month_tallies(
         &self,
         attributes: Option<&[&str]>,
-    ) -> Result<BTreeMap<String, Item>, TableError> {
-        let range = KeyRange::with_prefix(MONTH_TALLY_PREFIX);
+    ) -> Result<BTreeMap<Bucket, Item>, TableError> {
+        let range = KeyRange::with_prefix(TALLY_PREFIX);
         let query = match attributes {
             Some(names) => RowQuery::attributes(self.room_id, &range, names, Consistency::Strong),
             None => RowQuery::rows(self.room_id, &range, Consistency::Strong),
@@ -122,8 +114,8 @@ impl RoomTallies<'_> {
         let mut rows = BTreeMap::new();
         self.visit(query, |items| {
             for item in items {
-                let month = tally::month_of_tally(&item).filter(|month| calendar::is_month(month));
-                if let Some(month) = month.map(str::to_owned) {
+                let bucket = tally::bucket_of_tally(&item);
+                if let Some(month) = bucket.filter(|bucket| bucket.level() == Level::Month) {
                     rows.insert(month, item);
                 }
             }
@@ -135,19 +127,19 @@ impl RoomTallies<'_> {
     /// Counts the room's sessions.
     async fn count(&self) -> Result<Counted, TableError> {
         let range = KeyRange::sessions();
-        let first = self.page(keys(self.room_id, &range)).await?;
+        let first = self.page(sessions(self.room_id, &range)).await?;
         let mut counted = Counted::default();
         counted.add(&first.items);
         let Some(after) = first.next else {
             return Ok(counted);
         };
-        let last = RowQuery { ascending: false, limit: Some(1), ..keys(self.room_id, &range) };
+        let last = RowQuery { ascending: false, limit: Some(1), ..sessions(self.room_id, &range) };
         let last = self.page(last).await?.items.first().and_then(SessionKey::of_item);
         let stretches = stretches(&after, last.as_ref());
         let stretches = stretches.iter().enumerate().map(async |(number, range)| {
             let mut counted = Counted::default();
             let after = (number == 0).then_some(&*after);
-            let query = RowQuery { after, ..keys(self.room_id, range) };
+            let query = RowQuery { after, ..sessions(self.room_id, range) };
             self.visit(query, |items| counted.add(&items)).await?;
             Ok::<_, TableError>(counted)
         });
@@ -155,20 +147,6 @@ impl RoomTallies<'_> {
             counted.merge(stretch);
         }
         Ok(counted)
-    }
-
-    /// Finds the ids that several sessions of the room have.
-    pub async fn repeated(&self, sids: Digest) -> Result<Vec<Repeated>, TableError> {
-        let mut candidates = sids.candidates();
-        if !candidates.is_empty() {
-            let range = KeyRange::sessions();
-            self.visit(keys(self.room_id, &range), |items| {
-                let keys = items.iter().filter_map(SessionKey::of_item);
-                keys.for_each(|key| candidates.add(key));
-            })
-            .await?;
-        }
-        Ok(candidates.repeated(self.room_id))
     }
 
     /// Reads all pages of a query, each as often as it takes.
@@ -201,27 +179,26 @@ impl RoomTallies<'_> {
     }
 }
 
-fn keys<'a>(room_id: &'a str, range: &'a KeyRange) -> RowQuery<'a> {
+fn sessions<'a>(room_id: &'a str, range: &'a KeyRange) -> RowQuery<'a> {
     let query = RowQuery::keys(room_id, range, Consistency::Strong);
     RowQuery { limit: Some(KEYS_AT_ONCE), ..query }
 }
 
 /// Divides the sessions after a key into stretches of about as many months.
 ///
-/// Neighbours share the key between them. No session that a tally can count has it, because it is the
-/// name of a month.
+/// Neighbours share the key between them, which is a month and so no session's.
 fn stretches(after: &str, last: Option<&SessionKey>) -> Vec<KeyRange> {
     let KeyRange { high: end, .. } = KeyRange::sessions();
-    let number = |month: Option<&str>| month.and_then(calendar::month_number);
-    let first = number(SessionKey::parse(after).as_ref().and_then(SessionKey::month));
-    let last = number(last.and_then(SessionKey::month));
+    let number = |key: &SessionKey| key.month().number();
+    let first = SessionKey::parse(after).as_ref().map(number);
+    let last = last.map(number);
     let mut ranges = Vec::new();
     let mut low = after.to_owned();
     if let (Some(first), Some(last)) = (first, last) {
         let months = last.saturating_sub(first) + 1;
         let stretches = STRETCHES.min(months);
         for stretch in 1..stretches {
-            let high = calendar::numbered_month(first + months * stretch / stretches);
+            let high = Bucket::month(first + months * stretch / stretches).prefix();
             ranges.push(KeyRange { low, high: high.clone() });
             low = high;
         }

@@ -9,24 +9,25 @@
 //!   that this was not changed since it was read. So there is one row for a session, and never an
 //!   older state of it over a newer.
 
+mod people;
 pub mod state;
 mod store;
 
 use jiff::Timestamp;
 
 use crate::past_rooms::PastRooms;
-use crate::record::{self, ATTEMPTS, Settlement, WriteError};
+use crate::record::{self, ATTEMPTS, Premature, Settlement, WriteError};
 use crate::table::keys::RowKey;
 use crate::table::requests::retry::Backoff;
-use crate::table::rows::meeting::sid_of_timer;
+use crate::table::rows::meeting::{meeting_key, sid_of_timer};
 use crate::table::rows::session::Session;
 use state::{Details, Draft, Kind, Report};
 use store::Stored;
 
-/// How long, in seconds, rows of a meeting are kept after they were last written.
+/// Seconds for which rows of a meeting are kept after they were last written.
 const KEPT: i64 = 14 * 86_400;
 
-/// For how many seconds nothing is heard of a meeting until it is presumed to be over.
+/// Seconds without a report after which a meeting is presumed to be over.
 pub const SILENCE: i64 = 86_400;
 
 /// Something that is reported of a meeting.
@@ -44,12 +45,14 @@ pub struct Notice {
     pub person: Option<String>,
 }
 
-/// What became of a meeting.
+/// The state of a meeting after a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It goes on, as far as is known.
     InProgress,
+    /// It goes on although its session was recorded; that session is deleted.
+    Withdrawn,
     /// It is over, and its session is recorded.
     Recorded,
     /// It is over, and its session was recorded before, with the same values.
@@ -70,13 +73,17 @@ pub async fn take(
     let id = (&*notice.room_id, &*notice.room_sid);
     let expires = now.saturating_add(KEPT);
     if let Some(person) = &notice.person {
-        store::add_person(table, id, person, expires).await?;
+        people::add(table, id, person, expires).await?;
     }
     let stored = store::add_report(table, id, (notice.kind, &notice.report), expires).await?;
     let begun = stored.begun;
+    let goes_on_after_all = stored.meeting.goes_on_after_all();
     // A meeting that has ended has a timer, too: its session may fail to be recorded now.
-    if !begun || stored.meeting.goes_on_after_all() {
+    if !begun || goes_on_after_all {
         store::set_timer(table, id.0, id.1, now.saturating_add(SILENCE)).await?;
+    }
+    if goes_on_after_all && stored.recorded_key.is_some() {
+        people::keep(table, id.0, id.1, expires).await?;
     }
     let outcome = settle(past_rooms, stored).await?;
     if !begun {
@@ -87,9 +94,9 @@ pub async fn take(
     Ok(outcome)
 }
 
-/// Looks after a meeting whose timer has expired: presumes it to be over if nothing was heard of it
-/// for [`SILENCE`], and sets the timer anew if something was. If its end was reported, but could not
-/// be recorded then, it is now. Other rows than timers of meetings are passed over.
+/// Handles the expiry of a meeting's timer: presumes the meeting to be over if it had no report for
+/// [`SILENCE`], and otherwise sets the timer again. Also does what a failed report left undone.
+/// Ignores rows other than timers of meetings.
 ///
 /// # Errors
 /// [`WriteError`]. It can be called again, whatever was done.
@@ -116,10 +123,11 @@ pub async fn timer_expired(
     }
     let quiet_at = stored.meeting.last_seen().unwrap_or(0).saturating_add(SILENCE);
     if quiet_at > now {
-        store::keep(table, room_id, room_sid, now.saturating_add(KEPT)).await?;
+        people::keep(table, room_id, room_sid, now.saturating_add(KEPT)).await?;
         // Not later than in a day, whatever the server's clock says: the other rows must outlive it.
         let next = quiet_at.min(now.saturating_add(SILENCE));
         store::set_timer(table, room_id, room_sid, next).await?;
+        settle(past_rooms, stored).await?;
         return Ok(());
     }
     presume_over(past_rooms, &stored, now, now).await
@@ -170,14 +178,16 @@ async fn presume_over(
     Ok(())
 }
 
-/// Records the session of a meeting that is over, unless it is recorded as it is.
+/// Records the session of a meeting that is over, unless it is recorded as it is. Withdraws that of a
+/// meeting that goes on.
 async fn settle(past_rooms: &PastRooms, mut stored: Stored) -> Result<Outcome, WriteError> {
     let mut backoff = Backoff::new(ATTEMPTS);
     loop {
-        let Some(draft) = stored.meeting.draft(&stored.room_id, &stored.room_sid) else {
-            return Ok(Outcome::InProgress);
+        let outcome = match stored.meeting.draft(&stored.room_id, &stored.room_sid) {
+            Some(draft) => settle_once(past_rooms, &stored, draft).await,
+            None => withdraw_once(past_rooms, &stored).await,
         };
-        match settle_once(past_rooms, &stored, draft).await {
+        match outcome {
             Err(error) if error.is_transient() => {
                 if !backoff.wait().await {
                     return Err(error);
@@ -195,7 +205,7 @@ async fn settle_once(
     mut draft: Draft,
 ) -> Result<Outcome, WriteError> {
     let table = past_rooms.table();
-    let people = store::count_people(table, &stored.room_id, &stored.room_sid).await?;
+    let people = people::count(table, &stored.room_id, &stored.room_sid).await?;
     draft.session.joined_participants = people;
     let content = format!("{draft:?}");
     if stored.recorded.as_deref() == Some(&*content) {
@@ -207,9 +217,32 @@ async fn settle_once(
         created_is_certain: draft.created_is_certain,
         ended_is_certain: draft.ended_is_certain,
         recorded: stored.recorded_key.clone(),
+        withdrawn: stored.withdrawn.as_ref(),
     };
-    let row = crate::table::rows::meeting::meeting_key(&stored.room_id, &stored.room_sid);
+    let row = meeting_key(&stored.room_id, &stored.room_sid);
     let claim = |update, key: &RowKey| stored.claim(update, key, &content);
     record::settle(table, &settlement, claim, &row).await?;
     Ok(Outcome::Recorded)
+}
+
+async fn withdraw_once(past_rooms: &PastRooms, stored: &Stored) -> Result<Outcome, WriteError> {
+    // The meeting's rows may have expired while its room was empty; then its session may be recorded
+    // nevertheless. A meeting with a report of its creation is younger than that.
+    let is_forgotten = !stored.begun && stored.meeting.reported_created().is_none();
+    let Some(last_seen) = stored.meeting.last_seen() else {
+        return Ok(Outcome::InProgress);
+    };
+    if stored.recorded_key.is_none() && !is_forgotten {
+        return Ok(Outcome::InProgress);
+    }
+    let premature = Premature {
+        room_id: &stored.room_id,
+        room_sid: &stored.room_sid,
+        recorded: stored.recorded_key.clone(),
+        last_seen,
+    };
+    let row = meeting_key(&stored.room_id, &stored.room_sid);
+    let release = |update, withdrawn: &_| stored.release(update, withdrawn);
+    let is_withdrawn = record::withdraw(past_rooms.table(), &premature, release, &row).await?;
+    Ok(if is_withdrawn { Outcome::Withdrawn } else { Outcome::InProgress })
 }

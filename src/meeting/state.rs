@@ -1,4 +1,4 @@
-//! What is known of a meeting, from whatever was reported of it. Pure: no request, no clock.
+//! The state of a meeting, computed from its reports. Pure: no request, no clock.
 //!
 //! A meeting keeps one report of each [`Kind`], the greatest (by time, then by content). Taking the
 //! greater of two does not depend on the order, nor on how often it is done; so the same reports
@@ -20,13 +20,15 @@ const CLOCK_TOLERANCE: i64 = 60;
 pub enum Kind {
     /// The room was created. Its creation time is the one in plugNmeet's database.
     RoomCreated,
-    /// A participant joined or left. The creation time is another clock's.
+    /// A participant joined. The creation time is the media server's.
     Participant,
+    /// A participant left. The creation time is the media server's.
+    Left,
     /// The session ended.
     SessionEnded,
     /// The media server closed the room.
     RoomFinished,
-    /// The session's analytics are there.
+    /// The session's analytics exist.
     Analytics,
     /// The end was not reported, but the meeting must be over at this time.
     PresumedOver,
@@ -34,9 +36,10 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 7] = [
         Kind::RoomCreated,
         Kind::Participant,
+        Kind::Left,
         Kind::SessionEnded,
         Kind::RoomFinished,
         Kind::Analytics,
@@ -48,6 +51,7 @@ impl Kind {
         match self {
             Kind::RoomCreated => "room_created",
             Kind::Participant => "participant",
+            Kind::Left => "participant_left",
             Kind::SessionEnded => "session_ended",
             Kind::RoomFinished => "room_finished",
             Kind::Analytics => "analytics",
@@ -138,9 +142,9 @@ impl Meeting {
         Report::decode(self.reports.get(&kind)?)
     }
 
-    /// When the meeting was last known to go on. `None`: nothing says so.
+    /// Returns when the meeting was last known to go on. `None`: no report says so.
     pub fn last_seen(&self) -> Option<i64> {
-        [Kind::RoomCreated, Kind::Participant]
+        [Kind::RoomCreated, Kind::Participant, Kind::Left]
             .into_iter()
             .filter_map(|kind| Some(self.report(kind)?.at))
             .max()
@@ -152,7 +156,7 @@ impl Meeting {
         if let Some(created) = created(Kind::RoomCreated) {
             return Some((created, true));
         }
-        let others = [Kind::SessionEnded, Kind::Participant, Kind::RoomFinished];
+        let others = [Kind::SessionEnded, Kind::Participant, Kind::Left, Kind::RoomFinished];
         let reported = others.into_iter().find_map(created);
         let first = || {
             let reports = Kind::ALL.into_iter().filter(|kind| *kind != Kind::PresumedOver);
@@ -161,7 +165,7 @@ impl Meeting {
         reported.or_else(first).map(|created| (created, false))
     }
 
-    /// Whether anything but analytics was reported of it.
+    /// Whether any report is about more than analytics.
     pub fn is_seen(&self) -> bool {
         self.last_seen().is_some() || self.has_ended()
     }
@@ -185,17 +189,23 @@ impl Meeting {
             && self.ended().is_none()
     }
 
-    /// When it ended, and whether that was reported. A meeting that is presumed to be over ended when
-    /// it was last seen; one that was seen after that is not over.
+    /// Returns when it ended, and whether that was reported. A meeting that is presumed to be over ended
+    /// when it was last seen.
+    ///
+    /// A later report disproves the presumption. Somebody who joins does so at once. Somebody who leaves
+    /// does so after [`CLOCK_TOLERANCE`] only: the media server reports the last departures by its own
+    /// clock, and the room's next meeting may have begun by then.
     fn ended(&self) -> Option<(i64, bool)> {
         let reported = self.report(Kind::SessionEnded).or_else(|| self.report(Kind::RoomFinished));
         if let Some(report) = reported {
             return Some((report.at, true));
         }
         let over = self.report(Kind::PresumedOver)?.at;
-        // Of a meeting with analytics only, neither the beginning nor the end is known.
+        // If only analytics were reported, neither the beginning nor the end is known.
         let last = self.last_seen()?;
-        (last <= over.saturating_add(CLOCK_TOLERANCE)).then_some((last, false))
+        let has_joined = self.report(Kind::Participant).is_some_and(|joined| joined.at > over);
+        let is_over = !has_joined && last <= over.saturating_add(CLOCK_TOLERANCE);
+        is_over.then_some((last, false))
     }
 
     /// The session, if the meeting is over.
@@ -214,7 +224,7 @@ impl Meeting {
 
     /// A text that is the same in all reports, from the one that is nearest to the database.
     fn text(&self, of: impl Fn(&Details) -> &String) -> String {
-        [Kind::RoomCreated, Kind::SessionEnded, Kind::Participant, Kind::RoomFinished]
+        [Kind::RoomCreated, Kind::SessionEnded, Kind::Participant, Kind::Left, Kind::RoomFinished]
             .into_iter()
             .filter_map(|kind| Some(of(&self.report(kind)?.details).clone()))
             .find(|text| !text.is_empty())

@@ -3,20 +3,18 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
-use sha2::{Digest, Sha256};
 
 use super::state::{Kind, Meeting, Report};
-use crate::record::{ATTEMPTS, WriteError};
+use crate::record::{ATTEMPTS, Withdrawn};
 use crate::table::keys::{KeyRange, RowKey, string_attribute};
 use crate::table::requests::retry::with_retries;
 use crate::table::rows::meeting::{
-    BEGUN, BUCKETS, PEOPLE, RECORDED, RECORDED_KEY, is_people_key, meeting_key, meetings_prefix,
-    people_key, people_prefix, sid_of_meeting, timer_key,
+    BEGUN, RECORDED, RECORDED_KEY, WITHDRAWN, meeting_key, meetings_prefix, sid_of_meeting,
+    timer_key,
 };
 use crate::table::rows::tally::{VERSION, number};
 use crate::table::schema::{EXPIRES, PARTITION_KEY};
@@ -30,14 +28,16 @@ pub(super) struct Stored {
     pub room_id: String,
     pub room_sid: String,
     pub meeting: Meeting,
-    /// Raised by every write. `None`: there is no row.
+    /// Raised by every write. `None`: the row does not exist.
     pub version: Option<String>,
-    /// Whether what is done once, when it is first heard of, is done.
+    /// Whether what its first report starts is done.
     pub begun: bool,
-    /// Where its session was recorded.
+    /// Where its session is recorded.
     pub recorded_key: Option<RowKey>,
-    /// What of it was recorded.
+    /// The recorded values.
     pub recorded: Option<String>,
+    /// Its session, if it was recorded too early and withdrawn.
+    pub withdrawn: Option<Withdrawn>,
 }
 
 impl Stored {
@@ -58,25 +58,39 @@ impl Stored {
             begun: item.contains_key(BEGUN),
             recorded_key: recorded_key.map(|key| RowKey::new(room_id, key)),
             recorded: string_attribute(item, RECORDED).map(str::to_owned),
+            withdrawn: string_attribute(item, WITHDRAWN).and_then(Withdrawn::decode),
         }
     }
 
-    /// Turns an update of the meeting's row into the note that its session is recorded at `key`, on
-    /// condition that nobody has changed the row.
+    /// Completes an update of the meeting's row: its session is recorded at `key`. Fails if the row
+    /// changed since it was read.
     pub fn claim(&self, update: UpdateBuilder, key: &RowKey, recorded: &str) -> UpdateBuilder {
-        update
+        self.if_unchanged(update)
             .update_expression("SET #recorded = :recorded, #key = :key ADD #version :one")
+            .expression_attribute_values(":recorded", AttributeValue::S(recorded.to_owned()))
+            .expression_attribute_values(":key", AttributeValue::S(key.sort_key.clone()))
+    }
+
+    /// Completes an update of the meeting's row: its session is recorded no longer. Fails if the row
+    /// changed since it was read.
+    pub fn release(&self, update: UpdateBuilder, withdrawn: &Withdrawn) -> UpdateBuilder {
+        self.if_unchanged(update)
+            .update_expression(
+                "SET #withdrawn = :withdrawn REMOVE #recorded, #key ADD #version :one",
+            )
+            .expression_attribute_names("#withdrawn", WITHDRAWN)
+            .expression_attribute_values(":withdrawn", AttributeValue::S(withdrawn.encode()))
+    }
+
+    fn if_unchanged(&self, update: UpdateBuilder) -> UpdateBuilder {
+        let version = AttributeValue::N(self.version.clone().unwrap_or_default());
+        update
             .condition_expression("#version = :version")
             .expression_attribute_names("#recorded", RECORDED)
             .expression_attribute_names("#key", RECORDED_KEY)
             .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":recorded", AttributeValue::S(recorded.to_owned()))
-            .expression_attribute_values(":key", AttributeValue::S(key.sort_key.clone()))
+            .expression_attribute_values(":version", version)
             .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(
-                ":version",
-                AttributeValue::N(self.version.clone().unwrap_or_default()),
-            )
     }
 }
 
@@ -133,7 +147,7 @@ fn refused<R>(error: &SdkError<UpdateItemError, R>) -> Option<Item> {
     }
 }
 
-/// A meeting, strongly consistent; one of which nothing is known if there is no row.
+/// Reads a meeting, strongly consistent. Without a row it has no reports.
 pub(super) async fn read(
     table: &Table,
     room_id: &str,
@@ -143,7 +157,7 @@ pub(super) async fn read(
     Ok(Stored::of_item(room_id, room_sid, &row.unwrap_or_default()))
 }
 
-/// All meetings of a room that are known.
+/// Reads all meetings of a room.
 pub(super) async fn of_room(table: &Table, room_id: &str) -> Result<Vec<Stored>, TableError> {
     let range = KeyRange::with_prefix(meetings_prefix());
     let mut meetings = Vec::new();
@@ -156,63 +170,6 @@ pub(super) async fn of_room(table: &Table, room_id: &str) -> Result<Vec<Stored>,
         })
         .await?;
     Ok(meetings)
-}
-
-/// Counts a person among those who joined.
-///
-/// What is kept is 8 bytes of a hash that is another in every meeting. Of 10 000 people two have the
-/// same with a probability of 3 in 10^12.
-pub(super) async fn add_person(
-    table: &Table,
-    (room_id, room_sid): (&str, &str),
-    identity: &str,
-    expires: i64,
-) -> Result<(), WriteError> {
-    let mut hash = Sha256::new();
-    hash.update(room_sid);
-    hash.update([0]);
-    hash.update(identity);
-    let hash = hash.finalize();
-    let (person, _) = hash.split_at(8);
-    let bucket = hash.last().copied().unwrap_or_default() % BUCKETS;
-    let people = AttributeValue::Bs(vec![Blob::new(person)]);
-    let added = with_retries(ATTEMPTS, TableError::is_transient, || async {
-        let request = table
-            .client()
-            .update_item()
-            .table_name(table.name())
-            .set_key(Some(people_key(room_id, room_sid, bucket).into_item()))
-            .update_expression("SET #expires = :expires ADD #people :people")
-            .expression_attribute_names("#expires", EXPIRES)
-            .expression_attribute_names("#people", PEOPLE)
-            .expression_attribute_values(":expires", number(expires))
-            .expression_attribute_values(":people", people.clone())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
-        table.count_request(units(answer.consumed_capacity.as_slice()));
-        Ok(())
-    });
-    added.await.map_err(WriteError::from)
-}
-
-/// How many different people joined.
-pub(super) async fn count_people(
-    table: &Table,
-    room_id: &str,
-    room_sid: &str,
-) -> Result<u32, TableError> {
-    let range = KeyRange::with_prefix(&people_prefix(room_sid));
-    let mut people = 0;
-    table
-        .walk(RowQuery::rows(room_id, &range, Consistency::Strong), |item| {
-            if RowKey::of_item(&item).is_some_and(|key| is_people_key(&key, room_sid)) {
-                let hashes = item.get(PEOPLE).and_then(|people| people.as_bs().ok());
-                people +=
-                    hashes.map_or(0, |hashes| u32::try_from(hashes.len()).unwrap_or(u32::MAX));
-            }
-        })
-        .await?;
-    Ok(people)
 }
 
 /// Sets the time at which to look whether a meeting is over.
@@ -235,7 +192,7 @@ pub(super) async fn set_timer(
     Ok(())
 }
 
-/// Notes that what is done once, when a meeting is first heard of, is done.
+/// Notes that what a meeting's first report starts is done.
 pub(super) async fn set_begun(
     table: &Table,
     room_id: &str,
@@ -245,27 +202,8 @@ pub(super) async fn set_begun(
     set(table, meeting_key(room_id, room_sid), (BEGUN, begun)).await
 }
 
-/// Keeps all rows of a meeting until the time `expires`. Those who joined early are not written
-/// again while it goes on.
-pub(super) async fn keep(
-    table: &Table,
-    room_id: &str,
-    room_sid: &str,
-    expires: i64,
-) -> Result<(), TableError> {
-    let mut keys = vec![meeting_key(room_id, room_sid)];
-    let range = KeyRange::with_prefix(&people_prefix(room_sid));
-    let query = RowQuery::keys(room_id, &range, Consistency::Strong);
-    let of_meeting = |key: &RowKey| is_people_key(key, room_sid);
-    table.walk(query, |item| keys.extend(RowKey::of_item(&item).filter(of_meeting))).await?;
-    for key in keys {
-        set(table, key, (EXPIRES, number(expires))).await?;
-    }
-    Ok(())
-}
-
 /// Sets an attribute of a row, unless the row has expired meanwhile.
-async fn set(
+pub(super) async fn set(
     table: &Table,
     key: RowKey,
     (attribute, value): (&str, AttributeValue),

@@ -14,7 +14,7 @@ use super::order::Order;
 use super::plan::is_opening_all_cheaper;
 use super::query::PageQuery;
 use super::reader::Reader;
-use crate::table::bucket::{self, Bucket, Counts};
+use crate::table::bucket::{self, Bucket, Counts, Level};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::rows::tally::{self, RoomTally};
 use crate::table::{Consistency, Item, RowQuery};
@@ -31,12 +31,12 @@ const ROWS_WITH_TALLY: usize = 8;
 #[derive(Debug)]
 pub(super) struct RoomCounts {
     pub room_id: String,
-    /// Its sessions by bucket: by month, and where one is [refined](super::hours) by hour.
+    /// Its sessions by bucket: by month, and in a [refined](super::refine) month or hour by its parts.
     pub counts: Counts,
     /// The tally that they come from. `None`: the sessions' own keys were counted.
     pub room_tally: Option<Item>,
-    /// The tallies of months that were read, by month; `None` where there is no such row.
-    pub month_tallies: BTreeMap<String, Option<Item>>,
+    /// The tallies of months and hours that were read; `None`: no such row exists.
+    pub tallies: BTreeMap<Bucket, Option<Item>>,
     /// How its tally rows contradict each other.
     pub disagreement: Option<String>,
     /// Its first sessions, where they were read along.
@@ -70,7 +70,10 @@ pub(super) async fn count_rooms(
             Ok(vec![RoomCounts::new(reader, room_id, tallies.take(room_id), Some(head)).await?])
         }
         _ => {
-            let predicted = reader.cache.map(|cache| cache.predict(query)).unwrap_or_default();
+            let predicted = reader
+                .cache
+                .map(|cache| cache.predict(query, reader.table.finest()))
+                .unwrap_or_default();
             let mut tallies = Tallies::read(reader, room_ids, predicted).await?;
             let rooms = room_ids
                 .iter()
@@ -110,7 +113,7 @@ async fn open_newest(
 struct Tallied {
     months: Counts,
     room_tally: Item,
-    month_tallies: BTreeMap<String, Option<Item>>,
+    tallies: BTreeMap<Bucket, Option<Item>>,
 }
 
 impl Tallied {
@@ -122,7 +125,7 @@ impl Tallied {
         }
         match tally::read_room_tally(&item) {
             Ok(RoomTally { months, complete: true }) => {
-                Some(Tallied { months, room_tally: item, month_tallies: BTreeMap::new() })
+                Some(Tallied { months, room_tally: item, tallies: BTreeMap::new() })
             }
             Ok(_) => None,
             Err(reason) => {
@@ -134,11 +137,9 @@ impl Tallied {
 
     /// A month whose own tally counts sessions, while the room's counts none in it.
     fn disagreement(&self) -> Option<String> {
-        let mut missing = self.month_tallies.iter().filter(|(month, item)| {
-            item.is_some() && !self.months.contains_key(&Bucket::new(&***month))
-        });
+        let mut missing = self.tallies.iter().filter(|(month, _)| !self.months.contains_key(month));
         missing.find_map(|(month, item)| {
-            let hours = tally::read_month_tally(month, item.as_ref()?).ok()?;
+            let hours = tally::read_tally(*month, item.as_ref()?).ok()?;
             (!hours.is_empty())
                 .then(|| format!("{month} has sessions by its hours, none by the room's tally"))
         })
@@ -158,7 +159,7 @@ impl Tallies {
         let keys = room_ids.iter().map(RowKey::room_tally).chain(month_tallies);
         let rows = reader.table.get_rows(keys, reader.consistency).await?;
         let (months, rooms): (Vec<Item>, Vec<Item>) =
-            rows.into_iter().partition(|item| tally::month_of_tally(item).is_some());
+            rows.into_iter().partition(|item| tally::bucket_of_tally(item).is_some());
         let mut tallies = HashMap::with_capacity(rooms.len());
         for item in rooms {
             if let Some(RowKey { room_id, .. }) = RowKey::of_item(&item)
@@ -168,11 +169,11 @@ impl Tallies {
             }
         }
         for item in months {
-            if let (Some(key), Some(month)) = (RowKey::of_item(&item), tally::month_of_tally(&item))
+            if let (Some(key), Some(month)) =
+                (RowKey::of_item(&item), tally::bucket_of_tally(&item))
                 && let Some(room) = tallies.get_mut(&key.room_id)
             {
-                let month = month.to_owned();
-                room.month_tallies.insert(month, Some(item));
+                room.tallies.insert(month, Some(item));
             }
         }
         Ok(Tallies(tallies))
@@ -195,7 +196,7 @@ impl RoomCounts {
             room_id: room_id.to_owned(),
             counts: Counts::new(),
             room_tally: None,
-            month_tallies: BTreeMap::new(),
+            tallies: BTreeMap::new(),
             disagreement: None,
             head,
         };
@@ -206,15 +207,15 @@ impl RoomCounts {
             room.disagreement = tallied.disagreement();
             room.counts = tallied.months;
             room.room_tally = Some(tallied.room_tally);
-            room.month_tallies = tallied.month_tallies;
+            room.tallies = tallied.tallies;
         } else if let Some(head) = room.head.as_ref().filter(|head| head.is_at_end()) {
             // A room this small is counted already.
             for row in head.rows() {
-                bucket::count(&mut room.counts, Bucket::month_of(&row.key));
+                bucket::count(&mut room.counts, row.key.month());
             }
         } else {
             let range = KeyRange::sessions();
-            room.counts = count_keys(reader, room_id, &range, Bucket::month_of).await?;
+            room.counts = count_keys(reader, room_id, &range, Level::Month).await?;
         }
         Ok(room)
     }
@@ -232,26 +233,24 @@ impl RoomCounts {
     /// The tally rows that its counts come from, as they were read.
     pub fn into_tally_rows(self) -> Vec<(RowKey, Option<Item>)> {
         let room_tally = (RowKey::room_tally(&*self.room_id), self.room_tally);
-        let month_tallies = self.month_tallies.into_iter();
-        let month_tallies =
-            month_tallies.map(|(month, item)| (RowKey::month_tally(&*self.room_id, &month), item));
-        std::iter::once(room_tally).chain(month_tallies).collect()
+        let tallies = self.tallies.into_iter();
+        let tallies = tallies.map(|(bucket, item)| (RowKey::tally(&*self.room_id, bucket), item));
+        std::iter::once(room_tally).chain(tallies).collect()
     }
 }
 
-/// The sessions of a room in a range of keys, by bucket, counted by walking their keys.
+/// The sessions of a room in a range of keys, by bucket of a level, counted by walking their keys.
 pub(super) async fn count_keys(
     reader: &Reader<'_>,
     room_id: &str,
     range: &KeyRange,
-    bucket_of: impl Fn(&SessionKey) -> Bucket,
+    level: Level,
 ) -> Result<Counts, ReadError> {
     let mut counts = Counts::new();
     let query = RowQuery::keys(room_id, range, reader.consistency);
     let visit = |item: Item| {
-        if let Some(key) = SessionKey::of_item(&item) {
-            bucket::count(&mut counts, bucket_of(&key));
-        }
+        let bucket = SessionKey::of_item(&item).and_then(|key| key.bucket(level));
+        bucket.into_iter().for_each(|bucket| bucket::count(&mut counts, bucket));
     };
     reader.table.walk(query, visit).await?;
     Ok(counts)

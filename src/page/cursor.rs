@@ -6,7 +6,7 @@ use std::fmt;
 use super::error::ReadError;
 use super::order::Order;
 use super::reader::Reader;
-use crate::table::bucket::{self, Bucket, Counts};
+use crate::table::bucket::{self, Bucket, Counts, Level};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::rows::past_room::SessionRow;
 use crate::table::schema::ROOM_TALLY;
@@ -31,11 +31,7 @@ pub(super) struct Contradiction {
 impl fmt::Display for Contradiction {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Contradiction { bucket, counted, read } = self;
-        write!(
-            formatter,
-            "{} has {counted} sessions by the tally, {read} by its rows",
-            bucket.prefix()
-        )
+        write!(formatter, "{bucket} has {counted} sessions by the tally, {read} by its rows")
     }
 }
 
@@ -207,29 +203,41 @@ impl RoomCursor {
 
     /// How the rows contradict the counts. `None`: they agree as far as the rows were read.
     pub fn contradiction(&self) -> Option<Contradiction> {
-        let contradicts = |bucket: &Bucket, expected: u64| {
-            let read = self.read.get(bucket).copied().unwrap_or_default();
-            let is_wrong = read > expected || (read < expected && self.is_complete(bucket));
-            is_wrong.then(|| Contradiction { bucket: bucket.clone(), counted: expected, read })
-        };
-        let uncounted = self.read.keys().filter(|bucket| !self.expected.contains_key(*bucket));
-        let counted = self.expected.iter().map(|(bucket, count)| (bucket, *count));
-        let mut all = counted.chain(uncounted.map(|bucket| (bucket, 0)));
-        all.find_map(|(bucket, count)| contradicts(bucket, count))
+        for (bucket, counted) in self.order.iterate(self.expected.iter()) {
+            let (bucket, counted) = (*bucket, *counted);
+            let read = self.read.get(&bucket).copied().unwrap_or_default();
+            if read > counted || (read < counted && self.is_complete(bucket)) {
+                return Some(Contradiction { bucket, counted, read });
+            }
+            if read < counted {
+                // No row of a later bucket is read.
+                break;
+            }
+        }
+        let mut uncounted =
+            self.read.iter().filter(|(bucket, _)| !self.expected.contains_key(*bucket));
+        let (bucket, read) = uncounted.next()?;
+        Some(Contradiction { bucket: *bucket, counted: 0, read: *read })
     }
 
     /// Whether all rows of a bucket are read.
-    fn is_complete(&self, bucket: &Bucket) -> bool {
+    fn is_complete(&self, bucket: Bucket) -> bool {
         let last = self.order.last_key(bucket);
         let is_passed = |after: &String| self.order.compare(&last, after).is_le();
         self.at_end || self.after.as_ref().is_some_and(is_passed)
     }
 }
 
-/// The bucket that counts a session: its hour where its month is divided into hours, else its month.
+/// The bucket that counts a session: its month, or in a refined month its hour, or in a refined hour its
+/// minute.
 fn bucket_of(expected: &Counts, key: &SessionKey) -> Bucket {
-    let month = Bucket::month_of(key);
-    if expected.contains_key(&month) { month } else { Bucket::hour_of(key) }
+    let (month, hour) = (key.month(), key.hour());
+    if expected.contains_key(&month) {
+        return month;
+    }
+    let next = expected.range(hour..).next();
+    let is_refined = next.is_some_and(|(next, _)| *next != hour && hour.contains(*next));
+    key.bucket(Level::Minute).filter(|_| is_refined).unwrap_or(hour)
 }
 
 #[cfg(test)]

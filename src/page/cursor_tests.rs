@@ -6,6 +6,10 @@ use super::*;
 
 const MONTH: &str = "2026-11";
 
+fn month() -> Bucket {
+    Bucket::parse(MONTH).expect("a month")
+}
+
 /// A session on this day of November.
 fn key(day: u8) -> String {
     format!("{MONTH}-{day:02}T10:00:00.000Z#s{day}")
@@ -18,11 +22,8 @@ fn items(days: &[u8]) -> std::vec::IntoIter<Item> {
 
 /// A cursor from the beginning of November on that expects so many sessions there.
 fn november(order: Order, expected: u64) -> RoomCursor {
-    let month = Bucket::new(MONTH);
-    let first = match order {
-        Order::Asc => MONTH.to_owned(),
-        Order::Desc => month.last_key(),
-    };
+    let month = month();
+    let first = order.first_key(month);
     let mut cursor = RoomCursor::new("r".to_owned(), order, first);
     cursor.expect(Counts::from([(month, expected)]), expected);
     cursor
@@ -45,7 +46,7 @@ fn counted_and_read(cursor: &RoomCursor) -> Option<(u64, u64)> {
 #[test]
 fn before_anything_is_read_the_bound_is_where_it_begins() {
     assert_eq!(november(Order::Asc, 3).lower_bound().as_deref(), Some(MONTH));
-    let last = Bucket::new(MONTH).last_key();
+    let last = KeyRange::of_bucket(month()).high;
     assert_eq!(november(Order::Desc, 3).lower_bound(), Some(last));
 }
 
@@ -86,7 +87,7 @@ fn rows_contradict_the_counts_as_soon_as_that_is_certain() {
     // The month is over, too, when a row of the next one is read.
     let mut cursor = november(Order::Asc, 3);
     cursor.push_page(items(&[1]), Some("2026-12-01T00:00:00.000Z#x".to_owned()));
-    bucket::count(&mut cursor.read, Bucket::new(MONTH));
+    bucket::count(&mut cursor.read, month());
     assert_eq!(counted_and_read(&cursor), Some((3, 1)));
 }
 
@@ -97,7 +98,7 @@ fn rows_where_none_were_counted_contradict() {
     read(&mut cursor, &[1], false);
     let contradiction = cursor.contradiction().expect("a contradiction");
     assert_eq!((contradiction.counted, contradiction.read), (0, 1));
-    assert_eq!(contradiction.bucket, Bucket::new("2026-11-01T10"));
+    assert_eq!(Some(contradiction.bucket), Bucket::parse("2026-11-01T10"));
     let text = contradiction.to_string();
     assert!(text.contains("2026-11-01T10 has 0 sessions by the tally, 1 by its rows"), "{text}");
 }
@@ -188,5 +189,26 @@ proptest! {
         let keys: Vec<String> = cursor.rows().map(|row| row.key.as_str().to_owned()).collect();
         let all: Vec<String> = days.iter().map(|day| key(*day)).collect();
         prop_assert_eq!(keys, all);
+    }
+}
+
+#[test]
+fn rows_are_counted_where_the_counts_have_them() {
+    let counts = |prefixes: &[&str]| -> Counts {
+        prefixes.iter().map(|prefix| (Bucket::parse(prefix).expect("a bucket"), 1)).collect()
+    };
+    let key = |text: &str| SessionKey::parse(text).expect("a session's key");
+    let refined = counts(&["2026-10", "2026-11-01T09", "2026-11-01T10:07", "2026-11-01T11"]);
+    for (text, bucket) in [
+        ("2026-10-05T10:00#a", "2026-10"),
+        ("2026-11-01T09:00#a", "2026-11-01T09"),
+        ("2026-11-01T10:07#a", "2026-11-01T10:07"),
+        // Not counted, in a refined hour and in other months.
+        ("2026-11-01T10:08#a", "2026-11-01T10:08"),
+        ("2026-11-01T10:06#a", "2026-11-01T10:06"),
+        ("2026-11-01T12:00#a", "2026-11-01T12"),
+        ("2026-12-01T12:00#a", "2026-12-01T12"),
+    ] {
+        assert_eq!(bucket_of(&refined, &key(text)).prefix(), bucket, "{text}");
     }
 }

@@ -11,7 +11,6 @@ use super::counts::RoomCounts;
 use super::cursor::{Contradiction, RoomCursor};
 use super::error::ReadError;
 use crate::table::bucket::Bucket;
-use crate::table::calendar::MONTH_BYTES;
 use crate::table::keys::RowKey;
 use crate::table::rows::tally;
 use crate::table::{Consistency, Item, Table, isolation};
@@ -97,7 +96,7 @@ impl Disagreement {
             (None, Some(contradiction)) => {
                 let Contradiction { bucket, counted, read } = contradiction;
                 // From what was counted to what is counted now leads over what was read.
-                count_now(&self.room_id, bucket, now).is_some_and(|now| {
+                count_now(&self.room_id, *bucket, now).is_some_and(|now| {
                     (counted < read && *read <= now) || (now <= *read && read < counted)
                 })
             }
@@ -116,24 +115,22 @@ impl Disagreement {
     fn is_bucket_unchanged(&self, now: &HashMap<RowKey, Item>) -> bool {
         let in_rows = self.in_rows.as_ref().filter(|_| self.in_tally.is_none());
         in_rows.is_some_and(|contradiction| {
-            count_now(&self.room_id, &contradiction.bucket, now) == Some(contradiction.counted)
+            count_now(&self.room_id, contradiction.bucket, now) == Some(contradiction.counted)
         })
     }
 }
 
 /// How many sessions a bucket has by the room's tally rows. `None`: they cannot be read.
-fn count_now(room_id: &str, bucket: &Bucket, now: &HashMap<RowKey, Item>) -> Option<u64> {
-    let counts = if bucket.is_refinable() {
-        tally::read_room_tally(now.get(&RowKey::room_tally(room_id))?).ok()?.months
-    } else {
-        let month = bucket.prefix().get(..MONTH_BYTES)?;
-        match now.get(&RowKey::month_tally(room_id, month)) {
-            Some(row) => tally::read_month_tally(month, row).ok()?,
-            // Its hours were not asked for, because the tally had no session in that month.
-            None => return count_now(room_id, &Bucket::new(month), now),
-        }
+fn count_now(room_id: &str, bucket: Bucket, now: &HashMap<RowKey, Item>) -> Option<u64> {
+    let counts = match bucket.parent() {
+        None => tally::read_room_tally(now.get(&RowKey::room_tally(room_id))?).ok()?.months,
+        Some(parent) => match now.get(&RowKey::tally(room_id, parent)) {
+            Some(row) => tally::read_tally(parent, row).ok()?,
+            // Its parts were not asked for, because the tally had no session in it.
+            None => return count_now(room_id, parent, now),
+        },
     };
-    Some(counts.get(bucket).copied().unwrap_or_default())
+    Some(counts.get(&bucket).copied().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -149,11 +146,12 @@ mod tests {
     /// The verdict where November was counted as `counted`, and `read` rows were found.
     fn verdict(before: &[(&str, u64)], read: u64, now: &[(&str, u64)]) -> Verdict {
         let counted = before.iter().find(|(month, _)| *month == "2026-11").map_or(0, |(_, n)| *n);
+        let november = Bucket::parse("2026-11").expect("a month");
         let key = RowKey::room_tally("r");
         let room = Disagreement {
             room_id: "r".to_owned(),
             in_tally: None,
-            in_rows: Some(Contradiction { bucket: Bucket::new("2026-11"), counted, read }),
+            in_rows: Some(Contradiction { bucket: november, counted, read }),
             tally_rows: vec![(key.clone(), Some(tally(before)))],
         };
         room.verdict(&HashMap::from([(key, tally(now))]))

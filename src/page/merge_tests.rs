@@ -81,7 +81,8 @@ fn an_unread_row_goes_before_a_known_one_of_the_same_key() {
 
 /// A plan of a page that ends within minute 20 by the counts.
 fn plan_up_to_minute_20() -> Plan {
-    let bucket = |minute: u8| Bucket::new(format!("2026-11-22T10:{minute:02}"));
+    let bucket =
+        |minute: u8| Bucket::parse(&format!("2026-11-22T10:{minute:02}")).expect("a minute");
     let counts = Counts::from([(bucket(0), 1), (bucket(20), 1), (bucket(40), 1)]);
     Plan::new(Order::Asc, [&counts], 0, 2).expect("a plan")
 }

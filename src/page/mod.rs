@@ -50,7 +50,6 @@ mod counts;
 mod cursor;
 mod disagreement;
 mod error;
-mod hours;
 mod merge;
 mod order;
 mod plan;
@@ -60,6 +59,7 @@ mod prefetch;
 mod query;
 mod read;
 mod reader;
+mod refine;
 mod total;
 
 pub use error::ReadError;

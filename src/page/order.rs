@@ -45,19 +45,15 @@ impl Order {
     }
 
     /// The key of a bucket that comes first.
-    pub(super) fn first_key(self, bucket: &Bucket) -> String {
-        match self {
-            Order::Asc => bucket.prefix().to_owned(),
-            Order::Desc => bucket.last_key(),
-        }
+    pub(super) fn first_key(self, bucket: Bucket) -> String {
+        let KeyRange { low, high } = KeyRange::of_bucket(bucket);
+        if self.is_ascending() { low } else { high }
     }
 
     /// The key of a bucket that comes last.
-    pub(super) fn last_key(self, bucket: &Bucket) -> String {
-        match self {
-            Order::Asc => bucket.last_key(),
-            Order::Desc => bucket.prefix().to_owned(),
-        }
+    pub(super) fn last_key(self, bucket: Bucket) -> String {
+        let KeyRange { low, high } = KeyRange::of_bucket(bucket);
+        if self.is_ascending() { high } else { low }
     }
 
     /// The sessions from `first` on.
@@ -103,12 +99,12 @@ mod tests {
 
     #[test]
     fn a_bucket_begins_at_the_end_that_the_order_comes_from() {
-        let month = Bucket::new("2026-11");
+        let month = Bucket::parse("2026-11").expect("a month");
         let (low, high) = ("2026-11".to_owned(), "2026-11\u{10FFFF}".to_owned());
-        assert_eq!(Order::Asc.first_key(&month), low);
-        assert_eq!(Order::Asc.last_key(&month), high);
-        assert_eq!(Order::Desc.first_key(&month), high);
-        assert_eq!(Order::Desc.last_key(&month), low);
+        assert_eq!(Order::Asc.first_key(month), low);
+        assert_eq!(Order::Asc.last_key(month), high);
+        assert_eq!(Order::Desc.first_key(month), high);
+        assert_eq!(Order::Desc.last_key(month), low);
     }
 
     #[test]

@@ -6,10 +6,10 @@
 //! tell the rank of that boundary and which rooms can have a row, never where rows end: the table
 //! says that when they are read.
 
-use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::order::Order;
-use crate::table::bucket::{Bucket, Counts};
+use crate::table::bucket::{Bucket, Counts, Level};
 
 /// Rows that may be skipped rather than ask for the hours of a month, for each room and in all:
 /// they fit into what each query is charged for anyway, or add no more than the month's tally.
@@ -44,14 +44,27 @@ pub struct Plan {
     first: Option<Bucket>,
     /// The bucket in which the page ends, by the counts; `None`: not known.
     last: Option<Bucket>,
+    /// The last key of that bucket.
+    last_key: Option<String>,
     /// Rows to drop before the page.
     pub skip: u64,
+}
+
+/// What the plan expects of one room.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RoomPlan {
+    /// The first key at which the room can have a row of the page. `None`: by the counts it has none.
+    pub first_key: Option<String>,
+    /// Its sessions by bucket, from the plan's first bucket on.
+    pub expected: Counts,
+    /// Its sessions from the plan's first bucket to the one in which the page ends.
+    pub in_window: u64,
 }
 
 impl Plan {
     /// Reads from the front of the order, where every room's first rows were read already.
     pub fn from_the_front(order: Order, from: u64) -> Self {
-        Plan { order, first: None, last: None, skip: from }
+        Plan { order, first: None, last: None, last_key: None, skip: from }
     }
 
     /// The plan for the `limit` sessions from rank `from` on, given each room's counts. `None`: by
@@ -64,84 +77,88 @@ impl Plan {
         from: u64,
         limit: usize,
     ) -> Option<Self> {
-        let mut totals: BTreeMap<&Bucket, u64> = BTreeMap::new();
+        let mut totals = Counts::new();
         for (bucket, count) in rooms.into_iter().flatten() {
-            *totals.entry(bucket).or_default() += count;
+            *totals.entry(*bucket).or_default() += count;
         }
         let page_end = from.saturating_add(limit as u64);
         let mut rank = 0;
-        let mut plan: Option<Plan> = None;
+        let mut found = None;
         for (bucket, count) in order.iterate(totals.into_iter()) {
             let end = rank + count;
-            if plan.is_none() && from < end {
-                let first = Some(bucket.clone());
-                plan = Some(Plan { order, first, last: None, skip: from - rank });
-            }
-            if let Some(plan) = &mut plan {
-                plan.last = Some(bucket.clone());
+            if from < end {
+                let (first, _, skip) = found.unwrap_or_else(|| (bucket, bucket, from - rank));
+                found = Some((first, bucket, skip));
                 if page_end <= end {
                     break;
                 }
             }
             rank = end;
         }
-        plan
+        let (first, last, skip) = found?;
+        let last_key = Some(order.last_key(last));
+        Some(Plan { order, first: Some(first), last: Some(last), last_key, skip })
     }
 
-    /// The first key at which a room can have a row of the plan: that of its first bucket with
-    /// sessions. `None`: by the counts it has no row there.
-    pub fn first_key(&self, counts: &Counts) -> Option<String> {
-        let mut buckets = self.order.iterate(counts.keys());
-        let bucket = buckets.find(|bucket| !self.is_before_first(bucket))?;
-        Some(self.order.first_key(bucket))
-    }
-
-    /// The part of a room's counts from the plan's first bucket on.
-    pub fn counts_from_first(&self, mut counts: Counts) -> Counts {
-        counts.retain(|bucket, _| !self.is_before_first(bucket));
-        counts
-    }
-
-    /// A room's sessions from the plan's first bucket to its last.
-    pub fn sessions_in_window(&self, counts: &Counts) -> u64 {
-        let in_window = |bucket: &Bucket| {
-            !self.is_before_first(bucket)
-                && self.last.as_ref().is_none_or(|last| self.order.compare(bucket, last).is_le())
-        };
-        counts.iter().filter(|(bucket, _)| in_window(bucket)).map(|(_, count)| count).sum()
+    /// What the plan expects of a room with these counts.
+    pub fn of_room(&self, counts: Counts) -> RoomPlan {
+        let mut expected = counts;
+        if let Some(first) = &self.first {
+            match self.order {
+                Order::Asc => expected = expected.split_off(first),
+                Order::Desc => {
+                    let after_first = (Bound::Excluded(*first), Bound::Unbounded);
+                    if let Some((next, _)) = expected.range(after_first).next() {
+                        let next = *next;
+                        drop(expected.split_off(&next));
+                    }
+                }
+            }
+        }
+        let first_key = self.order.iterate(expected.keys()).next();
+        RoomPlan {
+            first_key: first_key.map(|bucket| self.order.first_key(*bucket)),
+            in_window: expected.range(self.window()).map(|(_, count)| count).sum(),
+            expected,
+        }
     }
 
     /// Whether a row that cannot come before `key` is beyond the page, by the counts.
     pub fn is_beyond(&self, key: &str) -> bool {
-        self.last
-            .as_ref()
-            .is_some_and(|last| self.order.compare(key, &*self.order.last_key(last)).is_gt())
+        self.last_key.as_ref().is_some_and(|last| self.order.compare(key, &**last).is_gt())
     }
 
-    /// The month whose hours are worth asking for, because it leaves too much to skip, or too many
-    /// rooms to read.
+    /// The month or hour whose parts are worth asking for, because it leaves too much to skip, or too
+    /// many rooms to read. Parts are counted down to the level `finest`.
     ///
     /// A page that spans two months is narrowed down for the first row's sake only: the hours of both
     /// cost as many read units as the rows of all rooms.
-    pub fn month_to_refine<'a>(
+    pub fn bucket_to_refine<'a>(
         &self,
         rooms: impl IntoIterator<Item = &'a Counts>,
         limit: usize,
+        finest: Level,
     ) -> Option<Bucket> {
-        let first = self.first.as_ref().filter(|first| first.is_refinable())?;
-        let rooms = rooms.into_iter().filter(|counts| self.sessions_in_window(counts) > 0).count();
+        let first = self.first.filter(|first| first.level() < finest)?;
+        let is_in_window = |counts: &&Counts| counts.range(self.window()).next().is_some();
+        let rooms = rooms.into_iter().filter(is_in_window).count();
         let skippable =
             ROWS_TO_SKIP.max(ROWS_TO_SKIP_PER_ROOM * rooms.min(limit).min(ROOMS_TO_SKIP_IN) as u64);
         // By the hours hardly anything is left to skip, and no more rooms have to be read than rows.
         let spared = (rooms as u64).saturating_sub(limit as u64);
         let too_many_rooms = spared * QUERY > ROUND_TRIP + rooms as u64 * TALLY;
-        let is_worth_it =
-            self.skip > skippable || (too_many_rooms && self.last.as_ref() == Some(first));
-        is_worth_it.then(|| first.clone())
+        let is_worth_it = self.skip > skippable || (too_many_rooms && self.last == Some(first));
+        is_worth_it.then_some(first)
     }
 
-    fn is_before_first(&self, bucket: &Bucket) -> bool {
-        self.first.as_ref().is_some_and(|first| self.order.compare(bucket, first).is_lt())
+    /// The buckets from the first to the last.
+    fn window(&self) -> (Bound<Bucket>, Bound<Bucket>) {
+        let [first, last] =
+            [self.first, self.last].map(|end| end.map_or(Bound::Unbounded, Bound::Included));
+        match self.order {
+            Order::Asc => (first, last),
+            Order::Desc => (last, first),
+        }
     }
 }
 
@@ -150,13 +167,16 @@ mod tests {
     use super::*;
 
     fn counts(buckets: &[(&str, u64)]) -> Counts {
-        buckets.iter().map(|(prefix, count)| (Bucket::new(*prefix), *count)).collect()
+        let bucket = |prefix| Bucket::parse(prefix).expect("a bucket");
+        buckets.iter().map(|(prefix, count)| (bucket(prefix), *count)).collect()
     }
 
     fn refined(rooms: &[Counts], from: u64, limit: usize) -> Vec<String> {
         let plan = Plan::new(Order::Asc, rooms, from, limit).expect("a session of that rank");
-        let month = plan.month_to_refine(rooms, limit);
-        month.iter().map(|month| month.prefix().to_owned()).collect()
+        plan.bucket_to_refine(rooms, limit, Level::Hour)
+            .iter()
+            .map(|month| month.prefix())
+            .collect()
     }
 
     #[test]
@@ -166,8 +186,12 @@ mod tests {
         assert_eq!(refined(&room, 11, 20), ["2026-10"]);
         assert_eq!(refined(&room, 110, 20), [""; 0]);
         assert_eq!(refined(&room, 111, 20), ["2026-11"]);
-        // An hour cannot be divided.
-        assert_eq!(refined(&[counts(&[("2026-10-01T00", 100)])], 50, 20), [""; 0]);
+        // Hours are divided in the history table only.
+        let hours = [counts(&[("2026-10-01T00", 100)])];
+        assert_eq!(refined(&hours, 50, 20), [""; 0]);
+        let plan = Plan::new(Order::Asc, &hours, 50, 20).expect("a plan");
+        let hour = plan.bucket_to_refine(&hours, 20, Level::Minute);
+        assert_eq!(hour, Bucket::parse("2026-10-01T00"));
     }
 
     #[test]
@@ -225,18 +249,26 @@ mod tests {
     #[test]
     fn a_plan_knows_a_rooms_sessions_up_to_the_end_of_the_page() {
         let room = counts(&[("2026-10", 5), ("2026-11", 6), ("2026-12", 7)]);
+        let expects = |plan: &Plan, first_key: &str, expected: &[(&str, u64)], in_window| {
+            let first_key = Some(first_key.to_owned());
+            let expected = RoomPlan { first_key, expected: counts(expected), in_window };
+            assert_eq!(plan.of_room(room.clone()), expected);
+        };
         let plan = Plan::new(Order::Asc, [&room], 7, 2).expect("a plan");
-        assert_eq!((plan.skip, plan.sessions_in_window(&room)), (2, 6));
-        assert_eq!(plan.counts_from_first(room.clone()), counts(&[("2026-11", 6), ("2026-12", 7)]));
-        assert_eq!(plan.first_key(&room).as_deref(), Some("2026-11"));
+        assert_eq!(plan.skip, 2);
+        expects(&plan, "2026-11", &[("2026-11", 6), ("2026-12", 7)], 6);
         assert!(!plan.is_beyond("2026-11-30T23") && plan.is_beyond("2026-12"));
         // The page ends where the month ends.
         let plan = Plan::new(Order::Asc, [&room], 5, 6).expect("a plan");
-        assert_eq!((plan.skip, plan.sessions_in_window(&room)), (0, 6));
+        assert_eq!(plan.skip, 0);
+        expects(&plan, "2026-11", &[("2026-11", 6), ("2026-12", 7)], 6);
+        let plan = Plan::new(Order::Desc, [&room], 7, 2).expect("a plan");
+        assert_eq!(plan.skip, 0);
+        expects(&plan, "2026-11\u{10FFFF}", &[("2026-10", 5), ("2026-11", 6)], 6);
         // From the front everything may be on the page.
         let plan = Plan::from_the_front(Order::Desc, 3);
-        assert_eq!((plan.skip, plan.sessions_in_window(&room)), (3, 18));
-        assert_eq!(plan.counts_from_first(room.clone()), room);
-        assert!(!plan.is_beyond("0"));
+        let all = [("2026-10", 5), ("2026-11", 6), ("2026-12", 7)];
+        expects(&plan, "2026-12\u{10FFFF}", &all, 18);
+        assert!(plan.skip == 3 && !plan.is_beyond("0"));
     }
 }

@@ -6,11 +6,11 @@
 //! rows that were read.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::plan::Plan;
 use super::query::PageQuery;
-use crate::table::bucket::Counts;
+use crate::table::bucket::{Counts, Level};
 use crate::table::keys::RowKey;
 
 /// Rooms that are cached, some kilobytes each; beyond, the cache is emptied and begins anew.
@@ -18,7 +18,7 @@ const MAX_ROOMS: usize = 200;
 
 /// Rooms' sessions by month, as last seen.
 #[derive(Debug, Default)]
-pub(crate) struct CountsCache(Mutex<HashMap<String, Counts>>);
+pub(crate) struct CountsCache(Mutex<HashMap<String, Arc<Counts>>>);
 
 impl CountsCache {
     /// The cache, unless a query of this many rooms would only push its own rooms out again.
@@ -27,7 +27,7 @@ impl CountsCache {
     }
 
     /// The rooms' counts, if all of them are cached.
-    fn get(&self, room_ids: &[String]) -> Option<Vec<Counts>> {
+    fn get(&self, room_ids: &[String]) -> Option<Vec<Arc<Counts>>> {
         let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         room_ids.iter().map(|room_id| rooms.get(room_id).cloned()).collect()
     }
@@ -38,24 +38,23 @@ impl CountsCache {
         if rooms.len() >= MAX_ROOMS && !rooms.contains_key(room_id) {
             rooms.clear();
         }
-        rooms.insert(room_id.to_owned(), months.clone());
+        rooms.insert(room_id.to_owned(), Arc::new(months.clone()));
     }
 
     /// The keys of the month tallies that a page probably needs.
-    pub fn predict(&self, query: &PageQuery) -> Vec<RowKey> {
-        let Some(rooms) = self.get(&query.room_ids) else {
+    pub fn predict(&self, query: &PageQuery, finest: Level) -> Vec<RowKey> {
+        let Some(rooms) = self.get(&query.room_ids).filter(|_| query.limit > 0) else {
             return vec![];
         };
-        let plan = Plan::new(query.order, &rooms, query.from, query.limit);
-        let Some(plan) = plan.filter(|_| query.limit > 0) else {
-            return vec![];
-        };
-        let Some(month) = plan.month_to_refine(&rooms, query.limit) else {
+        let counts = || rooms.iter().map(|counts| &**counts);
+        let plan = Plan::new(query.order, counts(), query.from, query.limit);
+        let month = plan.and_then(|plan| plan.bucket_to_refine(counts(), query.limit, finest));
+        let Some(month) = month else {
             return vec![];
         };
         let rooms = query.room_ids.iter().zip(&rooms);
         let rooms = rooms.filter(|(_, counts)| counts.contains_key(&month));
-        rooms.map(|(room_id, _)| RowKey::month_tally(room_id, month.prefix())).collect()
+        rooms.map(|(room_id, _)| RowKey::tally(room_id, month)).collect()
     }
 }
 
@@ -65,8 +64,12 @@ mod tests {
     use crate::page::Order;
     use crate::table::bucket::Bucket;
 
+    fn month(prefix: &str) -> Bucket {
+        Bucket::parse(prefix).expect("a month")
+    }
+
     fn counts(months: &[(&str, u64)]) -> Counts {
-        months.iter().map(|(month, count)| (Bucket::new(*month), *count)).collect()
+        months.iter().map(|(prefix, count)| (month(prefix), *count)).collect()
     }
 
     fn query(rooms: &[&str], from: u64) -> PageQuery {
@@ -78,11 +81,11 @@ mod tests {
         let cache = CountsCache::default();
         cache.insert("a", &counts(&[("2026-10", 100), ("2026-11", 100)]));
         cache.insert("b", &counts(&[("2026-10", 100)]));
-        let keys = |query| cache.predict(&query);
-        assert_eq!(keys(query(&["a", "b"], 250)), [RowKey::month_tally("a", "2026-11")]);
+        let keys = |query| cache.predict(&query, Level::Hour);
+        assert_eq!(keys(query(&["a", "b"], 250)), [RowKey::tally("a", month("2026-11"))]);
         assert_eq!(
             keys(query(&["a", "b"], 50)),
-            [RowKey::month_tally("a", "2026-10"), RowKey::month_tally("b", "2026-10")]
+            [RowKey::tally("a", month("2026-10")), RowKey::tally("b", month("2026-10"))]
         );
         // Nor for the total alone.
         assert_eq!(keys(query(&["a", "b"], 250).limit(0)), []);
@@ -95,8 +98,8 @@ mod tests {
     fn nothing_is_predicted_unless_every_room_is_known() {
         let cache = CountsCache::default();
         cache.insert("a", &counts(&[("2026-10", 100)]));
-        assert_eq!(cache.predict(&query(&["a", "b"], 50)), []);
-        assert_eq!(cache.predict(&query(&["a"], 50)).len(), 1);
+        assert_eq!(cache.predict(&query(&["a", "b"], 50), Level::Hour), []);
+        assert_eq!(cache.predict(&query(&["a"], 50), Level::Hour).len(), 1);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use super::counts::{self, RoomCounts};
 use super::cursor::RoomCursor;
 use super::disagreement::{Disagreement, Verdict, disagreements, judge};
 use super::error::ReadError;
-use super::plan::Plan;
+use super::plan::{Plan, RoomPlan};
 use super::prefetch::CountsCache;
 use super::query::{Page, PageQuery};
 use super::reader::{DistrustedRooms, Reader};
-use super::{by_sid, hours, merge, total};
+use super::{by_sid, merge, refine, total};
+use crate::table::bucket::Level;
 use crate::table::{Consistency, Table};
 
 /// Number of attempts that plan with tallies. If counts and rows still disagree in the last one, the
@@ -86,7 +87,8 @@ async fn read_once(reader: &Reader<'_>, query: &PageQuery) -> Result<Reading, Re
     Ok(Reading { page: Page { total, sessions }, disagreements })
 }
 
-/// Plans the page, asking for the hours of a month if the months alone leave too much to skip.
+/// Plans the page. If the months alone leave too much to skip, asks for the hours of one, and in the
+/// history table then for the minutes of one of these.
 /// `None`: by the counts the page is empty, or nothing but the total was asked for.
 async fn plan_page(
     reader: &Reader<'_>,
@@ -104,14 +106,16 @@ async fn plan_page(
     if rooms.iter().all(|room| room.head.is_some()) {
         return Ok(Some(Plan::from_the_front(query.order, query.from)));
     }
-    let Some(by_month) = plan(rooms) else {
-        return Ok(None);
-    };
-    let counts = rooms.iter().map(|room| &room.counts);
-    let Some(month) = by_month.month_to_refine(counts, query.limit) else {
-        return Ok(Some(by_month));
-    };
-    hours::refine(reader, rooms, &month).await?;
+    let finest = reader.table.finest();
+    for level in [Level::Month, Level::Hour] {
+        let counts = rooms.iter().map(|room| &room.counts);
+        let bucket =
+            plan(rooms).and_then(|plan| plan.bucket_to_refine(counts, query.limit, finest));
+        let Some(bucket) = bucket.filter(|bucket| bucket.level() == level) else {
+            continue;
+        };
+        refine::refine(reader, rooms, bucket).await?;
+    }
     Ok(plan(rooms))
 }
 
@@ -120,15 +124,15 @@ async fn plan_page(
 fn cursors(reader: &Reader<'_>, plan: &Plan, rooms: &mut [RoomCounts]) -> Vec<RoomCursor> {
     let mut cursors = Vec::with_capacity(rooms.len());
     for room in rooms {
-        let cursor = match room.head.take() {
-            Some(head) => Some(head),
-            None => plan
-                .first_key(&room.counts)
-                .map(|first| RoomCursor::new(room.room_id.clone(), reader.order, first)),
-        };
+        let RoomPlan { first_key, expected, in_window } =
+            plan.of_room(std::mem::take(&mut room.counts));
+        let head = room.head.take();
+        let cursor = head.or_else(|| {
+            let first_key = first_key?;
+            Some(RoomCursor::new(room.room_id.clone(), reader.order, first_key))
+        });
         if let Some(mut cursor) = cursor {
-            let in_window = plan.sessions_in_window(&room.counts);
-            cursor.expect(plan.counts_from_first(room.counts.clone()), in_window);
+            cursor.expect(expected, in_window);
             cursors.push(cursor);
         }
     }

@@ -35,7 +35,7 @@ impl PastRooms {
     /// ```
     #[must_use]
     pub fn with_history(&self, table_name: impl Into<Arc<str>>) -> Self {
-        let table = Table::new(self.table.client().clone(), table_name);
+        let table = Table::history(self.table.client().clone(), table_name);
         PastRooms { history: Some(WholeHistory::new(table)), ..self.clone() }
     }
 

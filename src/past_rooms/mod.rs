@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::Client;
 use crate::maintenance::{self, Recount};
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
 use crate::record::{self, Importer, Recorded, WriteError};
-use crate::table::keys::SessionKey;
+use crate::table::keys::{SessionKey, is_stray};
 use crate::table::rows::retention::Retention;
 use crate::table::rows::session::Session;
 use crate::table::{Meter, Table};
@@ -225,19 +225,32 @@ impl PastRooms {
     /// # }
     /// ```
     pub async fn delete(&self, room_id: &str, keys: &[SessionKey]) -> Result<u64, WriteError> {
-        record::delete(&self.table, room_id, keys).await
+        record::delete(&self.table, room_id, keys.iter().map(SessionKey::as_str)).await
     }
 
-    /// Counts again the hours of a room that these sessions lie in, after another writer put or
-    /// deleted them; it makes no difference whether they are there. A room without a complete tally
-    /// gets one. Costs as much as reading the keys of those hours, and some write units a month. Safe
-    /// while others write, and as often as you like.
+    /// Deletes [stray rows](crate::table) of a room, and returns how many existed. Other sort keys are
+    /// ignored.
+    ///
+    /// # Errors
+    /// As [`delete`](Self::delete).
+    pub async fn delete_stray(
+        &self,
+        room_id: &str,
+        sort_keys: &[String],
+    ) -> Result<u64, WriteError> {
+        let stray = sort_keys.iter().map(|key| &**key).filter(|key| is_stray(key));
+        record::delete(&self.table, room_id, stray).await
+    }
+
+    /// Recounts the months of a room that these sessions lie in, after an external writer put or deleted
+    /// them; it makes no difference whether they exist. A room without a complete tally gets one. Costs
+    /// as much as reading those months' sessions, and some write units a month. Safe while others write,
+    /// and as often as you like.
     ///
     /// The installation does this by itself, in the function on the table's stream.
     ///
     /// # Errors
-    /// As [`record`](Self::record). A session that no tally can count is no error: it is reported, and
-    /// readers count the room's sessions as long as it is there.
+    /// As [`record`](Self::record).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
@@ -246,7 +259,7 @@ impl PastRooms {
     /// # let past_rooms = sample_history().await?;
     /// use past_rooms::{PageQuery, RowKey, SessionKey};
     ///
-    /// // Somebody puts a row without counting it.
+    /// // An external writer puts a row without counting it.
     /// let sort_key = "2026-11-22T10:00:00.000Z#SID_c";
     /// let table = past_rooms.table();
     /// let row = RowKey::new("room01", sort_key).into_item();

@@ -10,8 +10,7 @@ impl PastRooms {
     /// reports what was wrong. Reads every key of the room, strongly consistent.
     ///
     /// # Errors
-    /// As [`record`](Self::record); [`WriteError::UntimedKey`] if a session's sort key does not
-    /// begin with a time, which no tally can count. Readers then count the room's sessions.
+    /// As [`record`](Self::record).
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
@@ -68,14 +67,13 @@ impl PastRooms {
         maintenance::apply(&self.table, self.retention, room_id, Mode::Look).await
     }
 
-    /// Finds the ids that sessions of several rooms have. A media server gives an id once. Reads the
-    /// whole index `by_sid`. Those that one room has several times are found by
-    /// [`check_tally`](Self::check_tally).
+    /// Returns the ids that several sessions have, in one room or in several. A media server gives each id
+    /// once. Reads the whole index `by_sid`, and calls `read` with the number of rows of each page.
     ///
     /// # Errors
     /// [`TableError`] if DynamoDB fails, or if the table has no such index.
-    pub async fn repeated_between_rooms(&self) -> Result<Vec<Repeated>, TableError> {
-        maintenance::between_rooms(&self.table).await
+    pub async fn repeated(&self, read: impl FnMut(u64)) -> Result<Vec<Repeated>, TableError> {
+        maintenance::repeated(&self.table, read).await
     }
 
     /// Whether a room has any session or tally. One that was emptied still has a tally.

@@ -54,7 +54,7 @@ fn sorted(sessions: &[Session]) -> Result<Vec<Keyed<'_>>, InvalidSession> {
 }
 
 fn is_same_month(one: &RowKey, other: &RowKey) -> bool {
-    let month = |key: &RowKey| key.session_key().and_then(|key| key.month().map(str::to_owned));
+    let month = |key: &RowKey| key.session_key().map(|key| key.month());
     month(one) == month(other)
 }
 

@@ -6,23 +6,22 @@ use crate::record::error::{ATTEMPTS, WriteError};
 use crate::record::snapshot::Snapshot;
 use crate::record::transaction::{MAX_ACTIONS, Transaction};
 use crate::table::Table;
-use crate::table::keys::{RowKey, SessionKey};
+use crate::table::keys::RowKey;
 use crate::table::requests::retry::with_retries;
 
 /// Sessions in one transaction: each may be in a month of its own, and the room's tally is one
 /// action more.
 const SESSIONS_PER_TRANSACTION: usize = (MAX_ACTIONS - 1) / 2;
 
-/// Deletes sessions of a room. One that is not there is passed over. Returns how many were there.
-pub(crate) async fn delete(
+/// Deletes sessions or stray rows of a room, and returns how many existed.
+pub(crate) async fn delete<'a>(
     table: &Table,
     room_id: &str,
-    keys: &[SessionKey],
+    sort_keys: impl IntoIterator<Item = &'a str>,
 ) -> Result<u64, WriteError> {
     // DynamoDB takes every key once.
-    let keys: BTreeSet<&SessionKey> = keys.iter().collect();
-    let keys: Vec<RowKey> =
-        keys.into_iter().map(|key| RowKey::new(room_id, key.as_str())).collect();
+    let keys: BTreeSet<&str> = sort_keys.into_iter().collect();
+    let keys: Vec<RowKey> = keys.into_iter().map(|key| RowKey::new(room_id, key)).collect();
     let mut deleted = 0;
     for batch in keys.chunks(SESSIONS_PER_TRANSACTION) {
         deleted +=

@@ -20,15 +20,6 @@ pub enum WriteError {
     /// A condition did not hold any more, or another transaction wrote the same rows.
     #[error("other writers changed the same rows {ATTEMPTS} times in a row; try again")]
     Conflict,
-    /// A session of another writer has a sort key that no tally can count.
-    #[error(
-        "the row {key} cannot be tallied: its sort key must begin with a time such as \
-         2026-11-22T10:00:00.000Z"
-    )]
-    UntimedKey {
-        /// The row's key.
-        key: RowKey,
-    },
     /// The caller stopped the work.
     #[error("interrupted")]
     Interrupted,

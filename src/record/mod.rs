@@ -23,6 +23,8 @@ mod row;
 mod settle;
 mod snapshot;
 mod transaction;
+#[cfg(feature = "meetings")]
+mod withdraw;
 
 pub(crate) use delete::delete;
 pub(crate) use error::ATTEMPTS;
@@ -36,6 +38,8 @@ pub(crate) use snapshot::Snapshot;
 #[cfg(feature = "history")]
 pub(crate) use transaction::MAX_ACTIONS;
 pub(crate) use transaction::{DOES_NOT_EXIST, EXISTS, Transaction, on_condition};
+#[cfg(feature = "meetings")]
+pub(crate) use withdraw::{Premature, Withdrawn, withdraw};
 
 use crate::table::Table;
 use crate::table::keys::RowKey;

@@ -12,6 +12,7 @@ use crate::record::place::place;
 use crate::record::row::{Heard, Row};
 use crate::record::snapshot::Snapshot;
 use crate::record::transaction::Transaction;
+use crate::record::withdraw::Withdrawn;
 use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::rows::past_room::PastRoom;
@@ -30,6 +31,8 @@ pub(crate) struct Settlement<'a> {
     pub ended_is_certain: bool,
     /// Where it was recorded by an earlier settlement.
     pub recorded: Option<RowKey>,
+    /// Its values, if it was recorded too early and withdrawn.
+    pub withdrawn: Option<&'a Withdrawn>,
 }
 
 /// Records the session, once: at its own key, or at that of a row of another writer whose `created`
@@ -62,8 +65,12 @@ pub(crate) async fn settle(
     } else {
         let session = merged(settlement, &rows);
         let target = session.key()?;
-        let certain =
-            Heard { created: settlement.created_is_certain, ended: settlement.ended_is_certain };
+        let was_certain =
+            settlement.withdrawn.is_some_and(|withdrawn| withdrawn.created_is_certain);
+        let certain = Heard {
+            created: settlement.created_is_certain || was_certain,
+            ended: settlement.ended_is_certain,
+        };
         let row = Row { heard: Some(certain), ..Row::of_session(&session, settlement.retention) };
         let others: Vec<RowKey> = rows.keys().copied().cloned().collect();
         place(&mut transaction, &snapshot, (&target, &row), &others)?;
@@ -94,13 +101,21 @@ fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &PastRoom>) -> S
         rows.find_map(|(_, row)| of(row).parse::<Timestamp>().ok())
     };
     if !settlement.created_is_certain {
-        session.created = foreign_time(|row| &row.created).unwrap_or(session.created);
+        let withdrawn = |is_certain: bool| {
+            let withdrawn =
+                settlement.withdrawn.filter(|it| it.created_is_certain == is_certain)?;
+            withdrawn.room.created.parse().ok()
+        };
+        let foreign = || foreign_time(|row| &row.created);
+        let known = withdrawn(true).or_else(foreign).or_else(|| withdrawn(false));
+        session.created = known.unwrap_or(session.created);
     }
     if !settlement.ended_is_certain {
         session.ended = foreign_time(|row| &row.ended).or(session.ended);
     }
     let mut room = session.to_past_room();
     rows.values().for_each(|row| merge::fill(&mut room, row));
+    settlement.withdrawn.iter().for_each(|withdrawn| merge::fill(&mut room, &withdrawn.room));
     session.room_title = room.room_title;
     session.webhook_url = room.webhook_url;
     session.analytics_file_id = room.analytics_file_id;

@@ -6,9 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::future::try_join_all;
 
 use crate::record::row::Stored;
-use crate::table::calendar;
-use crate::table::keys::{KeyRange, RowKey};
-use crate::table::rows::tally::{INCOMPLETE, VERSION};
+use crate::table::keys::{KeyRange, RowKey, SessionKey};
+use crate::table::rows::tally::{self, INCOMPLETE, VERSION};
 use crate::table::schema::ROOM_TALLY;
 use crate::table::{Consistency, Item, RowQuery, Table, TableError};
 
@@ -104,7 +103,7 @@ fn sum(room_tally: &Item) -> Option<u64> {
     if room_tally.contains_key(INCOMPLETE) {
         return None;
     }
-    let months = room_tally.iter().filter(|(name, _)| calendar::is_month(name));
+    let months = room_tally.iter().filter(|(name, _)| tally::month(name).is_some());
     let counts = months.filter_map(|(_, count)| count.as_n().ok()?.parse::<u64>().ok());
     Some(counts.fold(0, u64::saturating_add))
 }
@@ -115,7 +114,19 @@ fn version(room_tally: &Item) -> Option<u64> {
 
 async fn state_without_tally(table: &Table, room_id: &str) -> Result<TallyState, TableError> {
     let range = KeyRange::sessions();
-    let query = RowQuery { limit: Some(1), ..RowQuery::keys(room_id, &range, Consistency::Strong) };
-    let page = table.query(query).await?;
-    Ok(if page.items.is_empty() { TallyState::EmptyRoom } else { TallyState::Untallied })
+    let mut query = RowQuery::keys(room_id, &range, Consistency::Strong);
+    let mut after: Option<String> = None;
+    // The first rows may be stray.
+    for limit in std::iter::once(Some(1)).chain(std::iter::repeat(None)) {
+        query.limit = limit;
+        let page = table.query(RowQuery { after: after.as_deref(), ..query.clone() }).await?;
+        if page.items.iter().any(|item| SessionKey::of_item(item).is_some()) {
+            return Ok(TallyState::Untallied);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(TallyState::EmptyRoom)
 }

@@ -13,6 +13,7 @@ use crate::record::cancellation::{Cancellation, cancellation};
 use crate::record::error::WriteError;
 use crate::record::row::{Row, Stored, delete_unchanged, update_unchanged};
 use crate::record::snapshot::{Snapshot, TallyState};
+use crate::table::bucket::{Bucket, Level};
 use crate::table::keys::RowKey;
 use crate::table::rows::tally::{self, INCOMPLETE, VERSION, number};
 use crate::table::schema::{COUNTED, PARTITION_KEY};
@@ -37,8 +38,8 @@ type Additions = BTreeMap<String, i64>;
 pub(crate) struct Transaction<'a> {
     table: &'a Table,
     actions: Vec<TransactWriteItem>,
-    /// What to add, by room and month, to which hour.
-    counts: BTreeMap<String, BTreeMap<String, Additions>>,
+    /// What to add, by room and tally (a month's or an hour's), to which attribute.
+    counts: BTreeMap<String, BTreeMap<Bucket, Additions>>,
     /// Whether it fails if another recorder has put or deleted a session of its rooms.
     is_exclusive: bool,
 }
@@ -68,7 +69,8 @@ impl<'a> Transaction<'a> {
             .expression_attribute_names("#room", PARTITION_KEY);
         let put = put.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
         self.push(TransactWriteItem::builder().put(put).build());
-        self.count(key, 1)
+        self.count(key, 1);
+        Ok(())
     }
 
     /// Puts a row that projects a session, on condition that it is new, or that it exists. A new one
@@ -87,7 +89,10 @@ impl<'a> Transaction<'a> {
             .expression_attribute_names("#room", PARTITION_KEY);
         let put = put.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
         self.push(TransactWriteItem::builder().put(put).build());
-        if is_new { self.count(key, 1) } else { Ok(()) }
+        if is_new {
+            self.count(key, 1);
+        }
+        Ok(())
     }
 
     /// Changes what is different in a session that is there, if it is still as it was read.
@@ -118,8 +123,7 @@ impl<'a> Transaction<'a> {
         self.push_update(update.update_expression(expression))
     }
 
-    /// Deletes a session that is there, and counts it no longer. One that no tally can count, because
-    /// its key has no time, is counted nowhere.
+    /// Deletes an existing session, and counts it no longer.
     pub fn delete(&mut self, key: &RowKey) -> Result<(), WriteError> {
         let delete = Delete::builder()
             .condition_expression(EXISTS)
@@ -136,42 +140,45 @@ impl<'a> Transaction<'a> {
         let delete = delete.table_name(self.table.name()).set_key(Some(key.clone().into_item()));
         let delete = delete.build().map_err(|error| TableError::unbuildable(OPERATION, &error))?;
         self.push(TransactWriteItem::builder().delete(delete).build());
-        match self.count(key, -1) {
-            Err(WriteError::UntimedKey { .. }) => Ok(()),
-            counted => counted,
-        }
+        self.count(key, -1);
+        Ok(())
     }
 
-    fn count(&mut self, key: &RowKey, by: i64) -> Result<(), WriteError> {
-        let session = key.session_key();
-        let hour = session.as_ref().and_then(|session| session.hour());
-        let (Some(hour), Some(month)) = (hour, session.as_ref().and_then(|key| key.month())) else {
-            return Err(WriteError::UntimedKey { key: key.clone() });
-        };
-        let months = self.counts.entry(key.room_id.clone()).or_default();
-        let hours = months.entry(month.to_owned()).or_default();
-        if let Some(attribute) = tally::hour_attribute(hour) {
-            *hours.entry(attribute).or_default() += by;
+    /// Adds to the tallies of the month of a session, and of its hour if minutes are counted. Stray rows
+    /// are not counted.
+    fn count(&mut self, key: &RowKey, by: i64) {
+        let Some(session) = key.session_key() else { return };
+        let tallies = self.counts.entry(key.room_id.clone()).or_default();
+        let parts =
+            [Level::Hour, Level::Minute].into_iter().filter_map(|level| session.bucket(level));
+        for part in parts.filter(|part| part.level() <= self.table.finest()) {
+            if let Some(tally) = part.parent() {
+                let additions = tallies.entry(tally).or_default();
+                *additions.entry(tally::attribute(part)).or_default() += by;
+            }
         }
-        Ok(())
     }
 
     /// Writes all of it, or nothing. Returns the rooms whose version it has raised.
     pub async fn write(mut self, snapshot: &Snapshot) -> Result<BTreeSet<String>, WriteError> {
         let mut raised = BTreeSet::new();
-        for (room_id, months) in std::mem::take(&mut self.counts) {
-            let mut sums: Additions =
-                months.iter().map(|(month, hours)| (month.clone(), hours.values().sum())).collect();
+        for (room_id, tallies) in std::mem::take(&mut self.counts) {
+            let months = tallies.iter().filter(|(bucket, _)| bucket.level() == Level::Month);
+            let mut sums: Additions = months
+                .map(|(month, hours)| (tally::attribute(*month), hours.values().sum()))
+                .collect();
             let state = snapshot.tally(&room_id);
             if state == TallyState::Untallied && sums.values().all(|sum| *sum < 0) {
                 // Nothing counts these sessions; only nobody must begin to at this moment.
                 self.check_no_tally(room_id)?;
                 continue;
             }
-            for (month, mut hours) in months {
-                hours.insert(VERSION.to_owned(), 1);
-                let update = self.update(RowKey::month_tally(&*room_id, &month));
-                self.push_update(adding(update, &hours, ""))?;
+            for (bucket, mut parts) in tallies {
+                if bucket.level() == Level::Month {
+                    parts.insert(VERSION.to_owned(), 1);
+                }
+                let update = self.update(RowKey::tally(&*room_id, bucket));
+                self.push_update(adding(update, &parts, ""))?;
             }
             sums.insert(VERSION.to_owned(), 1);
             let update = self.update(RowKey::room_tally(&*room_id));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::table::keys::{RowKey, SessionKey};
+use crate::table::keys::{RowKey, SessionKey, is_stray};
 use crate::table::rows::meeting::sid_of_timer;
 
 /// A batch without sequence numbers, of which nobody can say what to try again. Lambda tries all of
@@ -48,6 +48,8 @@ pub struct Touched {
     pub keys: BTreeSet<RowKey>,
     /// Timers of meetings that have expired.
     pub timers: BTreeSet<RowKey>,
+    /// Rows among the sessions that are none, put or changed.
+    pub stray: BTreeSet<RowKey>,
 }
 
 /// The answer to a batch: where to try again.
@@ -141,8 +143,8 @@ impl Batch {
                 let is_counted = record.is_counted();
                 let keys = record.dynamodb.keys;
                 let key = RowKey::new(keys.room_id.text, keys.created_sid.text);
-                // Rows other than sessions and timers are ignored.
-                room = self.touch(key, is_counted);
+                // Other rows are ignored.
+                room = self.touch(key, &record.name, is_counted);
             }
             Err(error) => {
                 let (sequence_number, reason) = (sequence_number.clone(), error.to_string());
@@ -154,7 +156,7 @@ impl Batch {
     }
 
     /// Notes what has to be looked after because this row was put or deleted, and returns the room.
-    fn touch(&mut self, key: RowKey, is_counted: bool) -> Option<String> {
+    fn touch(&mut self, key: RowKey, event: &str, is_counted: bool) -> Option<String> {
         let room_id = key.room_id.clone();
         if let Some(session) = key.session_key() {
             self.has_counted |= is_counted;
@@ -165,6 +167,8 @@ impl Batch {
             }
         } else if sid_of_timer(&key).is_some() {
             self.touched.entry(room_id.clone()).or_default().timers.insert(key);
+        } else if event != "REMOVE" && is_stray(&key.sort_key) {
+            self.touched.entry(room_id.clone()).or_default().stray.insert(key);
         } else {
             return None;
         }
@@ -210,21 +214,22 @@ mod tests {
             record("5", "a", "~"),
             record("6", "b", "!timer#x"),
             record("7", "b", "!meeting#x"),
+            record("8", "b", "2026-11-22 10:00#x"),
         ]}));
         let batch = batch.expect("a batch");
-        assert_eq!(batch.events, 7);
+        assert_eq!(batch.events, 8);
         let [a, b] = ["a", "b"].map(|room| &batch.touched[room]);
         assert_eq!((a.sessions.len(), a.timers.len()), (2, 0));
-        assert_eq!((b.sessions.len(), b.timers.len()), (1, 1));
+        assert_eq!((b.sessions.len(), b.timers.len(), b.stray.len()), (1, 1, 1));
         assert!(failures(&batch, &[]).is_empty());
         assert_eq!(failures(&batch, &["a"]), ["1", "3", "4"]);
-        assert_eq!(failures(&batch, &["b"]), ["2", "6"]);
+        assert_eq!(failures(&batch, &["b"]), ["2", "6", "8"]);
     }
 
     #[test]
     fn an_event_that_cannot_be_understood_fails_alone() {
         let number_key = json!({"N": "1"});
-        let mut wrong_type = record("2", "a", "2026#x");
+        let mut wrong_type = record("2", "a", "2026-11-22T10#x");
         wrong_type["dynamodb"]["Keys"]["created_sid"] = number_key;
         let batch = Batch::parse(json!({"Records": [
             record("1", "a", "2026-11-22T10:00:00.000Z#x"),

@@ -49,6 +49,7 @@ pub async fn handle(
     let touched = std::mem::take(&mut batch.touched);
     let rooms = touched.len();
     let timers: usize = touched.values().map(|room| room.timers.len()).sum();
+    let stray: usize = touched.values().map(|room| room.stray.len()).sum();
     let keys: Vec<RowKey> = match past_rooms.has_history() {
         true => touched.values().flat_map(|room| &room.keys).cloned().collect(),
         false => vec![],
@@ -96,6 +97,7 @@ pub async fn handle(
         hours,
         corrected,
         timers,
+        stray,
         projected = past_rooms
             .has_history()
             .then_some(projected.added + projected.changed + projected.deleted),
@@ -142,14 +144,14 @@ impl Room {
         if !touched.sessions.is_empty() {
             let keys: Vec<SessionKey> = touched.sessions.iter().cloned().collect();
             recount = past_rooms.recount(room_id, &keys).await?;
-            if let Some(key) = &recount.untimed {
-                tracing::warn!(
-                    room_id,
-                    created_sid = &*key.sort_key,
-                    "this session cannot be tallied, so readers count the room: its sort key must \
-                     begin with a time such as 2026-11-22T10:00:00.000Z"
-                );
-            }
+        }
+        for key in &touched.stray {
+            tracing::warn!(
+                room_id,
+                created_sid = &*key.sort_key,
+                "this row is not a session, so no page has it: its sort key must begin with a time and \
+                 have a #, such as 2026-11-22T10:00:00.000Z#SID"
+            );
         }
         for timer in &touched.timers {
             meeting::timer_expired(past_rooms, timer, Timestamp::now().as_second()).await?;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::table::calendar::{self, HOUR_BYTES, MONTH_BYTES};
+use crate::table::bucket::{Bucket, Level};
 use crate::table::item::Item;
-use crate::table::schema::{MONTH_TALLY_PREFIX, PARTITION_KEY, ROOM_TALLY, SORT_KEY};
+use crate::table::schema::{PARTITION_KEY, ROOM_TALLY, SORT_KEY, TALLY_PREFIX};
 
 /// The greatest character: after a prefix, it makes the key above every key in use that starts with
 /// that prefix.
@@ -35,9 +35,9 @@ impl RowKey {
         RowKey::new(room_id, ROOM_TALLY)
     }
 
-    /// The key of the tally of one month of a room.
-    pub fn month_tally(room_id: impl Into<String>, month: &str) -> Self {
-        RowKey::new(room_id, format!("{MONTH_TALLY_PREFIX}{month}"))
+    /// The key of the tally of one month of a room; in the history table also of one hour.
+    pub fn tally(room_id: impl Into<String>, bucket: Bucket) -> Self {
+        RowKey::new(room_id, format!("{TALLY_PREFIX}{bucket}"))
     }
 
     /// The key of a row as read. `None`: a part is missing or no string.
@@ -69,21 +69,23 @@ impl fmt::Display for RowKey {
 /// The sort key of a session: `<created>#<room_sid>`, for example
 /// `2026-11-22T10:00:00.000Z#SID_x`.
 ///
-/// Other writers may have put sessions under keys of another form. Whatever starts with a digit is
-/// a session; only the [month](Self::month) and the [hour](Self::hour) insist on a time.
+/// A row is a session if its sort key begins with a valid hour (`2026-11-22T10`) and has a `#`. Rows
+/// with other sort keys are ignored by all readers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionKey(String);
+pub struct SessionKey {
+    text: String,
+    hour: Bucket,
+    /// Bytes before the separator.
+    created: usize,
+}
 
 impl SessionKey {
-    /// The key of the session `room_sid`, created at the time `created` as the table stores it.
-    pub(crate) fn new(created: &str, room_sid: &str) -> Self {
-        SessionKey(format!("{created}{SEPARATOR}{room_sid}"))
-    }
-
-    /// A sort key, if it is a session's: it starts with a digit. Anything else is bookkeeping.
+    /// Returns the session's key in a sort key. `None`: it is no session's.
     pub fn parse(sort_key: impl Into<String>) -> Option<Self> {
-        let key = sort_key.into();
-        key.starts_with(|first: char| first.is_ascii_digit()).then_some(SessionKey(key))
+        let text = sort_key.into();
+        let hour = Bucket::of(Level::Hour, &text)?;
+        let created = text.find(SEPARATOR)?;
+        Some(SessionKey { text, hour, created })
     }
 
     /// The sort key of a row as read, if the row is a session.
@@ -91,35 +93,55 @@ impl SessionKey {
         SessionKey::parse(string_attribute(item, SORT_KEY)?)
     }
 
-    /// The time in the key; the whole key where there is no separator.
+    /// The time in the key.
     pub fn created(&self) -> &str {
-        self.0.split_once(SEPARATOR).map_or(&*self.0, |(created, _)| created)
+        &self.text[..self.created]
     }
 
-    /// The session's id in the key. `None`: there is no separator.
-    pub fn room_sid(&self) -> Option<&str> {
-        self.0.split_once(SEPARATOR).map(|(_, room_sid)| room_sid)
+    /// The session's id in the key.
+    pub fn room_sid(&self) -> &str {
+        &self.text[self.created + SEPARATOR.len_utf8()..]
     }
 
-    /// The month that it lies in, `2026-11`. `None`: the key does not start with a month.
-    pub fn month(&self) -> Option<&str> {
-        self.0.get(..MONTH_BYTES).filter(|month| calendar::is_month(month))
+    /// The month that it lies in.
+    pub fn month(&self) -> Bucket {
+        self.hour.within(Level::Month)
     }
 
-    /// The hour that it lies in, `2026-11-22T10`. `None`: the key does not start with an hour.
-    pub fn hour(&self) -> Option<&str> {
-        self.0.get(..HOUR_BYTES).filter(|hour| calendar::hour_of_month(hour).is_some())
+    /// The hour that it lies in.
+    pub fn hour(&self) -> Bucket {
+        self.hour
+    }
+
+    /// The bucket of a level that it lies in. `None`: the time in the key has no minute.
+    pub fn bucket(&self, level: Level) -> Option<Bucket> {
+        match level {
+            Level::Minute => Bucket::of(level, &self.text),
+            level => Some(self.hour.within(level)),
+        }
     }
 
     /// The key as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
+}
+
+/// Returns the sort key of the session `room_sid`, created at the time `created` as the table stores it.
+pub(crate) fn session_sort_key(created: &str, room_sid: &str) -> String {
+    format!("{created}{SEPARATOR}{room_sid}")
+}
+
+/// Returns whether a row lies among the sessions and is none: its sort key begins with a digit, as
+/// those of sessions do.
+pub fn is_stray(sort_key: &str) -> bool {
+    sort_key.starts_with(|first: char| first.is_ascii_digit())
+        && SessionKey::parse(sort_key).is_none()
 }
 
 impl fmt::Display for SessionKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
     }
 }
 
@@ -133,7 +155,7 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
-    /// Every session of a room: the keys that start with a digit.
+    /// Every session of a room: the keys that begin with a digit.
     pub fn sessions() -> Self {
         KeyRange { low: "0".to_owned(), high: last_with_prefix("9") }
     }
@@ -146,6 +168,11 @@ impl KeyRange {
     /// Every key that starts with `prefix`.
     pub fn with_prefix(prefix: &str) -> Self {
         KeyRange { low: prefix.to_owned(), high: last_with_prefix(prefix) }
+    }
+
+    /// Every key of a bucket.
+    pub fn of_bucket(bucket: Bucket) -> Self {
+        KeyRange::with_prefix(&bucket.prefix())
     }
 
     /// Whether the range has this key.
@@ -179,56 +206,54 @@ mod tests {
 
     #[test]
     fn a_key_has_its_parts() {
-        let key = key("2026-11-22T10:00:00.000Z#SID#x");
-        assert_eq!(key.created(), "2026-11-22T10:00:00.000Z");
-        assert_eq!(key.room_sid(), Some("SID#x"));
-        assert_eq!(key.month(), Some("2026-11"));
-        assert_eq!(key.hour(), Some("2026-11-22T10"));
+        let key = key("2026-11-22T10:07:00.000Z#SID#x");
+        assert_eq!(key.created(), "2026-11-22T10:07:00.000Z");
+        assert_eq!(key.room_sid(), "SID#x");
+        assert_eq!(key.as_str(), key.to_string());
+        let prefix = |level| key.bucket(level).map(Bucket::prefix);
+        assert_eq!(prefix(Level::Month).as_deref(), Some("2026-11"));
+        assert_eq!(prefix(Level::Hour).as_deref(), Some("2026-11-22T10"));
+        assert_eq!(prefix(Level::Minute).as_deref(), Some("2026-11-22T10:07"));
+        assert_eq!(
+            (key.bucket(Level::Hour), key.bucket(Level::Month)),
+            (Some(key.hour()), Some(key.month()))
+        );
     }
 
     #[test]
-    fn keys_of_another_form_have_no_hour() {
-        for other in ["2026-11-22 10:00:00#x", "2026-11-22t10", "2026-11-2210", "1ü", "1üüüüüüü"]
+    fn a_session_has_an_hour_and_an_id() {
+        let shortest = key("2026-11-22T10#");
+        assert_eq!((shortest.created(), shortest.room_sid()), ("2026-11-22T10", ""));
+        assert_eq!(shortest.bucket(Level::Minute), None);
+        for stray in
+            ["2026-11-22 10:00:00#x", "2026-11-22t10#x", "2026-11-22T10", "9", "2026-13-01T00#x"]
         {
-            assert_eq!(key(other).hour(), None, "{other}");
+            assert_eq!((SessionKey::parse(stray), is_stray(stray)), (None, true), "{stray}");
         }
-        assert_eq!(key("2026-13-01T00:00:00.000Z#x").month(), None);
-        assert_eq!(key("20261122").month(), None);
-        assert_eq!(key("2026-11").month(), Some("2026-11"));
-        assert_eq!(key("2026-11").room_sid(), None);
-    }
-
-    #[test]
-    fn bookkeeping_is_no_session() {
-        for other in ["~", "#2026-11", "", "x2026", "٣"] {
-            assert_eq!(SessionKey::parse(other), None, "{other}");
+        for bookkeeping in ["~", "#2026-11", "", "x2026", "\u{663}"] {
+            assert_eq!(SessionKey::parse(bookkeeping), None, "{bookkeeping}");
+            assert!(!is_stray(bookkeeping), "{bookkeeping}");
         }
+        assert!(!is_stray("2026-11-22T10#"));
     }
 
     #[test]
     fn keys_of_rows_come_back() {
-        let tally = RowKey::month_tally("room01", "2026-11");
+        let month = Bucket::parse("2026-11").expect("a month");
+        let tally = RowKey::tally("room01", month);
         assert_eq!(tally, RowKey::new("room01", "#2026-11"));
         assert_eq!(RowKey::room_tally("room01"), RowKey::new("room01", "~"));
         assert_eq!(RowKey::of_item(&tally.clone().into_item()), Some(tally.clone()));
         assert_eq!(tally.to_string(), "room_id=\"room01\" created_sid=\"#2026-11\"");
         assert_eq!(tally.session_key(), None);
-        let mut item = RowKey::new("room01", "2026#x").into_item();
-        assert_eq!(SessionKey::of_item(&item), Some(key("2026#x")));
-        assert_eq!(RowKey::new("room01", "2026#x").session_key(), Some(key("2026#x")));
+        let sort_key = session_sort_key("2026-11-22T10:00:00.000Z", "x");
+        let mut item = RowKey::new("room01", &*sort_key).into_item();
+        assert_eq!(SessionKey::of_item(&item), Some(key(&sort_key)));
+        assert_eq!(RowKey::new("room01", &*sort_key).session_key(), Some(key(&sort_key)));
         item.insert(SORT_KEY.to_owned(), AttributeValue::N("2026".to_owned()));
         assert_eq!((RowKey::of_item(&item), SessionKey::of_item(&item)), (None, None));
         assert_eq!(string_attribute(&item, PARTITION_KEY), Some("room01"));
         assert_eq!(string_attribute(&item, "other"), None);
-    }
-
-    #[test]
-    fn a_sessions_key_is_its_time_and_its_id() {
-        let key = SessionKey::new("2026-11-22T10:00:00.000Z", "SID_x");
-        assert_eq!(key.as_str(), "2026-11-22T10:00:00.000Z#SID_x");
-        assert_eq!(key.to_string(), key.as_str());
-        let without_id = SessionKey::parse("2026").expect("a session's key");
-        assert_eq!(without_id.created(), "2026");
     }
 
     #[test]

@@ -10,11 +10,12 @@
 //! The index `by_sid` finds a session by its `room_sid`. A second table, the [history table](history),
 //! has the sessions of all rooms in one order.
 //!
-//! Sessions are the rows whose sort key starts with a digit. Everything else is bookkeeping, so
-//! every read of sessions bounds its [key range](keys::KeyRange).
+//! A row is a session if its sort key [begins with a valid hour and has a `#`](keys::SessionKey). Keys
+//! that begin with another character than a digit are bookkeeping, so every read of sessions bounds its
+//! [key range](keys::KeyRange). Other keys that begin with a digit are *stray*: readers ignore them, and
+//! the stream function and `past-rooms-admin tally --check` report them.
 
 pub mod bucket;
-pub mod calendar;
 pub mod history;
 mod item;
 pub mod keys;

@@ -38,8 +38,8 @@ pub const STREAM_VIEW: &str = "NEW_IMAGE";
 
 /// The sort key of a room's tally.
 pub const ROOM_TALLY: &str = "~";
-/// What the sort key of a month's tally starts with; the month follows.
-pub const MONTH_TALLY_PREFIX: &str = "#";
+/// Prefix of the sort key of a month's tally, and of an hour's tally in the history table.
+pub const TALLY_PREFIX: &str = "#";
 
 /// What the sort key of a meeting in progress starts with; its `room_sid` follows.
 pub const MEETING_PREFIX: &str = "!meeting#";

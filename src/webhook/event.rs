@@ -1,7 +1,7 @@
 //! What a webhook says, read from its body.
 //!
 //! Names are protobuf's; 64-bit integers come as strings, and are taken as numbers, too. Other
-//! fields, and other events than those of `KINDS`, are passed over.
+//! fields, and other events than those of `KINDS`, are ignored.
 //!
 //! Source: plugnmeet-server 2.4.0 and plugnmeet-protocol 1.5.0, `CommonNotifyEvent`.
 
@@ -15,7 +15,7 @@ use crate::table::rows::session::{InvalidSession, Session};
 const KINDS: [(&str, Kind); 7] = [
     ("room_created", Kind::RoomCreated),
     ("participant_joined", Kind::Participant),
-    ("participant_left", Kind::Participant),
+    ("participant_left", Kind::Left),
     ("session_ended", Kind::SessionEnded),
     ("room_finished", Kind::RoomFinished),
     ("artifact_created", Kind::Analytics),
@@ -25,10 +25,10 @@ const KINDS: [(&str, Kind); 7] = [
 /// The type of the artifact that is a session's analytics.
 const ANALYTICS: &str = "MEETING_ANALYTICS";
 
-/// Bytes of a title, a URL or a file's id at the most; plugNmeet's database has 255 characters.
+/// Maximum number of bytes of a title, a URL or a file's id; plugNmeet's database has 255 characters.
 pub const MAX_TEXT_BYTES: usize = 4096;
 
-/// Who joins a meeting and is no person.
+/// Identities of helpers that join like people.
 const HELPERS: [&str; 2] = ["RECORDER_BOT", "RTMP_BOT"];
 const HELPER_PREFIXES: [&str; 3] = ["pnm_agent-", "pnm_tts_agent-", "ingres_"];
 
@@ -47,7 +47,7 @@ pub enum InvalidEvent {
         /// The field.
         field: &'static str,
     },
-    /// A time that is none.
+    /// A time that is invalid.
     #[error("{0} must be UNIX seconds from 0 to {MAX_SECONDS} (year 9999)")]
     Time(&'static str),
     /// A text that is too long; its name and its bytes.
@@ -163,7 +163,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
     let room = event.room.as_ref().ok_or_else(|| missing("room"))?;
     let at = time("created_at", event.created_at)?.ok_or_else(|| missing("created_at"))?;
     let created = time("creation_time", room.creation_time)?;
-    // Metadata that is no JSON says nothing; the meeting is as real.
+    // Metadata that is not JSON says nothing; the meeting is as real.
     let metadata: Metadata = serde_json::from_str(&room.metadata).unwrap_or_default();
     for (name, text) in [
         ("room_title", &metadata.room_title),
@@ -174,9 +174,10 @@ pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
             return Err(InvalidEvent::Long(name, text.len()));
         }
     }
-    // What can be no key of a session is refused now, not at the meeting's end.
+    // An invalid key of a session is refused now, not at the meeting's end.
     Session::new(&*room.room_id, &*room.sid, jiff::Timestamp::UNIX_EPOCH).key()?;
     let identity = event.participant.map(|participant| participant.identity);
+    let is_about_one = matches!(kind, Kind::Participant | Kind::Left);
     let details = Details {
         created,
         title: metadata.room_title,
@@ -188,7 +189,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
         room_sid: room.sid.clone(),
         kind,
         report: Report { at, details },
-        person: identity.filter(|identity| kind == Kind::Participant && is_person(identity)),
+        person: identity.filter(|identity| is_about_one && is_person(identity)),
     }))
 }
 
@@ -199,8 +200,8 @@ fn time(name: &'static str, seconds: Option<i64>) -> Result<Option<i64>, Invalid
     }
 }
 
-/// Whether a participant is a person. Recorders, agents and ingress join like people and are none;
-/// callers by telephone (`sip_…`) are.
+/// Returns whether a participant is a person. Recorders, agents and ingress are not; callers by
+/// telephone (`sip_…`) are.
 fn is_person(identity: &str) -> bool {
     !identity.is_empty()
         && !HELPERS.contains(&identity)

@@ -129,7 +129,7 @@ async fn take(
     let outcome = taken.map_err(|_| WebhookError::DeadlineExceeded)??;
     log.outcome = Some(outcome);
     Ok(match outcome {
-        Outcome::InProgress => "noted",
+        Outcome::InProgress | Outcome::Withdrawn => "noted",
         Outcome::Recorded | Outcome::Unchanged => "recorded",
     })
 }

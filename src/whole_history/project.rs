@@ -87,18 +87,22 @@ pub(crate) async fn project(
 /// A row of the history table by its key, and the key of its session.
 type Pair = (RowKey, RowKey);
 
-/// Divides keys into batches that each fit into one transaction: a row each, its month, the total.
+/// Divides keys into batches that each fit into one transaction: a row each, its hour, its month, the
+/// room tally.
 fn batches(keys: BTreeMap<RowKey, RowKey>) -> Vec<Vec<Pair>> {
-    let month = |key: &RowKey| key.session_key().and_then(|key| key.month().map(str::to_owned));
+    let hour = |key: &RowKey| key.session_key().map(|key| key.hour());
+    let month = |key: &RowKey| key.session_key().map(|key| key.month());
     let mut batches: Vec<Vec<Pair>> = Vec::new();
     let mut actions = MAX_ACTIONS;
     for pair in keys {
-        let last = batches.last().and_then(|batch| batch.last());
-        let more = 1 + usize::from(last.is_none_or(|(last, _)| month(last) != month(&pair.0)));
+        let last = batches.last().and_then(|batch| batch.last()).map(|(last, _)| last);
+        let is_new_hour = last.is_none_or(|last| hour(last) != hour(&pair.0));
+        let is_new_month = last.is_none_or(|last| month(last) != month(&pair.0));
+        let more = 1 + usize::from(is_new_hour) + usize::from(is_new_month);
         if actions + more > MAX_ACTIONS {
             batches.push(Vec::new());
-            // The row, its month, and the total.
-            actions = 3;
+            // The row, its hour, its month, and the room tally.
+            actions = 4;
         } else {
             actions += more;
         }

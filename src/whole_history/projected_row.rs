@@ -15,14 +15,12 @@ const NOT_COPIED: [&str; 5] = [PARTITION_KEY, SORT_KEY, COUNTED, EXPIRES, BY_WEB
 /// Bytes of `#` and the hash behind a sort key.
 const HASH_BYTES: usize = 17;
 
-/// Returns the key in the history table of the session at `key`. `None`: the row is not a session
-/// that a tally can count.
+/// Returns the key in the history table of the session at `key`. `None`: the row is not a session.
 ///
 /// It is the session's sort key with a hash, since sessions of two rooms may share the sort key. The
 /// hash covers the whole key, so a key that is too long can be cut.
 pub fn key(key: &RowKey) -> Option<RowKey> {
     let session = key.session_key()?;
-    session.hour()?;
     let sort_key = session.as_str();
     let end = (0..=MAX_SORT_KEY_BYTES - HASH_BYTES)
         .rev()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
@@ -99,8 +99,13 @@ async fn every_command_ends_after_its_patience() {
     let commands = [
         &["import", file.path()][..],
         &["export", "--all"],
+        &["list"],
+        &["list", "--room", "room01"],
+        &["show", "--sid", "s1"],
         &["tally", "--all"],
         &["tally", "--room", "room01", "--check"],
+        &["duplicates"],
+        &["history", "--history-table", "past-rooms-history"],
         &["delete", "--room", "room01", "--yes"],
         &["retention", "--all", "--days", "0"],
     ];
@@ -113,10 +118,12 @@ async fn every_command_ends_after_its_patience() {
             (command, endpoint, output, start.elapsed())
         })
     });
-    for (command, endpoint, output, time) in join_all(runs).await {
+    // A few at a time: starting a process takes long on a busy machine.
+    let mut runs = stream::iter(runs).buffer_unordered(6);
+    while let Some((command, endpoint, output, time)) = runs.next().await {
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{command:?}: {said}");
-        let bounds = Duration::from_secs(4)..Duration::from_secs(6);
+        let bounds = Duration::from_secs(4)..Duration::from_secs(9);
         assert!(bounds.contains(&time), "{command:?} at {endpoint} took {time:?}");
         assert!(said.contains("succeeded for 5 s (--patience)"), "{command:?}: {said}");
         if endpoint.ends_with(":9") {
@@ -137,8 +144,11 @@ async fn commands_end_rightly_under_throttling() {
     for (arguments, result) in [
         (&["import", file.path()][..], "800 new"),
         (&["tally", "--all", "--check"], "0 differ"),
+        (&["duplicates"], "0 repeated ids"),
         (&["retention", "--all", "--days", "0"], "0 changed"),
         (&["export", "--all"], "\"room_sid\":\"s799\""),
+        (&["list"], "20 rooms with 800 sessions"),
+        (&["show", "--sid", "s799"], "room_sid: s799"),
         (&["delete", "--room", "room00", "--yes"], "40 sessions deleted"),
     ] {
         let output = admin(&database, &proxy.endpoint, arguments).output().await.expect("it runs");

@@ -14,15 +14,14 @@ use past_rooms::api::handler::{App, handle};
 use past_rooms::api::request::{self, MAX_LIMIT, MAX_NUMBER, MAX_ROOMS};
 use past_rooms::api::{event, route};
 use past_rooms::lambda::config::{ApiCredentials, Dialect};
-use past_rooms::table::bucket::{Bucket, Counts};
-use past_rooms::table::keys::string_attribute;
+use past_rooms::table::Item;
+use past_rooms::table::bucket::{Bucket, Counts, Level};
+use past_rooms::table::keys::{KeyRange, is_stray, string_attribute};
 use past_rooms::table::rows::past_room::SessionRow;
 use past_rooms::table::rows::tally::{
-    INCOMPLETE, MAX_SESSIONS, VERSION, hour_attribute, month_of_tally, read_month_tally,
-    read_room_tally,
+    INCOMPLETE, MAX_SESSIONS, VERSION, attribute, bucket_of_tally, read_room_tally, read_tally,
 };
 use past_rooms::table::schema::{MAX_PARTITION_KEY_BYTES, PARTITION_KEY, SORT_KEY};
-use past_rooms::table::{Item, calendar};
 use past_rooms::{PastRoom, PastRooms, SessionKey};
 
 /// A check of one input; it panics where something does not hold.
@@ -117,37 +116,33 @@ pub fn tally_row(input: &[u8]) {
     let item = item(input);
     if let Ok(tally) = read_room_tally(&item) {
         assert_eq!(tally.complete, !item.contains_key(INCOMPLETE));
-        assert_counts(&tally.months, &item, |month| Some(month.to_owned()));
+        assert_counts(&tally.months, &item, attribute);
         for bucket in tally.months.keys() {
-            let key = session_key(format!("{}-01T00:00:00.000Z#SID", bucket.prefix()));
-            assert_eq!(key.month(), Some(bucket.prefix()));
-            assert_eq!(&Bucket::month_of(&key), bucket);
-            assert!(bucket.is_refinable() && bucket.range().contains(key.as_str()));
+            let key = session_key(format!("{bucket}-01T00:00:00.000Z#SID"));
+            assert_eq!((key.month(), bucket.level()), (*bucket, Level::Month));
+            assert!(KeyRange::of_bucket(*bucket).contains(key.as_str()));
         }
     }
-    let month = month_of_tally(&item).unwrap_or("2026-11");
-    if let Ok(hours) = read_month_tally(month, &item) {
-        assert!(calendar::is_month(month));
-        assert_counts(&hours, &item, hour_attribute);
-        for bucket in hours.keys() {
-            let key = session_key(format!("{}:00:00.000Z#SID", bucket.prefix()));
-            assert_eq!(key.hour(), Some(bucket.prefix()));
-            assert_eq!(key.month(), Some(month));
-            assert_eq!(&Bucket::hour_of(&key), bucket);
-            assert!(!bucket.is_refinable() && bucket.range().contains(key.as_str()));
-            assert!(Bucket::new(month).contains(bucket));
+    let bucket = bucket_of_tally(&item).or(Bucket::parse("2026-11")).expect("a month");
+    if let Ok(parts) = read_tally(bucket, &item) {
+        assert_counts(&parts, &item, attribute);
+        for part in parts.keys() {
+            let rest = if part.level() == Level::Hour { ":00:00.000Z#SID" } else { ":00.000Z#SID" };
+            let key = session_key(format!("{part}{rest}"));
+            assert_eq!((key.bucket(part.level()), part.parent()), (Some(*part), Some(bucket)));
+            assert!(bucket.contains(*part));
+            assert!(KeyRange::of_bucket(*part).contains(key.as_str()));
         }
     }
 }
 
 /// The counts are those of the row, each above 0, and do not overlap.
-fn assert_counts(counts: &Counts, item: &Item, attribute: impl Fn(&str) -> Option<String>) {
+fn assert_counts(counts: &Counts, item: &Item, attribute: impl Fn(Bucket) -> String) {
     let sum = counts.values().try_fold(0_u64, |sum, count| sum.checked_add(*count));
     assert!(sum.is_some_and(|sum| sum <= MAX_SESSIONS));
     for (bucket, count) in counts {
         assert!(*count > 0);
-        let attribute = attribute(bucket.prefix()).expect("an attribute");
-        let value = item[&attribute].as_n().expect("a number");
+        let value = item[&attribute(*bucket)].as_n().expect("a number");
         assert_eq!(value.parse(), Ok(*count));
     }
     let no_counts = [PARTITION_KEY, SORT_KEY, INCOMPLETE, VERSION];
@@ -156,13 +151,25 @@ fn assert_counts(counts: &Counts, item: &Item, attribute: impl Fn(&str) -> Optio
         !no_counts.contains(&name.as_str()) && count.is_some_and(|count| count > 0)
     });
     assert_eq!(written.count(), counts.len());
-    assert_disjoint(counts.keys());
+    for (one, next) in counts.keys().zip(counts.keys().skip(1)) {
+        assert!(KeyRange::of_bucket(*one).high < next.prefix(), "{one} {next}");
+    }
 }
 
-fn assert_disjoint<'a>(buckets: impl Iterator<Item = &'a Bucket> + Clone) {
-    for (one, next) in buckets.clone().zip(buckets.skip(1)) {
-        assert!(one.last_key().as_str() < next.prefix(), "{one:?} {next:?}");
-    }
+/// Returns whether a sort key is a session's, by the words of the definition.
+fn is_session(sort_key: &str) -> bool {
+    let pattern = "dddd-dd-ddTdd";
+    let begins_with_hour = sort_key.len() >= pattern.len()
+        && sort_key.bytes().zip(pattern.bytes()).all(|(byte, pattern)| match pattern {
+            b'd' => byte.is_ascii_digit(),
+            other => byte == other,
+        });
+    let number = |range: std::ops::Range<usize>| sort_key[range].parse::<u32>().expect("digits");
+    begins_with_hour
+        && (1..=12).contains(&number(5..7))
+        && (1..=31).contains(&number(8..10))
+        && number(11..13) < 24
+        && sort_key.contains('#')
 }
 
 /// A row read as a session: what is answered is what the row says, and its key sorts where the
@@ -170,10 +177,11 @@ fn assert_disjoint<'a>(buckets: impl Iterator<Item = &'a Bucket> + Clone) {
 pub fn session_row(input: &[u8]) {
     let item = item(input);
     let sort_key = string_attribute(&item, SORT_KEY);
-    let is_session =
-        sort_key.is_some_and(|key| key.as_bytes().first().is_some_and(u8::is_ascii_digit));
     let row = SessionRow::from_item(item.clone());
-    assert_eq!(row.is_some(), is_session);
+    assert_eq!(row.is_some(), sort_key.is_some_and(is_session));
+    if let Some(sort_key) = sort_key.filter(|sort_key| is_stray(sort_key)) {
+        assert!(row.is_none() && KeyRange::sessions().contains(sort_key));
+    }
     let Some(row) = row else { return };
     let key = row.key.clone();
     assert_eq!(Some(key.as_str()), sort_key);
@@ -194,37 +202,27 @@ pub fn session_row(input: &[u8]) {
 /// The parts of a key are those of its text.
 fn assert_key(key: &SessionKey) {
     let text = key.as_str();
-    match key.room_sid() {
-        Some(room_sid) => assert_eq!(format!("{}#{room_sid}", key.created()), text),
-        None => assert_eq!(key.created(), text),
-    }
-    if let Some(month) = key.month() {
-        assert!(text.starts_with(month) && calendar::is_month(month));
-        assert_eq!(Bucket::month_of(key).prefix(), month);
-    }
-    if let Some(hour) = key.hour() {
-        let number = calendar::hour_of_month(hour).expect("an hour");
-        let month = key.month().expect("an hour lies in a month");
-        assert!(text.starts_with(hour) && number < 31 * 24);
-        assert_eq!(calendar::hour(month, number).as_deref(), Some(hour));
-        assert_eq!(Bucket::hour_of(key).prefix(), hour);
+    assert_eq!(format!("{}#{}", key.created(), key.room_sid()), text);
+    assert_eq!((&text[..7], &text[..13]), (&*key.month().prefix(), &*key.hour().prefix()));
+    for level in [Level::Month, Level::Hour, Level::Minute] {
+        if let Some(bucket) = key.bucket(level) {
+            assert!(text.starts_with(&bucket.prefix()) && bucket.level() == level);
+            assert!(KeyRange::of_bucket(bucket).contains(text) || text.contains('\u{10FFFF}'));
+            assert_eq!(Bucket::parse(&bucket.prefix()), Some(bucket));
+        }
     }
 }
 
 /// Buckets follow one another as their keys do, and hold their keys.
 fn assert_order(one: &SessionKey, other: &SessionKey) {
     let (first, second) = if one <= other { (one, other) } else { (other, one) };
-    // The greatest character ends every range, so keys in use do not have it.
-    if [first, second].iter().any(|key| key.as_str().contains('\u{10FFFF}')) {
-        return;
+    for level in [Level::Month, Level::Hour] {
+        let (before, after) = (first.bucket(level), second.bucket(level));
+        let (before, after) = (before.expect("a bucket"), after.expect("a bucket"));
+        assert!(before == after || KeyRange::of_bucket(before).high < after.prefix());
+        assert_eq!(before.cmp(&after), before.prefix().cmp(&after.prefix()));
     }
-    for bucket_of in [Bucket::month_of, Bucket::hour_of] {
-        let (before, after) = (bucket_of(first), bucket_of(second));
-        assert!(before.range().contains(first.as_str()));
-        assert!(after.range().contains(second.as_str()));
-        assert!(before == after || before.last_key().as_str() < after.prefix());
-    }
-    assert!(Bucket::month_of(one).contains(&Bucket::hour_of(one)));
+    assert!(one.month().contains(one.hour()));
 }
 
 /// Every text of the answer is the row's, or empty where the row has none.

@@ -139,7 +139,7 @@ async fn rows_that_an_import_could_not_take_are_named_and_so_is_what_it_would_ch
             "#type\": it is not exported: room_title is not a string",
             "#sid\": it is not exported: room_sid must not be empty",
             "#time\": it is not exported: created: \"soon\" is no time",
-            "\"20261122#x\": it is not exported: created is missing",
+            "\"20261122#x\": it is not exported: it is no session",
             "\"note\": it is not exported: it is no session",
             "\"!note\": it is not exported: it is no session",
             "#SID_short\": it is exported, but its key or its times",

@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_lists;
 mod admin_stops;
 mod admin_tally;
 mod admin_words;
@@ -29,8 +30,10 @@ mod import_files;
 mod import_history;
 mod import_killed;
 mod layout;
+mod local_arguments;
 mod logs;
 mod meetings;
+mod meetings_resumed;
 mod metrics;
 mod pace;
 mod pages;

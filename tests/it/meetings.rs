@@ -53,7 +53,7 @@ fn expected(events: &[Value]) -> PastRoom {
 }
 
 /// Lets the timers of all meetings expire at a time.
-async fn expire_timers(database: &Database, now: i64) {
+pub async fn expire_timers(database: &Database, now: i64) {
     for row in database.all_items().await {
         let key = RowKey::of_item(&row).expect("a key");
         if key.sort_key.starts_with("!timer#") {
@@ -111,7 +111,7 @@ async fn whatever_comes_of_meetings_in_whatever_order_makes_their_sessions() {
 }
 
 /// Sends an event while one request to DynamoDB fails, and returns whether the event failed, too.
-async fn fails(database: &Database, event: &Value, failing: usize) -> bool {
+pub async fn fails(database: &Database, event: &Value, failing: usize) -> bool {
     let proxy = Proxy::start(&database.endpoint, move |number, _| {
         let refuse = Fault::Refuse(400, "AccessDeniedException");
         if number == failing { refuse } else { Fault::Pass }

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use past_rooms::stream::handler::handle;
-use past_rooms::{PageQuery, RowKey, Session, WriteError};
+use past_rooms::{Order, PageQuery, RowKey, Session};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::stream::{Deliveries, TIME, invoke};
-use crate::support::{Database, history, session};
+use crate::support::{Database, history};
 
 /// Other writers' sessions of a room, in the same hours as those of `history`.
 fn foreign(room_id: &str, sessions: usize) -> Vec<Session> {
@@ -151,7 +151,7 @@ async fn others_may_record_while_events_are_delivered() {
 }
 
 #[tokio::test]
-async fn whoever_counted_before_the_last_change_writes_nothing_any_more() {
+async fn stale_recount_is_rejected() {
     let database = Database::start().await;
     let sessions = history("room01", 5, 1);
     database.record(&sessions).await;
@@ -182,73 +182,35 @@ async fn whoever_counted_before_the_last_change_writes_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn a_room_with_a_session_that_cannot_be_tallied_is_counted_by_readers() {
+async fn stray_rows_are_on_no_page_and_cost_no_tally() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
+    let stray =
+        ["2024-01-12T10:00:00.000Z", "20240112#x", "9"].map(|key| RowKey::new("room01", key));
+    for key in &stray {
+        database.put_item(key.clone().into_item()).await;
+    }
+    assert_eq!(deliveries.deliver(&database.past_rooms).await, 3);
+    // The room's tally is complete from its first session on.
     database.record(&history("room01", 40, 700)).await;
-    let total = async || {
-        let query = PageQuery::new(["room01"]).from(33).limit(3);
-        database.past_rooms.page(&query).await.expect("a page").total
-    };
-    let mark = async || {
-        let tally = database.item("room01", "~").await.expect("a tally");
-        tally.get("incomplete").cloned()
-    };
-    let untimed = RowKey::new("room01", "20240112#x");
-    database.put_item(untimed.clone().into_item()).await;
-    assert_eq!(deliveries.deliver(&database.past_rooms).await, 1);
-    assert_eq!(
-        (total().await, mark().await),
-        (41, Some(AttributeValue::S("20240112#x".to_owned())))
-    );
-    // Others come and go meanwhile.
+    let tally = database.item("room01", "~").await.expect("a tally");
+    assert!(!tally.contains_key("incomplete"), "{tally:?}");
     database.put_foreign(&foreign("room01", 2)).await;
-    database.record(&[session("room01", "2026-11-22T10:00:00Z", "new")]).await;
-    assert_eq!(deliveries.deliver(&database.past_rooms).await, 2);
-    assert_eq!((total().await, mark().await.is_some()), (44, true));
-    database.delete_item(untimed).await;
-    assert_eq!(deliveries.deliver(&database.past_rooms).await, 1);
-    assert_eq!((total().await, mark().await), (43, None));
-    assert_eq!(assert_agreement(&database).await, 43);
-}
-
-#[tokio::test]
-async fn a_session_that_cannot_be_tallied_is_not_forgotten_if_it_comes_while_a_tally_is_built() {
-    let database = Database::start().await;
-    database.put_foreign(&foreign("room01", 3)).await;
-    // The tally is begun, its month is set, and it is about to be complete.
-    let (gate, (reached, mut at_it)) = (Arc::new(Semaphore::new(0)), mpsc::unbounded_channel());
-    let (held, transactions) = (Arc::clone(&gate), AtomicUsize::new(0));
-    let proxy = Proxy::start(&database.endpoint, move |_, operation| {
-        if operation != "TransactWriteItems" || transactions.fetch_add(1, Ordering::SeqCst) < 2 {
-            return Fault::Pass;
+    assert!(deliveries.deliver(&database.past_rooms).await > 0);
+    for order in [Order::Asc, Order::Desc] {
+        for from in [0, 33, 41] {
+            let query = PageQuery::new(["room01"]).from(from).limit(3).order(order);
+            let page = database.past_rooms.page(&query).await.expect("a page");
+            assert_eq!((page.total, page.sessions.len() as u64), (42, (42 - from).min(3)));
         }
-        let _ = reached.send(());
-        Fault::Hold(Arc::clone(&held))
-    })
-    .await;
-    let builder = database.at(&proxy.endpoint);
-    let built = tokio::spawn(async move { builder.tally("room01").await });
-    at_it.recv().await.expect("it comes to its last transaction");
-
-    let untimed = RowKey::new("room01", "20240112#x");
-    database.put_item(untimed.clone().into_item()).await;
-    let keys = [untimed.session_key().expect("a session's key")];
-    let recount = database.past_rooms.recount("room01", &keys).await.expect("recounted");
-    assert_eq!(recount.untimed, Some(untimed.clone()));
-    gate.add_permits(100);
-    let built = built.await.expect("it ends");
-    assert_eq!(built, Err(WriteError::UntimedKey { key: untimed.clone() }));
-    let query = PageQuery::new(["room01"]).from(3);
-    assert_eq!(database.past_rooms.page(&query).await.expect("a page").total, 4);
-
-    database.delete_item(untimed).await;
-    database.past_rooms.recount("room01", &keys).await.expect("recounted");
-    assert_eq!(assert_agreement(&database).await, 3);
+    }
+    let report = database.past_rooms.check_tally("room01").await.expect("checked");
+    assert!(report.is_consistent(), "{report:?}");
+    assert_eq!(report.stray, stray);
 }
 
 #[tokio::test]
-async fn a_tally_that_cannot_be_read_is_counted_anew() {
+async fn unreadable_tally_is_recounted() {
     for (sort_key, attribute, value) in [
         ("#2024-01", "7", AttributeValue::S("many".to_owned())),
         ("#2024-01", "7", AttributeValue::N("-3".to_owned())),

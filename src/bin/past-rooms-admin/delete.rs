@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use past_rooms::table::keys::KeyRange;
 use past_rooms::table::rows::session::format_timestamp;
 use past_rooms::table::{Consistency, RowQuery};
-use past_rooms::{PastRooms, RowKey, SessionKey, WriteError};
+use past_rooms::{PastRooms, RowKey, SessionKey};
 use serde_json::json;
 
 use crate::{Outcome, output, progress, question, rooms, times};
@@ -33,9 +33,9 @@ pub struct Arguments {
     #[arg(long, value_name = "SID", value_parser = NonEmptyStringValueParser::new())]
     sid: Option<String>,
 
-    /// Only the session with this sort key, whatever is wrong with it; may be given more than once
-    #[arg(long, value_name = "KEY", value_parser = session_key, conflicts_with_all = ["before", "sid"])]
-    sort_key: Vec<SessionKey>,
+    /// Only the row with this sort key, of a session or a stray row; may be given more than once
+    #[arg(long, value_name = "KEY", value_parser = sort_key, conflicts_with_all = ["before", "sid"])]
+    sort_key: Vec<String>,
 
     /// Only say which sessions would be deleted
     #[arg(long)]
@@ -46,11 +46,16 @@ pub struct Arguments {
     yes: bool,
 }
 
-fn session_key(text: &str) -> Result<SessionKey, String> {
-    SessionKey::parse(text).ok_or_else(|| {
-        "the sort key of a session begins with a digit, and that of a tally is kept by `tally`"
-            .to_owned()
-    })
+fn sort_key(text: &str) -> Result<String, String> {
+    if KeyRange::sessions().contains(text) {
+        return Ok(text.to_owned());
+    }
+    Err("expected a sort key that begins with a digit; `tally` takes care of tallies".to_owned())
+}
+
+/// The time in a session's sort key.
+fn created(sort_key: &str) -> &str {
+    sort_key.split('#').next().unwrap_or(sort_key)
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -68,7 +73,7 @@ pub async fn run(
     let sessions = output::count(keys.len() as u64, "session");
     let mut deleted = 0;
     if let (Some(first), Some(last)) = (keys.first(), keys.last()) {
-        let span = format!("of {room_id}, from {} to {}", first.created(), last.created());
+        let span = format!("of {room_id}, from {} to {}", created(first), created(last));
         if arguments.dry_run {
             if !json {
                 output::line(format_args!("{sessions} {span} would be deleted (dry run)"));
@@ -108,23 +113,16 @@ pub async fn run(
 async fn delete(
     past_rooms: &PastRooms,
     room_id: &str,
-    keys: &[SessionKey],
+    keys: &[String],
     deleted: &mut u64,
 ) -> Result<(), Box<dyn Error>> {
     progress::begin("sessions deleted", Some(keys.len() as u64));
     for keys in keys.chunks(SESSIONS_AT_ONCE) {
-        let gone = past_rooms.delete(room_id, keys).await?;
+        let sessions: Vec<_> = keys.iter().filter_map(|key| SessionKey::parse(&**key)).collect();
+        let gone = past_rooms.delete(room_id, &sessions).await?;
+        let gone = gone + past_rooms.delete_stray(room_id, keys).await?;
         *deleted += gone;
         progress::add(gone);
-    }
-    if keys.iter().any(|key| key.hour().is_none()) {
-        // With such a row, the room had no complete tally.
-        match past_rooms.tally(room_id).await {
-            Err(WriteError::UntimedKey { key }) => {
-                output::note(format_args!("The room has another such row: {}", key.sort_key));
-            }
-            tallied => drop(tallied?),
-        }
     }
     Ok(())
 }
@@ -133,7 +131,7 @@ async fn delete(
 async fn matching(
     past_rooms: &PastRooms,
     arguments: &Arguments,
-) -> Result<Vec<SessionKey>, Box<dyn Error>> {
+) -> Result<Vec<String>, Box<dyn Error>> {
     let range = KeyRange::sessions();
     let before = arguments.before.map(format_timestamp);
     let is_before =
@@ -141,20 +139,23 @@ async fn matching(
     if let Some(room_sid) = &arguments.sid {
         let keys = past_rooms.table().keys_by_sid(room_sid).await?.into_iter();
         let keys = keys.filter(|key| key.room_id == arguments.room);
-        return Ok(keys.filter_map(|key| key.session_key()).filter(is_before).collect());
+        let keys = keys.filter_map(|key| key.session_key()).filter(is_before);
+        return Ok(keys.map(|key| key.as_str().to_owned()).collect());
     }
     if !arguments.sort_key.is_empty() {
         let rows = arguments.sort_key.iter();
         let rows = rows.map(|key| RowKey::new(&*arguments.room, key.as_str()));
         let rows = past_rooms.table().get_rows(rows, Consistency::Strong).await?;
-        let mut keys: Vec<SessionKey> = rows.iter().filter_map(SessionKey::of_item).collect();
+        let keys = rows.iter().filter_map(RowKey::of_item);
+        let mut keys: Vec<String> = keys.map(|key| key.sort_key).collect();
         keys.sort_unstable();
         return Ok(keys);
     }
     let mut keys = Vec::new();
     let query = RowQuery::keys(&arguments.room, &range, Consistency::Strong);
     let visit = |item| {
-        keys.extend(SessionKey::of_item(&item).filter(is_before));
+        let key = SessionKey::of_item(&item).filter(is_before);
+        keys.extend(key.map(|key| key.as_str().to_owned()));
     };
     past_rooms.table().walk(query, visit).await?;
     Ok(keys)

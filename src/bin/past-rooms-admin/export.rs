@@ -167,7 +167,8 @@ impl Found {
             number => format!("; {number} {what}"),
         };
         output::note(format_args!(
-            "{sessions} sessions exported{}{}{}{}",
+            "{} exported{}{}{}{}",
+            output::count(*sessions, "session"),
             some(*rewritten, "of them will be imported in another form"),
             some(*stripped, "of them without attributes of others"),
             some(left_out, "rows not exported, see above"),

@@ -1,5 +1,5 @@
-//! The operator's tool: import a history and export it, check and repair its tallies, delete sessions,
-//! let them expire.
+//! The operator's tool: import and export a history, list and show it, check and repair its tallies, delete
+//! sessions, let them expire.
 
 mod advice;
 mod chunk;
@@ -13,15 +13,18 @@ mod failure;
 mod files;
 mod history;
 mod import;
+mod list;
 mod marks;
 mod options;
 mod output;
 mod progress;
 mod question;
 mod rejects;
+mod repeated;
 mod retention;
 mod rooms;
 mod row;
+mod show;
 mod stop;
 mod tally;
 mod times;
@@ -37,7 +40,7 @@ use clap::{Parser, Subcommand};
 use past_rooms::{PastRooms, dynamodb};
 use stop::Stop;
 
-/// Import, export, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
+/// Import, export, list, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
 ///
 /// Region, credentials and endpoint come from the AWS SDK's usual places: AWS_REGION, AWS_PROFILE,
 /// AWS_ENDPOINT_URL_DYNAMODB and so on.
@@ -66,9 +69,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    List(list::Arguments),
+    Show(show::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
     Tally(tally::Arguments),
+    Duplicates(repeated::Arguments),
     Delete(delete::Arguments),
     Retention(retention::Arguments),
     History(history::Arguments),
@@ -120,8 +126,11 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         .await;
     let needs_table = match &arguments.command {
         Command::Import(command) => command.needs_table(),
-        Command::Export(_)
+        Command::List(_)
+        | Command::Show(_)
+        | Command::Export(_)
         | Command::Tally(_)
+        | Command::Duplicates(_)
         | Command::Delete(_)
         | Command::Retention(_)
         | Command::History(_) => true,
@@ -130,15 +139,19 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         advice::check_settings(&settings).await?;
     }
     let json = arguments.json;
+    output::use_json(json);
     let past_rooms = PastRooms::new(stop.client(&settings), table);
     match arguments.command {
         Command::Import(command) => import::run(&past_rooms, &command, &stop, json).await,
+        Command::List(command) => stop.unless(Box::pin(list::run(&past_rooms, &command))).await,
+        Command::Show(command) => stop.unless(Box::pin(show::run(&past_rooms, &command))).await,
         Command::Export(command) => {
             stop.unless(Box::pin(export::run(&past_rooms, &command, json))).await
         }
         Command::Tally(command) => {
             stop.unless(Box::pin(tally::run(&past_rooms, &command, table, json))).await
         }
+        Command::Duplicates(_) => stop.unless(Box::pin(repeated::run(&past_rooms, json))).await,
         Command::Delete(command) => {
             stop.unless(Box::pin(delete::run(&past_rooms, &command, json))).await
         }

@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use past_rooms::{Expiries, PastRooms, WriteError};
 use serde_json::json;
 
+use crate::output::count;
 use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
 use crate::{Outcome, output, progress, question, rooms};
 
@@ -81,7 +82,9 @@ pub async fn run(
             undated => format!("; {undated} have no time and are left as they are"),
         };
         output::line(format_args!(
-            "{rooms} rooms with {sessions} sessions: {}, {overdue} expire at once{undated}{}",
+            "{} with {}: {}, {overdue} expire at once{undated}{}",
+            count(rooms as u64, "room"),
+            count(sessions, "session"),
             changed(&expiries, kind),
             trouble.summary()
         ));
@@ -159,7 +162,8 @@ fn print(room_id: &str, found: Option<Expiries>, kind: Pass, as_json: bool) {
             "overdue": overdue, "undated": undated, "dry_run": kind == Pass::Look,
         }));
     } else if let Some(found) = found {
-        output::line(format_args!("{room_id}: {sessions} sessions, {}", changed(&found, kind)));
+        let sessions = count(sessions, "session");
+        output::line(format_args!("{room_id}: {sessions}, {}", changed(&found, kind)));
     } else {
         rooms::unknown(room_id);
     }

@@ -104,16 +104,7 @@ impl<'a> Trouble<'a> {
             output::line(json!({"room_id": room_id, "error": text}));
         }
         output::note(format_args!("error: {room_id}: {text}"));
-        let advice = match error {
-            WriteError::UntimedKey { key } => Some(format!(
-                "Until it is gone, every page of the room is read by counting. To delete it: \
-                 past-rooms-admin delete --room {} --sort-key {}",
-                quoted(&key.room_id),
-                quoted(&key.sort_key)
-            )),
-            _ => advice::on(&text, self.table),
-        };
-        if let Some(advice) = advice {
+        if let Some(advice) = advice::on(&text, self.table) {
             output::note(advice);
         }
         self.in_a_row = match error {
@@ -146,7 +137,7 @@ impl<'a> Trouble<'a> {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

@@ -3,10 +3,11 @@
 use std::error::Error;
 
 use futures_util::{StreamExt, stream};
-use past_rooms::{Difference, PastRooms, Repeated, TallyReport};
+use past_rooms::{Difference, PastRooms, TallyReport};
 use serde_json::{Value, json};
 
-use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
+use crate::output::count;
+use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble, quoted};
 use crate::{Outcome, output, progress, rooms};
 
 /// Build, repair or verify the tallies of rooms.
@@ -22,7 +23,7 @@ pub struct Arguments {
     #[command(flatten)]
     in_flight: InFlight,
 
-    /// Only compare, change nothing; also look for ids that several sessions have. Exit with 1 if anything differs
+    /// Compare and change nothing. Exit with 1 if anything differs
     #[arg(long)]
     check: bool,
 }
@@ -33,7 +34,7 @@ struct Totals {
     sessions: u64,
     differing: u64,
     unknown: u64,
-    repeated: usize,
+    stray: usize,
 }
 
 pub async fn run(
@@ -69,24 +70,17 @@ pub async fn run(
             Err(error) => trouble.with(room_id, &error, json)?,
         }
     }
-    if check && arguments.rooms.all {
-        let repeated = between_rooms(past_rooms, json).await?;
-        totals.repeated += repeated.len();
-    }
     let Totals { rooms, sessions, differing, .. } = totals;
     if !json {
-        let repeated = match totals.repeated {
-            0 => String::new(),
-            1 => "; 1 id is repeated".to_owned(),
-            repeated => format!("; {repeated} ids are repeated"),
-        };
         let verb = if check { "differ" } else { "were mended" };
         output::line(format_args!(
-            "{rooms} rooms with {sessions} sessions; {differing} {verb}{repeated}{}",
+            "{} with {}; {differing} {verb}{}",
+            count(rooms, "room"),
+            count(sessions, "session"),
             trouble.summary()
         ));
     }
-    let differs = totals.unknown > 0 || check && (differing > 0 || totals.repeated > 0);
+    let differs = totals.unknown > 0 || check && (differing > 0 || totals.stray > 0);
     Ok(match (trouble.any(), differs) {
         (true, _) => Outcome::Incomplete,
         (false, true) => Outcome::Differences,
@@ -100,37 +94,8 @@ impl Totals {
         self.unknown += u64::from(!report.exists);
         self.sessions += report.sessions;
         self.differing += u64::from(!report.is_consistent());
-        self.repeated += report.repeated.len();
+        self.stray += report.stray.len();
     }
-}
-
-/// Lists the ids that sessions of several rooms have.
-async fn between_rooms(
-    past_rooms: &PastRooms,
-    as_json: bool,
-) -> Result<Vec<Repeated>, Box<dyn Error>> {
-    let found = match past_rooms.repeated_between_rooms().await {
-        Ok(found) => found,
-        Err(error) if error.cause.contains("specified index") => {
-            output::note(
-                "The table has no index by_sid, so ids that sessions of several rooms have were not \
-                 looked for.",
-            );
-            Vec::new()
-        }
-        Err(error) => return Err(error.into()),
-    };
-    for one in &found {
-        if as_json {
-            output::line(repeated_as_json(one));
-        } else {
-            output::line(format_args!("{} is the id of sessions of several rooms:", one.room_sid));
-            for key in &one.keys {
-                output::line(format_args!("  {}: {}", key.room_id, key.sort_key));
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
@@ -141,7 +106,7 @@ fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
     if !report.exists {
         return rooms::unknown(room_id);
     }
-    let TallyReport { sessions, untallied, differences, .. } = report;
+    let TallyReport { sessions, untallied, differences, stray, .. } = report;
     let found = match (report.is_consistent(), untallied, check) {
         (true, _, _) => "the tallies agree",
         (false, true, true) => "not tallied",
@@ -149,24 +114,27 @@ fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
         (false, false, true) => "the tallies differ",
         (false, false, false) => "the tallies are mended",
     };
-    output::line(format_args!("{room_id}: {sessions} sessions, {found}"));
+    output::line(format_args!("{room_id}: {}, {found}", count(*sessions, "session")));
     for Difference { bucket, tallied, sessions, .. } in differences {
         if !untallied {
             let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
             output::line(format_args!("  {bucket}: tallied {tallied}, there are {sessions}"));
         }
     }
-    for Repeated { room_sid, keys, .. } in &report.repeated {
-        output::line(format_args!("  {room_sid} is the id of {} sessions:", keys.len()));
-        for key in keys {
-            output::line(format_args!("    {}", key.sort_key));
-        }
+    for key in stray {
+        output::line(format_args!(
+            "  {}: not a session, because its sort key does not begin with a time and a #. To delete \
+             it: past-rooms-admin delete --room {} --sort-key {}",
+            key.sort_key,
+            quoted(room_id),
+            quoted(&key.sort_key)
+        ));
     }
 }
 
 fn report_as_json(room_id: &str, report: &TallyReport) -> Value {
     let differences = report.differences.iter().map(|difference| {
-        json!({"bucket": difference.bucket, "tallied": difference.tallied, "sessions": difference.sessions})
+        json!({"bucket": difference.bucket.prefix(), "tallied": difference.tallied, "sessions": difference.sessions})
     });
     json!({
         "room_id": room_id,
@@ -175,12 +143,6 @@ fn report_as_json(room_id: &str, report: &TallyReport) -> Value {
         "agrees": report.exists && report.is_consistent(),
         "untallied": report.untallied,
         "differences": differences.collect::<Vec<_>>(),
-        "repeated": report.repeated.iter().map(repeated_as_json).collect::<Vec<_>>(),
+        "stray": report.stray.iter().map(|key| &*key.sort_key).collect::<Vec<_>>(),
     })
-}
-
-fn repeated_as_json(repeated: &Repeated) -> Value {
-    let keys = repeated.keys.iter();
-    let keys = keys.map(|key| json!({"room_id": key.room_id, "created_sid": key.sort_key}));
-    json!({"room_sid": repeated.room_sid, "keys": keys.collect::<Vec<_>>()})
 }

@@ -69,9 +69,8 @@ impl<'a> Pack<'a> {
 fn tallies(key: &RowKey, others: &[RowKey]) -> BTreeSet<RowKey> {
     let mut tallies = BTreeSet::from([RowKey::room_tally(&*key.room_id)]);
     for key in others.iter().chain([key]) {
-        let session = key.session_key();
-        let month = session.as_ref().and_then(|key| key.month());
-        tallies.extend(month.map(|month| RowKey::month_tally(&*key.room_id, month)));
+        let month = key.session_key().map(|session| session.month());
+        tallies.extend(month.map(|month| RowKey::tally(&*key.room_id, month)));
     }
     tallies
 }

@@ -126,9 +126,7 @@ impl Sids {
         table
             .walk(query, |item| {
                 let key = SessionKey::of_item(&item);
-                let Some((key, room_sid)) =
-                    key.as_ref().and_then(|key| Some((key, key.room_sid()?)))
-                else {
+                let Some((key, room_sid)) = key.as_ref().map(|key| (key, key.room_sid())) else {
                     return;
                 };
                 if let Some(keys) = found.get_mut(room_sid) {

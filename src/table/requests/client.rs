@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::table::bucket::Level;
 use crate::table::requests::meter::Meter;
 use crate::table::requests::pace::{Pace, Turn};
 use aws_sdk_dynamodb::Client;
@@ -27,12 +28,20 @@ pub struct Table {
     pub(crate) name: Arc<str>,
     pace: Arc<Pace>,
     meter: Option<Arc<Meter>>,
+    finest: Level,
 }
 
 impl Table {
     /// The table called `name`, reached with `client`. Sends nothing.
     pub fn new(client: Client, name: impl Into<Arc<str>>) -> Self {
-        Table { client, name: name.into(), pace: Arc::new(Pace::fixed(MAX_IN_FLIGHT)), meter: None }
+        let pace = Arc::new(Pace::fixed(MAX_IN_FLIGHT));
+        Table { client, name: name.into(), pace, meter: None, finest: Level::Hour }
+    }
+
+    /// The [history table](crate::table::history) called `name`, whose sessions are counted by the
+    /// minute, too. Sends nothing.
+    pub fn history(client: Client, name: impl Into<Arc<str>>) -> Self {
+        Table { finest: Level::Minute, ..Table::new(client, name) }
     }
 
     /// The same table; its requests are counted by `meter`.
@@ -46,6 +55,11 @@ impl Table {
     #[must_use]
     pub fn adapting(&self, most_in_flight: usize) -> Self {
         Table { pace: Arc::new(Pace::adapting(most_in_flight)), ..self.clone() }
+    }
+
+    /// The finest level by which the table's sessions are counted.
+    pub(crate) fn finest(&self) -> Level {
+        self.finest
     }
 
     /// The table's name.

@@ -9,23 +9,39 @@ use crate::table::requests::error::TableError;
 use crate::table::requests::query::RowQuery;
 use crate::table::requests::retry::with_retries;
 use crate::table::requests::scan::{ATTEMPTS, SEGMENTS, Source};
+use crate::table::schema::{PARTITION_KEY, SORT_KEY};
 
 /// Every attribute of every row.
 const EVERYTHING: Source = Source { index: None, attributes: &[], segment: None };
+
+/// The keys of every row.
+const KEYS: Source = Source { index: None, attributes: &[PARTITION_KEY, SORT_KEY], segment: None };
 
 /// Rows that one query reads.
 const ROWS_AT_ONCE: usize = 1000;
 
 impl Table {
-    /// All rows of the table. Several parts of it are read side by side, each a page at a time and only
-    /// while the stream is polled, so no more than a page of each is in memory. The rows of a room
-    /// follow one another within their pages, but pages of several rooms alternate. What is written
-    /// meanwhile may be among them or not.
+    /// Returns all rows of the table. Several segments are read concurrently, each a page at a time and
+    /// only while the stream is polled, so at most one page of each is in memory. The rows of a room
+    /// follow one another within their pages, but pages of several rooms alternate. A row written
+    /// during the scan may be included or not.
     ///
     /// The stream ends with the first error.
     pub fn pages(&self) -> impl Stream<Item = Result<Vec<Item>, TableError>> + Unpin {
-        let parts = (0..SEGMENTS).map(|segment| {
-            let source = Source { segment: Some(segment), ..EVERYTHING };
+        self.scan_pages(EVERYTHING)
+    }
+
+    /// Returns the keys of all rows, as [`pages`](Self::pages) does the rows.
+    pub fn key_pages(&self) -> impl Stream<Item = Result<Vec<Item>, TableError>> + Unpin {
+        self.scan_pages(KEYS)
+    }
+
+    fn scan_pages(
+        &self,
+        source: Source,
+    ) -> impl Stream<Item = Result<Vec<Item>, TableError>> + Unpin {
+        let parts = (0..SEGMENTS).map(move |segment| {
+            let source = Source { segment: Some(segment), ..source };
             let part = stream::try_unfold(Next::From(None), move |next| async move {
                 let Next::From(start) = next else { return Ok(None) };
                 let (items, last) = self.scan_patiently(source, start).await?;
@@ -36,7 +52,7 @@ impl Table {
         stream::select_all(parts)
     }
 
-    /// All rows of a room, in the order of their keys, as of every write before.
+    /// Returns all rows of a room in the order of their keys, strongly consistent.
     ///
     /// The stream ends with the first error.
     pub fn pages_of_room(

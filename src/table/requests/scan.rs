@@ -1,4 +1,4 @@
-//! `Scan`: which rooms a table has, which ids several of its sessions have, and its [whole
+//! `Scan`: which rooms a table has, which ids several of its sessions share, and its [whole
 //! rows](super::pages).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,18 +112,20 @@ impl Table {
         Ok(rooms)
     }
 
-    /// The ids that sessions of several rooms have, and where. Reads the whole index
-    /// [`BY_SID`], which may lag behind the table by about a second.
+    /// Returns the ids that several sessions have, with their keys. Reads the whole index [`BY_SID`], which
+    /// may lag behind the table by about a second. Calls `read` with the number of rows of each page.
     ///
     /// # Errors
     /// [`TableError`] if the index cannot be scanned, or if the table has no such index.
-    pub async fn sids_of_several_rooms(
+    pub async fn repeated_sids(
         &self,
+        mut read: impl FnMut(u64),
     ) -> Result<BTreeMap<String, BTreeSet<RowKey>>, TableError> {
-        let mut sids = SidsOfSeveralRooms::default();
+        let mut sids = RepeatedSids::default();
         let mut start = None;
         loop {
             let (items, next) = self.scan_patiently(SIDS, start).await?;
+            read(items.len() as u64);
             items.iter().for_each(|item| sids.add(item));
             start = next;
             if start.is_none() {
@@ -174,30 +176,29 @@ impl Table {
     }
 }
 
-/// Finds the ids of several rooms among the index's rows. Rows of one id follow each other, because
-/// it is the index's partition key.
+/// Collects the repeated ids from the index's rows. Rows of one id follow each other, because the id is the
+/// index's partition key.
 #[derive(Default)]
-struct SidsOfSeveralRooms {
+struct RepeatedSids {
     room_sid: String,
     keys: BTreeSet<RowKey>,
     found: BTreeMap<String, BTreeSet<RowKey>>,
 }
 
-impl SidsOfSeveralRooms {
+impl RepeatedSids {
     fn add(&mut self, item: &Item) {
         let room_sid = string_attribute(item, ROOM_SID).unwrap_or_default();
         if room_sid != self.room_sid {
             self.take();
             room_sid.clone_into(&mut self.room_sid);
         }
-        // Rows of whoever else, which are no sessions, are none here.
+        // Rows of other writers that are not sessions do not count.
         self.keys.extend(RowKey::of_item(item).filter(|key| key.session_key().is_some()));
     }
 
     fn take(&mut self) {
         let keys = std::mem::take(&mut self.keys);
-        let first = keys.first().map(|key| &key.room_id);
-        if keys.last().map(|key| &key.room_id) != first {
+        if keys.len() > 1 {
             self.found.insert(std::mem::take(&mut self.room_sid), keys);
         }
     }

@@ -1,15 +1,13 @@
 //! What a row is, by its sort key.
 
-use crate::table::calendar;
+use crate::table::bucket::{Bucket, Level};
 use crate::table::keys::RowKey;
-use crate::table::schema::{
-    MEETING_PREFIX, MONTH_TALLY_PREFIX, PEOPLE_PREFIX, ROOM_TALLY, TIMER_PREFIX,
-};
+use crate::table::schema::{MEETING_PREFIX, PEOPLE_PREFIX, ROOM_TALLY, TALLY_PREFIX, TIMER_PREFIX};
 
 /// What a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
-    /// A session, or what somebody else put among them.
+    /// A session.
     Session,
     /// A tally of a room or of a month.
     Tally,
@@ -23,11 +21,13 @@ impl RowKind {
     /// What the row of this key is.
     pub fn of(key: &RowKey) -> Self {
         let sort_key = &*key.sort_key;
-        let month = || sort_key.strip_prefix(MONTH_TALLY_PREFIX);
+        let month = || sort_key.strip_prefix(TALLY_PREFIX);
         let meetings = [MEETING_PREFIX, PEOPLE_PREFIX, TIMER_PREFIX];
         if key.session_key().is_some() {
             RowKind::Session
-        } else if sort_key == ROOM_TALLY || month().is_some_and(calendar::is_month) {
+        } else if sort_key == ROOM_TALLY
+            || month().and_then(Bucket::parse).is_some_and(|bucket| bucket.level() == Level::Month)
+        {
             RowKind::Tally
         } else if meetings.iter().any(|prefix| sort_key.starts_with(prefix)) {
             RowKind::Meeting
@@ -45,7 +45,8 @@ mod tests {
     fn a_row_is_told_by_its_sort_key() {
         for (sort_key, kind) in [
             ("2026-11-22T10:00:00.000Z#SID_x", RowKind::Session),
-            ("9", RowKind::Session),
+            ("9", RowKind::Other),
+            ("2026-11-22 10:00#SID_x", RowKind::Other),
             ("~", RowKind::Tally),
             ("#2026-11", RowKind::Tally),
             ("!meeting#SID_x", RowKind::Meeting),

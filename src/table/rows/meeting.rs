@@ -16,7 +16,9 @@ use crate::table::schema::{MEETING_PREFIX, PEOPLE_PREFIX, TIMER_PREFIX};
 pub const RECORDED_KEY: &str = "recorded_key";
 /// Attribute of a meeting: what of it was recorded.
 pub const RECORDED: &str = "recorded";
-/// Attribute of a meeting: what is done once, when it is first heard of, is done.
+/// Attribute of a meeting: its session's values, as JSON, if it was recorded too early and withdrawn.
+pub const WITHDRAWN: &str = "withdrawn";
+/// Attribute of a meeting: what its first report starts is done.
 pub const BEGUN: &str = "begun";
 /// Attribute of a share of the people: a set of hashes.
 pub const PEOPLE: &str = "people";

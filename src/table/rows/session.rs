@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::table::keys::{RowKey, SessionKey};
+use crate::table::keys::{RowKey, session_sort_key};
 use crate::table::rows::past_room::PastRoom;
 use crate::table::schema::{MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES};
 
@@ -110,8 +110,7 @@ impl Session {
         if created.len() != TIME_BYTES {
             return Err(InvalidSession::YearOutOfRange);
         }
-        let sort_key = SessionKey::new(&created, &self.room_sid);
-        Ok(RowKey::new(&*self.room_id, sort_key.as_str()))
+        Ok(RowKey::new(&*self.room_id, session_sort_key(&created, &self.room_sid)))
     }
 
     /// What the API will answer of this session.

@@ -1,40 +1,37 @@
-//! Tallies: rows that count sessions, kept beside them and written in the same transaction as the
+//! Tallies: rows that count sessions, stored beside them and written in the same transaction as the
 //! session that they count.
 //!
-//! - The **room tally**, sort key `~`: one attribute per month with sessions, `2026-11` → N.
-//!   It also has `version`, which every recorder raises: an import fails to put a session if another
-//!   recorder has written to the room since the import looked for the session's id.
-//! - A **month tally**, sort key `#2026-11`: one attribute per hour with sessions, named by the
-//!   hour of the month (UTC, counted from 0): the 22nd at 10 h is `514` → N. It also has `version`,
-//!   which every writer raises.
+//! | tally | sort key | counts |
+//! | --- | --- | --- |
+//! | room tally | `~` | one attribute for each month with sessions: `2026-11` → N |
+//! | month tally | `#2026-11` | one for each hour, named by its number in the month: the 22nd at 10 h is `514` → N |
+//! | hour tally, in the history table only | `#2026-11-22T10` | one for each minute: `7` → N |
 //!
-//! They are sums, so writers in any order, late arrivals and back-fills all come out right. The
-//! attributes are at the top level, because DynamoDB's `ADD` creates the item and the attribute
-//! where they are missing.
-//!
-//! Why hours, and why by number: what a deep page reads is the tallies, its own rows, and the rows
-//! between the counted boundary before it and its start. Days leave half a day to skip on average;
-//! hours leave next to nothing. A month has at most 744 hours; with names of at most three
-//! characters even a month with sessions in every hour stays below 4096 bytes, the least that a
-//! read is charged for.
-//!
-//! `~` sorts above every session, so one descending query from the top of a partition brings the
-//! tally and the newest sessions together; `#…` sorts below, out of the way.
+//! - The room tally and the month tallies also have `version`, which every writer raises. An import
+//!   fails to put a session if another recorder has written to the room since the import looked for the
+//!   session's id.
+//! - Tallies are sums, so concurrent writers, late arrivals and back-fills all come out right. The
+//!   attributes are at the top level, because DynamoDB's `ADD` creates a missing item or attribute.
+//! - Why hours: a deep page reads the tallies, its own rows, and the rows between its start and the
+//!   counted boundary before it. Days leave half a day to skip on average; hours leave little.
+//! - Why numbers: with attribute names of at most three characters, a month with sessions in every hour
+//!   stays below 4096 bytes, the minimum that a read is charged for.
+//! - Why minutes: the history table has all rooms' sessions, so an hour of it may have thousands.
+//! - `~` sorts above every session, so one descending query returns the tally and the newest sessions.
+//!   `#…` sorts below them.
 //!
 //! A room tally with the attribute `incomplete` does not count every session yet: the room has
-//! sessions of a writer that knows nothing of tallies. Everybody who records adds to it all the
-//! same, so that building the rest can go on beside them; readers count the sessions themselves
-//! until the attribute is gone.
+//! sessions of an external writer. Recorders add to it, so that the rest can be built beside them.
+//! Readers count the sessions themselves until the attribute is gone.
 //!
-//! Reading is strict: a row that says anything that a tally cannot say is no tally.
+//! Reading is strict: a row with anything else than counts and the attributes above is an error.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::table::bucket::{Bucket, Counts};
-use crate::table::calendar;
+use crate::table::bucket::{Bucket, Counts, Level};
 use crate::table::item::Item;
 use crate::table::keys::string_attribute;
-use crate::table::schema::{MONTH_TALLY_PREFIX, PARTITION_KEY, SORT_KEY};
+use crate::table::schema::{PARTITION_KEY, SORT_KEY, TALLY_PREFIX};
 
 /// Attribute of a room tally that does not count every session yet.
 pub const INCOMPLETE: &str = "incomplete";
@@ -45,23 +42,31 @@ pub const VERSION: &str = "version";
 /// rooms of a request stay far from overflow, and the total is exact as a JSON number.
 pub const MAX_SESSIONS: u64 = 1 << 53;
 
-/// The month that a row is the tally of. `None`: it is no month tally.
-pub fn month_of_tally(item: &Item) -> Option<&str> {
-    string_attribute(item, SORT_KEY)?.strip_prefix(MONTH_TALLY_PREFIX)
+/// Returns the month or hour that a row is the tally of. `None`: it is another row.
+pub fn bucket_of_tally(item: &Item) -> Option<Bucket> {
+    let bucket = Bucket::parse(string_attribute(item, SORT_KEY)?.strip_prefix(TALLY_PREFIX)?)?;
+    (bucket.level() < Level::Minute).then_some(bucket)
 }
 
-/// The attribute of the month tally that counts an hour (`2026-11-22T10`): the hour of the month,
-/// counted from 0. `None`: not an hour as a session's sort key begins with it.
-pub fn hour_attribute(hour: &str) -> Option<String> {
-    calendar::hour_of_month(hour).map(|hour| hour.to_string())
+/// Returns the attribute that counts a bucket: a month's prefix, or the number of an hour or minute.
+pub fn attribute(bucket: Bucket) -> String {
+    match bucket.level() {
+        Level::Month => bucket.prefix(),
+        Level::Hour | Level::Minute => bucket.number().to_string(),
+    }
 }
 
-/// The hour that an attribute of the tally of `month` counts. `None`: the attribute is no hour.
-fn hour_bucket(month: &str, attribute: &str) -> Option<Bucket> {
-    // One spelling for each: no leading zero, no sign.
+/// Returns the month that an attribute of a room tally counts. `None`: it is no month.
+pub fn month(attribute: &str) -> Option<Bucket> {
+    Bucket::parse(attribute).filter(|bucket| bucket.level() == Level::Month)
+}
+
+/// Returns the part of `bucket` that an attribute of its tally counts. `None`: the attribute is not a
+/// number, or too great.
+fn part(bucket: Bucket, attribute: &str) -> Option<Bucket> {
+    // A number has one spelling: no leading zero, no sign.
     let is_plain = attribute == "0" || !attribute.starts_with(['0', '+']);
-    let hour: u32 = attribute.parse().ok().filter(|_| is_plain)?;
-    calendar::hour(month, hour).map(Bucket::new)
+    bucket.part(attribute.parse().ok().filter(|_| is_plain)?)
 }
 
 /// A room tally's content.
@@ -78,24 +83,19 @@ pub struct RoomTally {
 /// # Errors
 /// Why the row cannot be one.
 pub fn read_room_tally(item: &Item) -> Result<RoomTally, String> {
-    let months = read_counts(item, |attribute| {
-        calendar::is_month(attribute).then(|| Bucket::new(attribute))
-    })?;
+    let months = read_counts(item, month)?;
     Ok(RoomTally { months, complete: !item.contains_key(INCOMPLETE) })
 }
 
-/// Reads the tally of `month`: sessions by hour.
+/// Reads the tally of a month or an hour: sessions by hour or by minute.
 ///
 /// # Errors
 /// Why the row cannot be one.
-pub fn read_month_tally(month: &str, item: &Item) -> Result<Counts, String> {
-    if !calendar::is_month(month) {
-        return Err(format!("{month:?} is not a month"));
-    }
-    read_counts(item, |attribute| hour_bucket(month, attribute))
+pub fn read_tally(bucket: Bucket, item: &Item) -> Result<Counts, String> {
+    read_counts(item, |attribute| part(bucket, attribute))
 }
 
-/// The counts above 0 of a tally row, under the bucket that `bucket_of` makes of the attribute.
+/// Returns the counts above 0 of a tally row, each under the bucket that its attribute names.
 fn read_counts(item: &Item, bucket_of: impl Fn(&str) -> Option<Bucket>) -> Result<Counts, String> {
     let mut counts = Counts::new();
     let mut sum = 0_u64;
@@ -104,7 +104,7 @@ fn read_counts(item: &Item, bucket_of: impl Fn(&str) -> Option<Bucket>) -> Resul
             continue;
         }
         let bucket = bucket_of(attribute)
-            .ok_or_else(|| format!("attribute {attribute:?} names no month or hour"))?;
+            .ok_or_else(|| format!("attribute {attribute:?} does not name a part of time"))?;
         let number = value.as_n().ok().and_then(|number| number.parse::<u64>().ok());
         let count =
             number.ok_or_else(|| format!("attribute {attribute:?} is not a count: {value:?}"))?;
@@ -128,13 +128,21 @@ pub(crate) fn number(count: impl std::fmt::Display) -> AttributeValue {
 mod tests {
     use super::*;
 
+    fn bucket(prefix: &str) -> Bucket {
+        Bucket::parse(prefix).expect("a bucket")
+    }
+
     #[test]
     fn an_attribute_has_one_spelling() {
-        assert_eq!(hour_attribute("2026-11-22T10").as_deref(), Some("514"));
-        assert_eq!(hour_bucket("2026-11", "514"), Some(Bucket::new("2026-11-22T10")));
-        for attribute in ["744", "007", "+7", "-1", "", "٣"] {
-            assert_eq!(hour_bucket("2026-12", attribute), None, "{attribute}");
+        let (month, hour) = (bucket("2026-11"), bucket("2026-11-22T10"));
+        assert_eq!((&*attribute(month), &*attribute(hour)), ("2026-11", "514"));
+        assert_eq!(attribute(bucket("2026-11-22T10:07")), "7");
+        assert_eq!(part(month, "514"), Some(hour));
+        for attribute in ["744", "007", "+7", "-1", "", "\u{663}"] {
+            assert_eq!(part(month, attribute), None, "{attribute}");
         }
+        assert_eq!(part(hour, "59"), Some(bucket("2026-11-22T10:59")));
+        assert_eq!(part(hour, "60"), None);
     }
 
     fn room_tally(counts: &[(&str, AttributeValue)]) -> Result<RoomTally, String> {
@@ -145,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_room_tally_says_only_what_one_can_say() {
-        let month = Bucket::new("2026-11");
+        let month = bucket("2026-11");
         assert_eq!(room_tally(&[("2026-11", number(3))]).map(|tally| tally.months[&month]), Ok(3));
         assert_eq!(room_tally(&[("2026-11", number(0))]).map(|tally| tally.months.len()), Ok(0));
         assert!(room_tally(&[("2026-11", number(-1))]).is_err());
@@ -163,30 +171,35 @@ mod tests {
         assert!(room_tally(&[("2026-11", most.clone()), ("2026-12", most)]).is_err());
     }
 
-    fn month_tally(month: &str, counts: &[(&str, AttributeValue)]) -> Result<Counts, String> {
+    fn tally(prefix: &str, counts: &[(&str, AttributeValue)]) -> Result<Counts, String> {
         let item: Item =
             counts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        read_month_tally(month, &item)
+        read_tally(bucket(prefix), &item)
     }
 
     #[test]
-    fn a_month_tally_counts_hours_under_their_numbers() {
-        let counts = [("0", number(2)), ("514", number(1)), ("7", number(0)), (VERSION, number(9))];
-        let expected =
-            Counts::from([(Bucket::new("2026-11-01T00"), 2), (Bucket::new("2026-11-22T10"), 1)]);
-        assert_eq!(month_tally("2026-11", &counts), Ok(expected));
-        assert!(month_tally("2026-13", &[]).is_err());
-        assert!(month_tally("2026-11", &[("744", number(1))]).is_err());
-        assert!(month_tally("2026-11", &[("2026-11", number(1))]).is_err());
+    fn a_tally_counts_parts_under_their_numbers() {
+        let counts = [("0", number(2)), ("14", number(1)), ("7", number(0)), (VERSION, number(9))];
+        let hours = Counts::from([(bucket("2026-11-01T00"), 2), (bucket("2026-11-01T14"), 1)]);
+        assert_eq!(tally("2026-11", &counts), Ok(hours));
+        let minutes =
+            Counts::from([(bucket("2026-11-22T10:00"), 2), (bucket("2026-11-22T10:14"), 1)]);
+        assert_eq!(tally("2026-11-22T10", &counts), Ok(minutes));
+        assert!(tally("2026-11", &[("744", number(1))]).is_err());
+        assert!(tally("2026-11-22T10", &[("60", number(1))]).is_err());
+        assert!(tally("2026-11", &[("2026-11", number(1))]).is_err());
         let text = AttributeValue::S("x".to_owned());
-        assert_eq!(month_tally("2026-11", &[(VERSION, text)]), Ok(Counts::new()));
+        assert_eq!(tally("2026-11", &[(VERSION, text)]), Ok(Counts::new()));
     }
 
     #[test]
     fn a_row_is_a_tally_by_its_key() {
         let key = |sort_key: &str| crate::RowKey::new("room01", sort_key).into_item();
-        assert_eq!(month_of_tally(&key("#2026-11")), Some("2026-11"));
-        assert_eq!(month_of_tally(&key("~")), None);
+        assert_eq!(bucket_of_tally(&key("#2026-11")), Some(bucket("2026-11")));
+        assert_eq!(bucket_of_tally(&key("#2026-11-22T10")), Some(bucket("2026-11-22T10")));
+        for other in ["~", "#2026-13", "#2026-11-22T10:07", "2026-11"] {
+            assert_eq!(bucket_of_tally(&key(other)), None, "{other}");
+        }
         let mut room = key("~");
         assert_eq!(read_room_tally(&room).map(|tally| tally.complete), Ok(true));
         room.insert(INCOMPLETE.to_owned(), AttributeValue::Bool(true));

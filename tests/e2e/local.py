@@ -1,0 +1,118 @@
+"""The local run (`cargo run --example local`), and what a function needs to use its DynamoDB."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import time
+
+import boto3
+import requests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EVENTS = ROOT / "events"
+KEY, SECRET = "plugnmeet", "local-demo-secret"
+PATH = "/auth/room/fetchPastRooms"
+AWS = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until(condition, seconds=20):
+    """Returns the condition's value once it is true. An OSError counts as false."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(OSError):
+            if value := condition():
+                return value
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.05)
+
+
+def wait_for_port(port):
+    wait_until(lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close() is None)
+
+
+def sign(body, secret=SECRET):
+    """Returns the headers that sign a body, given as bytes."""
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"Content-Type": "application/json", "API-KEY": KEY, "HASH-SIGNATURE": signature}
+
+
+def webhook_token(body, secret=SECRET):
+    """Returns the token that signs a webhook's body, given as bytes."""
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    parts = [{"alg": "HS256", "typ": "JWT"}, {"iss": KEY, "exp": int(time.time()) + 300, "sha256": digest}]
+    signed = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+    signature = base64.urlsafe_b64encode(hmac.digest(secret.encode(), signed, "sha256")).rstrip(b"=")
+    return (signed + b"." + signature).decode()
+
+
+class LocalRun:
+    """A running local run: `url` is the API's, `dynamodb` that of its DynamoDB."""
+
+    def __init__(self, url, dynamodb):
+        self.url, self.dynamodb = url, dynamodb
+
+    def ask(self, body, **options):
+        """Posts a signed request. A dict is sent as JSON, bytes as they are."""
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return requests.post(self.url + PATH, body, headers=sign(body), timeout=20, **options)
+
+    def environment(self):
+        """Returns the variables that lead the AWS SDK and the AWS CLI to this DynamoDB."""
+        return {**AWS, "AWS_ENDPOINT_URL_DYNAMODB": self.dynamodb}
+
+    def client(self):
+        access = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        return boto3.client("dynamodb", endpoint_url=self.dynamodb, region_name="us-east-1", **access)
+
+    def rows(self, room_id=None, table="past-rooms"):
+        """Returns the sessions of a room, or of all rooms, as boto3's plain values."""
+        resource = boto3.resource("dynamodb", endpoint_url=self.dynamodb, region_name="us-east-1",
+                                  aws_access_key_id="local", aws_secret_access_key="local")
+        pages, scan = {}, resource.Table(table).scan
+        rows = []
+        while True:
+            page = scan(ConsistentRead=True, **pages)
+            rows += [row for row in page["Items"] if row["created_sid"][0].isdigit() and room_id in (None, row["room_id"])]
+            if "LastEvaluatedKey" not in page:
+                return sorted(rows, key=lambda row: (row["created_sid"], row["room_id"]))
+            pages = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+@contextlib.contextmanager
+def local_run(program, *flags, listen="127.0.0.1:0", dynamodb="127.0.0.1:0"):
+    """Starts the local run, by default on free ports."""
+    command = [program, "--listen", listen, "--dynamodb", dynamodb, *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        found = {}
+        for line in process.stdout:
+            if match := re.match(r"(endpoint|DynamoDB) +(http://[^/ ]+)", line):
+                found[match[1]] = match[2]
+            if line.startswith("Try it"):
+                break
+        else:
+            raise RuntimeError(f"{program} did not start")
+        yield LocalRun(found["endpoint"], found["DynamoDB"])
+    finally:
+        process.kill()
+        process.wait()
+
+
+def function_environment(local, name="Function"):
+    """Returns a function's variables: those of events/env.json, with the local run's DynamoDB."""
+    variables = json.loads((EVENTS / "env.json").read_text())[name]
+    # The path is that of Lambda's image.
+    variables.pop("SSL_CERT_FILE", None)
+    return {**variables, **local.environment(), "AWS_LAMBDA_LOG_FORMAT": "JSON"}

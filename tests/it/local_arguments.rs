@@ -1,0 +1,47 @@
+//! The command line of the local run.
+
+#[path = "../../examples/local/arguments.rs"]
+#[expect(dead_code, reason = "the local run reads the other arguments")]
+mod arguments;
+
+use arguments::Arguments;
+
+fn read(listen: &str) -> Result<String, String> {
+    let line = ["local", "--listen", listen].map(str::to_owned);
+    Arguments::read(line).map(|read| read.listen.to_string()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn addresses_are_taken_as_people_type_them() {
+    for (typed, address) in [
+        ("9305", "127.0.0.1:9305"),
+        (":9305", "127.0.0.1:9305"),
+        ("0", "127.0.0.1:0"),
+        ("localhost:9305", "127.0.0.1:9305"),
+        ("127.0.0.1:9305", "127.0.0.1:9305"),
+        ("0.0.0.0:9305", "0.0.0.0:9305"),
+        ("[::1]:9305", "[::1]:9305"),
+    ] {
+        assert_eq!(read(typed).as_deref(), Ok(address), "{typed}");
+    }
+}
+
+#[test]
+fn argument_error_shows_an_example() {
+    const EXAMPLE: &str = "tip: cargo run --example local -- --listen 9305";
+    for typed in ["", "localhost", "127.0.0.1", "99999", "localhost:99999", "[::1]"] {
+        let message = read(typed).expect_err(typed);
+        assert!(message.contains(EXAMPLE), "{message}");
+        assert!(
+            message.contains("such as 9305 or localhost:9305") || typed.is_empty(),
+            "{message}"
+        );
+    }
+    for argument in ["--listn", "--listen", "--whole-history=maybe", "more"] {
+        let line = ["local", argument].map(str::to_owned);
+        let message = Arguments::read(line).expect_err(argument).to_string();
+        assert!(message.contains(EXAMPLE), "{message}");
+    }
+    let help = Arguments::read(["local", "--help"].map(str::to_owned)).expect_err("the help");
+    assert!(!help.use_stderr() && !help.to_string().contains("tip:"));
+}
