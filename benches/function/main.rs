@@ -72,8 +72,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Measures everything. Returns whether all goals are reached.
 async fn measure(arguments: &Arguments, folder: &Path) -> Result<bool, Box<dyn Error>> {
-    let (bare, built) = build()?;
-    let ours = arguments.program.as_ref().unwrap_or(&built);
+    let target = target()?;
+    std::fs::copy("Cargo.lock", "benches/function/bare/Cargo.lock")?;
+    let bare = build("bare", &target, &["--manifest-path", "benches/function/bare/Cargo.toml"])?;
+    let ours = &match &arguments.program {
+        Some(program) => program.clone(),
+        None => build("past-rooms", &target, &["--bin", "past-rooms"])?,
+    };
     let sessions = HISTORIES.iter().flat_map(|(history, count)| history.sessions(*count));
     let sessions: Vec<Session> = sessions.collect();
     let database = Database::start(&sessions, folder).await?;
@@ -138,22 +143,22 @@ async fn measure(arguments: &Arguments, folder: &Path) -> Result<bool, Box<dyn E
     Ok(goals.iter().all(|(_, bound, measured)| measured <= bound))
 }
 
-/// Builds `bare` and the function. Returns their paths.
-fn build() -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
+/// Returns the folder that cargo builds in.
+fn target() -> Result<PathBuf, Box<dyn Error>> {
     // target/release/deps/function-….
     let program = std::env::current_exe()?;
     let target = program.ancestors().nth(3).ok_or("the benchmark is not in a target folder")?;
-    let cargo = |arguments: &[&str], folder: &Path| {
-        let mut cargo = Command::new(env!("CARGO"));
-        let cargo = cargo.args(["build", "--release"]).args(arguments).arg("--target-dir");
-        let status = cargo.arg(folder).status()?;
-        if status.success() { Ok(()) } else { Err(Box::<dyn Error>::from("cargo build failed")) }
-    };
-    let [bare, ours] = ["bare", "function"].map(|name| target.join(name));
-    std::fs::copy("Cargo.lock", "benches/function/bare/Cargo.lock")?;
-    cargo(&["--manifest-path", "benches/function/bare/Cargo.toml"], &bare)?;
-    cargo(&["--bin", "past-rooms"], &ours)?;
-    Ok((bare.join("release/bare"), ours.join("release/past-rooms")))
+    Ok(target.join("function"))
+}
+
+/// Builds a program as a release has it, and returns its path.
+fn build(name: &str, target: &Path, arguments: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
+    let mut cargo = Command::new(env!("CARGO"));
+    let cargo = cargo.args(["build", "--release"]).args(arguments).arg("--target-dir").arg(target);
+    if !cargo.status()?.success() {
+        return Err(format!("{name} does not build").into());
+    }
+    Ok(target.join("release").join(name))
 }
 
 fn requests() -> Vec<Request> {

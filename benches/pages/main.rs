@@ -36,18 +36,23 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (file, picture) = output_files()?;
     let only_all_rooms = std::env::args().any(|argument| argument == "all-rooms");
     let mut measured = Vec::new();
+    let mut add = |history| {
+        report::print_rows(&history);
+        measured.push(history);
+    };
+    report::print_heading();
     if !only_all_rooms {
         for history in HISTORIES {
-            measured.push(measure::rooms(history)?);
-        }
-        if let Some(one_room) = measured.first() {
-            report::draw(one_room, &picture)?;
+            add(measure::rooms(history)?);
         }
     }
     for busiest in BUSIEST {
-        measured.push(measure::all_rooms(busiest)?);
+        add(measure::all_rooms(busiest)?);
     }
-    report::print_tables(&measured);
+    report::print_times(&measured);
+    if let Some(one_room) = measured.first().filter(|history| history.busiest.is_none()) {
+        report::draw(one_room, &picture)?;
+    }
     let reached = report::print_goals(&measured);
     std::fs::write(&file, serde_json::to_string_pretty(&measured)? + "\n")?;
     println!("\nwritten: {}", file.display());

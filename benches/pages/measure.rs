@@ -89,8 +89,7 @@ pub fn all_rooms(busiest: usize) -> Result<Measured, Box<dyn Error>> {
     eprintln!("{name}");
     let sessions = history::crowded(ALL_SESSIONS, busiest);
     let (database, pages) = paused()?.block_on(async {
-        let (database, past_rooms) = database::filled(&sessions).await?;
-        let past_rooms = database::project(&past_rooms).await?;
+        let (database, past_rooms) = database::projected(&sessions).await?;
         let pages = pages(&past_rooms, &PageQuery::all_rooms(), &sessions).await?;
         Ok::<_, Box<dyn Error>>((database, pages))
     })?;

@@ -12,43 +12,50 @@ struct Goal {
     measured: f64,
 }
 
-pub fn print_tables(measured: &[Measured]) {
+pub fn print_heading() {
     println!(
-        "\n| history | order | requests | round trips | again | read units | again | everything: round trips | read units | floor |"
+        "| history | order | requests | round trips | again | read units | again | everything: round trips | read units | floor |"
     );
     println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for history in measured {
-        for order in ["DESC", "ASC"] {
-            let range = |figure: fn(&Cost) -> f64, digits| {
-                let figures = history.pages.iter().filter(|cost| cost.order == order).map(figure);
-                let (low, high) = figures
-                    .fold((f64::MAX, 0.0), |(low, high): (f64, f64), figure| {
-                        (low.min(figure), high.max(figure))
-                    });
-                if low == high {
-                    format!("{low:.digits$}")
-                } else {
-                    format!("{low:.digits$} to {high:.digits$}")
-                }
-            };
-            println!(
-                "| {} | {order} | {} | {} | {} | {} | {} | {} | {:.1} |",
-                history.history,
-                range(|cost| cost.requests as f64, 0),
-                range(|cost| cost.round_trips as f64, 0),
-                range(|cost| cost.again_round_trips as f64, 0),
-                range(|cost| cost.read_units, 1),
-                range(|cost| cost.again_read_units, 1),
-                history.everything.map_or("- | -".to_owned(), |(_, round_trips, units)| {
-                    format!("{round_trips} | {units:.1}")
-                }),
-                history.floor,
-            );
-        }
+}
+
+/// Prints the least and the most that pages of a history cost.
+pub fn print_rows(history: &Measured) {
+    for order in ["DESC", "ASC"] {
+        let range = |figure: fn(&Cost) -> f64, digits| {
+            let figures = history.pages.iter().filter(|cost| cost.order == order).map(figure);
+            let (low, high) = figures.fold((f64::MAX, 0.0_f64), |(low, high), figure| {
+                (low.min(figure), high.max(figure))
+            });
+            if low == high {
+                format!("{low:.digits$}")
+            } else {
+                format!("{low:.digits$} to {high:.digits$}")
+            }
+        };
+        let everything =
+            history.everything.map_or("- | -".to_owned(), |(_, round_trips, units)| {
+                format!("{round_trips} | {units:.1}")
+            });
+        println!(
+            "| {} | {order} | {} | {} | {} | {} | {} | {everything} | {:.1} |",
+            history.history,
+            range(|cost| cost.requests as f64, 0),
+            range(|cost| cost.round_trips as f64, 0),
+            range(|cost| cost.again_round_trips as f64, 0),
+            range(|cost| cost.read_units, 1),
+            range(|cost| cost.again_read_units, 1),
+            history.floor,
+        );
     }
+}
+
+/// Prints the times of pages of all rooms.
+pub fn print_times(measured: &[Measured]) {
+    println!("\n| history | from | ms over HTTP on loopback |\n| --- | ---: | ---: |");
     for history in measured {
         for (from, milliseconds) in &history.milliseconds {
-            println!("\n{}: {milliseconds:.2} ms a page from {from} on", history.history);
+            println!("| {} | {from} | {milliseconds:.2} |", history.history);
         }
     }
 }
