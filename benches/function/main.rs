@@ -43,6 +43,9 @@ struct Arguments {
     /// Count instructions under valgrind, too
     #[arg(long)]
     instructions: bool,
+    /// Only requests whose names contain this text
+    #[arg(long, default_value = "")]
+    only: String,
     /// Warm requests of each kind
     #[arg(long, default_value_t = 300)]
     requests: u32,
@@ -100,7 +103,8 @@ async fn measure(arguments: &Arguments, folder: &Path) -> Result<bool, Box<dyn E
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let (mut most_connections, mut most_memory) = (0, 0.0_f64);
-    for Request { name, body } in requests() {
+    let requests = requests().into_iter().filter(|request| request.name.contains(&arguments.only));
+    for Request { name, body } in requests {
         let programs = [Some(ours), arguments.against.as_ref()];
         let (mut cells, mut last) = (Vec::new(), (0, 0.0));
         let mut times = [f64::NAN; 2];

@@ -80,20 +80,25 @@ impl History {
 const HOURS: [usize; 24] =
     [1, 1, 1, 1, 1, 1, 2, 10, 50, 100, 100, 80, 40, 60, 100, 90, 60, 30, 10, 5, 4, 3, 2, 1];
 
-/// Returns sessions of 1000 rooms, the oldest first, with `busiest` in the busiest hours.
+/// Returns sessions of 1000 rooms, the oldest first, with `busiest` in the busiest hours. Those of an hour
+/// are spread over its minutes evenly.
 pub fn crowded(count: usize, busiest: usize) -> Vec<Session> {
+    const HOUR: f64 = 3_600_000.0;
     let mut random = fastrand::Rng::with_seed(7);
-    let hours = (0..).flat_map(|hour| {
-        let sessions = busiest * HOURS[hour % 24] / 100;
-        std::iter::repeat_n(hour as i64, sessions)
-    });
-    let milliseconds = hours.map(|hour| hour * 3_600_000 + random.i64(0..3_600_000));
-    let mut milliseconds: Vec<i64> = milliseconds.take(count).collect();
-    milliseconds.sort_unstable();
-    let rooms = milliseconds.into_iter().enumerate();
-    rooms
-        .map(|(number, at)| session(format!("room-{:03}", number * 7 % 1000), at, number))
-        .collect()
+    let mut sessions = Vec::with_capacity(count);
+    for hour in 0.. {
+        let in_hour = (busiest * HOURS[hour % 24] / 100).min(count - sessions.len());
+        for place in 0..in_hour {
+            let part = (place as f64 + random.f64()) / in_hour as f64;
+            let (number, milliseconds) = (sessions.len(), (hour as f64 + part) * HOUR);
+            let room = format!("room-{:03}", number * 7 % 1000);
+            sessions.push(session(room, milliseconds as i64, number));
+        }
+        if sessions.len() == count {
+            return sessions;
+        }
+    }
+    sessions
 }
 
 /// Makes a session whose row has about 350 bytes.
