@@ -1,6 +1,7 @@
 """The local run (`cargo run --example local`), and what a function needs to use its DynamoDB."""
 
 import base64
+import collections
 import contextlib
 import hashlib
 import hmac
@@ -9,6 +10,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import threading
 import time
 
 import boto3
@@ -104,6 +106,8 @@ def local_run(program, *flags, listen="127.0.0.1:0", dynamodb="127.0.0.1:0"):
                 break
         else:
             raise RuntimeError(f"{program} did not start")
+        # Its log must not fill the pipe.
+        threading.Thread(target=collections.deque, args=(process.stdout, 0), daemon=True).start()
         yield LocalRun(found["endpoint"], found["DynamoDB"])
     finally:
         process.kill()
