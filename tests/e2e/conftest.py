@@ -8,6 +8,7 @@ The tests need the packages of requirements.txt. `.ci/run` runs them all; one fi
 import getpass
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ def pytest_addoption(parser):
     help = "Folder of the functions: of `sam build`, or NAME/bootstrap; by default they are built for debugging"
     parser.addoption("--functions", type=pathlib.Path, help=help)
     parser.addoption("--release", type=pathlib.Path, help="Folder with the files of a release to test")
+    native = platform.machine().replace("aarch64", "arm64")
+    parser.addoption("--architecture", default=native, help="Processor of the release's operator's tool")
 
 
 def apt_install(programs, packages):

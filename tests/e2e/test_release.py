@@ -74,11 +74,10 @@ def test_moved_zips_make_new_versions(release):
             seen.add(text)
 
 
-def test_operators_tool_is_static_and_imports(release, start_local, tmp_path):
-    machine = os.uname().machine.replace("aarch64", "arm64")
-    tool = release / f"past-rooms-admin-linux-{machine}"
+def test_operators_tool_is_static_and_imports(request, release, start_local, tmp_path):
+    tool = release / f"past-rooms-admin-linux-{request.config.getoption('--architecture')}"
     if not tool.exists():
-        pytest.skip(f"the release has no past-rooms-admin for {machine}")
+        pytest.skip(f"the release has no {tool.name}")
     linked = subprocess.run(["ldd", tool], capture_output=True, text=True).stdout
     assert "=>" not in linked
     row = '{"room_id":"released","room_sid":"SID_1","room_title":"Release","created":"2026-11-22T10:00:00Z"}'
