@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::admin::{admin, run, text};
+use crate::admin::{admin, objects, run, text};
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, history, session, time};
@@ -294,9 +294,9 @@ async fn retention_is_set_and_cleared_on_sessions_that_are_there() {
     assert_eq!(kept.record(&a).await.expect("recorded").unchanged, 3);
 
     let (status, printed) = retention(&["--all", "--days", "0", "--json"]).await;
-    let lines = printed.lines().map(|line| serde_json::from_str(line).expect("JSON"));
-    let changed: Vec<Value> = lines.map(|line: Value| line["changed"].clone()).collect();
-    assert_eq!((status, changed), (0, vec![3.into(), 40.into()]));
+    let objects = objects(printed.as_bytes());
+    let changed: Vec<&Value> = objects.iter().map(|object| &object["changed"]).collect();
+    assert_eq!((status, changed), (0, vec![&3.into(), &40.into(), &43.into()]));
     assert_eq!(expires(&database, &a[0]).await, None);
     assert_eq!(retention(&["--all"]).await.0, 2, "--days is required");
 }

@@ -6,7 +6,7 @@ use past_rooms::table::Item;
 use past_rooms::table::schema::{BY_WEBHOOKS, EXPIRES};
 use serde_json::Value;
 
-use crate::admin::{File, admin, run, text};
+use crate::admin::{File, admin, objects, run, text};
 use crate::import_files::{counts, import, lines};
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
@@ -17,11 +17,9 @@ use crate::webhook;
 async fn export(database: &Database, arguments: &[&str], path: &str) -> (i32, Value, String) {
     let arguments = [&["export", "--json", "--output", path], arguments].concat();
     let output = run(database, &arguments).await;
-    assert_eq!(text(&output.stdout), "");
-    let said = text(&output.stderr).trim_end();
-    let (before, summary) = said.rsplit_once('\n').unwrap_or(("", said));
-    let summary = serde_json::from_str(summary).unwrap_or_else(|error| panic!("{error}: {said}"));
-    (output.status.code().expect("a status"), summary, before.to_owned())
+    let said = text(&output.stderr).trim_end().to_owned();
+    let summary = objects(&output.stdout).pop().unwrap_or_else(|| panic!("no summary: {said}"));
+    (output.status.code().expect("a status"), summary, said)
 }
 
 /// The sessions' rows as they are in the table, in the order of their keys.

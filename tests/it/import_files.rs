@@ -11,7 +11,7 @@ use past_rooms::table::rows::past_room::SessionRow;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use crate::admin::{File, admin, run, text};
+use crate::admin::{File, admin, objects, run, text};
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, history};
@@ -31,8 +31,7 @@ pub async fn import(database: &Database, arguments: &[&str]) -> (i32, Value, Str
     let arguments = [&["import", "--json"], arguments].concat();
     let output = run(database, &arguments).await;
     let said = text(&output.stderr).to_owned();
-    let summary = serde_json::from_slice(&output.stdout);
-    let summary = summary.unwrap_or_else(|error| panic!("{error}: {said}"));
+    let summary = objects(&output.stdout).pop().unwrap_or_else(|| panic!("no summary: {said}"));
     (output.status.code().expect("a status"), summary, said)
 }
 

@@ -22,6 +22,7 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use futures_util::future::{Either, select};
 use past_rooms::dynamodb;
+use serde_json::json;
 use tokio::runtime::Builder;
 use tokio::signal::ctrl_c;
 
@@ -193,7 +194,8 @@ impl Stop {
         const AGAIN: &str = "Running the same command again is safe";
         match reason {
             Reason::Interrupted => {
-                output::note(format_args!("interrupted: {done}. {AGAIN}."));
+                let text = format!("interrupted: {done}. {AGAIN}.");
+                output::problem("error", json!({ "error": text }), &text);
                 Ok(Outcome::Interrupted)
             }
             Reason::Outage(cause) => Err(format!("{cause}; {done}. {AGAIN}").into()),

@@ -49,12 +49,15 @@ impl Totals {
         let done = if self.incomplete { written + self.expired + self.rejected } else { self.rows };
         let rate = done as f64 / seconds.max(0.001);
         if as_json {
-            output::line(json!({
-                "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
-                "moved": self.moved, "expired": self.expired, "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
-                "rows_per_second": rate, "dynamodb_requests": meter.requests(),
-                "dynamodb_units": meter.units(), "dry_run": mode != Mode::Write,
-            }));
+            output::summary(
+                json!({
+                    "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
+                    "moved": self.moved, "expired": self.expired, "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
+                    "rows_per_second": rate, "dynamodb_requests": meter.requests(),
+                    "dynamodb_units": meter.units(), "dry_run": mode != Mode::Write,
+                }),
+                "",
+            );
             return;
         }
         let counts = format!("{new} new, {changed} changed, {unchanged} unchanged");
