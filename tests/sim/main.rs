@@ -32,6 +32,7 @@ mod scheduler;
 mod seeds;
 mod stream;
 mod tallies;
+mod timed;
 mod views;
 
 /// Seeds of a plain `cargo test`.
