@@ -241,19 +241,15 @@ async fn scan_rows(
     after: Option<RowKey>,
     attributes: &str,
 ) -> Result<(Vec<Item>, Option<RowKey>), TableError> {
-    let permit = table.turn().await;
-    let page = table
+    let request = table
         .client()
         .scan()
         .table_name(table.name())
         .consistent_read(true)
         .limit(ROWS_PER_STEP)
         .projection_expression(attributes)
-        .set_exclusive_start_key(after.map(RowKey::into_item))
-        .send()
-        .await
-        .map_err(|error| TableError::new("Scan", &error));
-    let page = permit.end(page, TableError::throttles).await?;
+        .set_exclusive_start_key(after.map(RowKey::into_item));
+    let page = table.send(request.send()).await.map_err(|error| TableError::new("Scan", &error))?;
     let next = page.last_evaluated_key().and_then(RowKey::of_item);
     Ok((page.items.unwrap_or_default(), next))
 }

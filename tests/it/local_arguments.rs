@@ -1,7 +1,7 @@
 //! The command line of the local run.
 
 #[path = "../../examples/local/arguments.rs"]
-#[expect(dead_code, reason = "the local run reads the other arguments")]
+#[allow(dead_code, reason = "the local run reads the other arguments")]
 mod arguments;
 
 use arguments::Arguments;
