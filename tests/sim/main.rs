@@ -3,7 +3,7 @@
 //!
 //! `cargo test --test sim` runs some seeds, `SIM_SEEDS=…` as many as you like, with progress under
 //! `-- --nocapture`. `SIM_SEED=…` runs one and prints its events.
-//! `docs/internals/simulation.md` says what is simulated and what is checked.
+//! `docs/internals/testing.md` says what is simulated and what is checked.
 
 #![allow(
     clippy::expect_used,
