@@ -85,14 +85,18 @@ impl Table {
     }
 
     /// Sends a request as soon as fewer than the maximum are in flight.
-    pub(crate) async fn send<T>(&self, request: impl Future<Output = T>) -> T {
-        // The semaphore is never closed.
-        let _permit: Option<SemaphorePermit<'_>> = self.permits.acquire().await.ok();
-        let answer = request.await;
-        if self.permits.available_permits() == 0 {
-            yield_to_pool().await;
+    pub(crate) fn send<T>(&self, request: impl Future<Output = T>) -> impl Future<Output = T> {
+        // The SDK's futures are large.
+        let request = Box::pin(request);
+        async move {
+            // The semaphore is never closed.
+            let _permit: Option<SemaphorePermit<'_>> = self.permits.acquire().await.ok();
+            let answer = request.await;
+            if self.permits.available_permits() == 0 {
+                yield_to_pool().await;
+            }
+            answer
         }
-        answer
     }
 
     /// Counts an answered request.
