@@ -30,6 +30,9 @@ SWITCHES = {
     "CorsOrigins": ["", "https://lms.example.org,https://www.example.org"],
     "CredentialsSecretArn": ["", "arn:aws:secretsmanager:eu-central-1:1:secret:s-AbCdEf"],
     "DomainName": ["", "history.example.org"],
+    "PermissionsBoundary": ["", "arn:aws:iam::123456789012:policy/boundary"],
+    "WholeHistory": ["off", "on"],
+    "KmsKeyArn": ["", "arn:aws:kms:eu-central-1:123456789012:key/k"],
 }
 DOMAIN = {
     "CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/c",
@@ -224,6 +227,7 @@ def check(parameters):
         if it["Type"] == "AWS::Lambda::Version":
             # Kept, it would be in the way of the same code: Lambda publishes nothing twice.
             assert it["DeletionPolicy"] == "Delete", name
+    check_security(parameters, types)
     for policy in types["AWS::IAM::Role"].values():
         traces = "xray:PutTraceSegments" in json.dumps(policy.get("Policies"))
         assert traces == (on["Tracing"] and "Policies" in policy)
@@ -257,6 +261,25 @@ def check(parameters):
         # Without the dashboard nothing is paid for that only it shows.
         assert made <= watched, made - watched
     return stack
+
+
+def check_security(parameters, types):
+    """Every role has the boundary, and the key encrypts what the functions may then decrypt."""
+    boundary, key = (parameters[name] or None for name in ["PermissionsBoundary", "KmsKeyArn"])
+    for name, role in types["AWS::IAM::Role"].items():
+        assert role.get("PermissionsBoundary") == boundary, name
+        statements = [it for policy in role.get("Policies", []) for it in policy["PolicyDocument"]["Statement"]]
+        of_key = [it for it in statements if any(action.startswith("kms:") for action in it["Action"])]
+        assert [it["Resource"] for it in of_key] == ([key] if key and statements else []), name
+        assert all("kms:Decrypt" in it["Action"] for it in of_key), name
+    for table in types["AWS::DynamoDB::Table"].values():
+        encryption = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": key}
+        assert table.get("SSESpecification") == (encryption if key else None)
+    for kind in ["AWS::Logs::LogGroup", "AWS::SecretsManager::Secret"]:
+        for name, it in types.get(kind, {}).items():
+            assert it.get("KmsKeyId") == key, name
+    has_secret = "AWS::SecretsManager::Secret" in types
+    assert has_secret == (not parameters["CredentialsSecretArn"])
 
 
 def check_versions():
@@ -320,13 +343,17 @@ def check_rules():
         ({"CountForeignWrites": "off"}, None),
         # DynamoDB would delete sessions that nobody takes out of the counts.
         ({"RetentionDays": "365", "CountForeignWrites": "off"}, "CountForeignWrites=on"),
+        # A secret that is no longer named, and one beside a new one.
+        ({"GenerateCredentials": "off"}, "CredentialsSecretArn"),
+        ({"CredentialsSecretArn": SWITCHES["CredentialsSecretArn"][1]}, "GenerateCredentials=off"),
+        ({"CredentialsSecretArn": SWITCHES["CredentialsSecretArn"][1], "GenerateCredentials": "off"}, None),
     ]
     for parameters, named in cases:
         stack = translate(parameters)
         refused = [
             assertion["AssertDescription"]
             for rule in stack.template["Rules"].values()
-            if stack.read(rule["RuleCondition"])
+            if stack.read(rule.get("RuleCondition", {"Fn::Equals": ["", ""]}))
             for assertion in rule["Assertions"]
             if not stack.read(assertion["Assert"])
         ]

@@ -3,8 +3,8 @@
 //! A pair comes from the variables, or from a secret in Secrets Manager. The secret is read:
 //!
 //! - at the start;
-//! - when a request has a wrong key or signature, at most once per [`MIN_PAUSE`]: the secret may have
-//!   been replaced meanwhile;
+//! - when a request has a wrong key or signature, at most once per [`MIN_PAUSE`] after the start: the
+//!   secret may have been replaced meanwhile, also right after the start;
 //! - when [`MAX_AGE`] has passed, so that a process forgets a replaced pair.
 //!
 //! After a replacement the previous pair is accepted for [`OVERLAP`], counted from the creation of the
@@ -135,7 +135,8 @@ impl Credentials {
         arn: String,
         clock: impl Fn() -> SystemTime + Send + Sync + 'static,
     ) -> Result<Self, SecretError> {
-        let last_read = Mutex::new(clock());
+        // The read at the start does not delay the first read because of a wrong signature.
+        let last_read = Mutex::new(clock() - MIN_PAUSE);
         let secret = Secret { client, arn, clock: Box::new(clock), last_read };
         let pairs = RwLock::new(Arc::new(secret.read().await?));
         Ok(Credentials(Arc::new(Inner { pairs, secret: Some(secret) })))

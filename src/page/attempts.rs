@@ -53,7 +53,7 @@ impl Attempts {
             for (room, verdict) in disagreements.iter().zip(verdicts) {
                 let is_last = self.rejected >= WITH_TALLIES && verdict == Verdict::Unclear;
                 if verdict == Verdict::Wrong || is_last {
-                    self.distrusted.insert(room.room_id(), &room.reason());
+                    self.distrusted.insert(table.name(), room.room_id(), &room.reason());
                 }
             }
         }

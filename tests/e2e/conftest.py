@@ -18,6 +18,10 @@ import pytest
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", local.ROOT / "target"))
 
 
+# Debian's servers are here, also for a user without root.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
+
 def pytest_addoption(parser):
     help = "Folder of the functions: of `sam build`, or NAME/bootstrap; by default they are built for debugging"
     parser.addoption("--functions", type=pathlib.Path, help=help)
@@ -26,7 +30,7 @@ def pytest_addoption(parser):
 
 def apt_install(programs, packages):
     """Installs Debian packages unless their programs exist. Skips the test if that is impossible."""
-    missing = [program for program in programs.split() if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
+    missing = [program for program in programs.split() if not shutil.which(program)]
     if not missing:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):

@@ -76,18 +76,18 @@ class LocalRun:
         access = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
         return boto3.client("dynamodb", endpoint_url=self.dynamodb, region_name="us-east-1", **access)
 
-    def rows(self, room_id=None, table="past-rooms"):
-        """Returns the sessions of a room, or of all rooms, as boto3's plain values."""
-        resource = boto3.resource("dynamodb", endpoint_url=self.dynamodb, region_name="us-east-1",
-                                  aws_access_key_id="local", aws_secret_access_key="local")
-        pages, scan = {}, resource.Table(table).scan
-        rows = []
-        while True:
-            page = scan(ConsistentRead=True, **pages)
-            rows += [row for row in page["Items"] if row["created_sid"][0].isdigit() and room_id in (None, row["room_id"])]
-            if "LastEvaluatedKey" not in page:
-                return sorted(rows, key=lambda row: (row["created_sid"], row["room_id"]))
-            pages = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+    def table(self, name="past-rooms"):
+        access = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+        return boto3.resource("dynamodb", endpoint_url=self.dynamodb, region_name="us-east-1", **access).Table(name)
+
+    def rows(self):
+        """Returns the sessions of all rooms, sorted, as boto3's plain values."""
+        table, rows, page = self.table(), [], {"LastEvaluatedKey": None}
+        while "LastEvaluatedKey" in page:
+            after = {"ExclusiveStartKey": page["LastEvaluatedKey"]} if rows else {}
+            page = table.scan(ConsistentRead=True, **after)
+            rows += [row for row in page["Items"] if row["created_sid"][0].isdigit()]
+        return sorted(rows, key=lambda row: (row["created_sid"], row["room_id"]))
 
 
 @contextlib.contextmanager

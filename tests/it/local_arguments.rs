@@ -1,7 +1,6 @@
 //! The command line of the local run.
 
 #[path = "../../examples/local/arguments.rs"]
-#[allow(dead_code, reason = "the local run reads the other arguments")]
 mod arguments;
 
 use arguments::Arguments;

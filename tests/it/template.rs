@@ -138,7 +138,8 @@ fn granted_if(role: &Yaml, conditions: &[Option<&str>]) -> Vec<(Vec<String>, Str
     // A statement under a condition is a list: the condition, the statement, and nothing.
     let statements = statements.filter_map(|statement| {
         let condition = statement[0].as_str();
-        assert!([None, Some("Trace"), Some("KeepHistory")].contains(&condition), "{condition:?}");
+        let known = [None, Some("Trace"), Some("KeepHistory"), Some("UseKey")];
+        assert!(known.contains(&condition), "{condition:?}");
         let is_in = conditions.contains(&condition);
         is_in.then(|| if condition.is_some() { &statement[1] } else { statement })
     });
@@ -189,6 +190,19 @@ fn only_the_stream_function_writes_the_history_table() {
         ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
     assert_eq!(granted("StreamRole"), [(owned(&writes), history), scan]);
     assert_eq!(granted("WebhookRole"), []);
+}
+
+#[test]
+fn only_writers_encrypt_with_the_key() {
+    let reads = &["kms:Decrypt"][..];
+    let writes = &["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"][..];
+    for (role, actions) in
+        [("FunctionRole", reads), ("WebhookRole", writes), ("StreamRole", writes)]
+    {
+        let granted = granted_if(&properties(role), &[Some("UseKey")]);
+        let actions = actions.iter().map(|&action| action.to_owned()).collect();
+        assert_eq!(granted, [(actions, "KmsKeyArn".to_owned())], "{role}");
+    }
 }
 
 #[test]
