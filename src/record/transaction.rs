@@ -55,6 +55,18 @@ impl<'a> Transaction<'a> {
         Transaction { is_exclusive: true, ..Transaction::new(table) }
     }
 
+    /// Raises the version of a room's tally, even if no session is put or deleted.
+    #[cfg(feature = "history")]
+    pub fn raise(&mut self, room_id: &str) {
+        self.counts.entry(room_id.to_owned()).or_default();
+    }
+
+    /// Returns whether there is nothing to write.
+    #[cfg(feature = "history")]
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.counts.is_empty()
+    }
+
     /// Puts a session that is not there yet, counts it, and marks it as counted. Attributes of
     /// others come along.
     pub fn put_new(&mut self, key: &RowKey, row: &Row, others: Item) -> Result<(), WriteError> {

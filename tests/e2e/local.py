@@ -1,6 +1,7 @@
 """The local run (`cargo run --example local`), and what a function needs to use its DynamoDB."""
 
 import base64
+import collections
 import contextlib
 import hashlib
 import hmac
@@ -9,6 +10,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import threading
 import time
 
 import boto3
@@ -36,6 +38,11 @@ def wait_until(condition, seconds=20):
                 return value
         assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)
+
+
+def drain(pipe):
+    """Reads the rest of a process's output, which must not fill the pipe."""
+    threading.Thread(target=collections.deque, args=(pipe, 0), daemon=True).start()
 
 
 def wait_for_port(port):
@@ -104,6 +111,7 @@ def local_run(program, *flags, listen="127.0.0.1:0", dynamodb="127.0.0.1:0"):
                 break
         else:
             raise RuntimeError(f"{program} did not start")
+        drain(process.stdout)
         yield LocalRun(found["endpoint"], found["DynamoDB"])
     finally:
         process.kill()

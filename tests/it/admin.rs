@@ -31,6 +31,12 @@ pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("UTF-8")
 }
 
+/// Returns the objects that a command with `--json` prints, one a line.
+pub fn objects(bytes: &[u8]) -> Vec<Value> {
+    let lines = text(bytes).lines();
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+}
+
 /// A file in a folder of its own that goes away with it.
 pub struct File(PathBuf);
 
@@ -222,8 +228,7 @@ async fn tallies_are_checked_built_and_checked_again() {
         run(&database, &["tally", "--room", "foreign", "--room", "recorded", "--check", "--json"])
             .await;
     assert_eq!(check.status.code(), Some(0));
-    for line in text(&check.stdout).lines() {
-        let report: Value = serde_json::from_str(line).expect("JSON");
+    for report in &objects(&check.stdout)[..2] {
         assert_eq!((&report["agrees"], &report["sessions"]), (&true.into(), &30.into()));
     }
 }

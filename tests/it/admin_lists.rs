@@ -10,9 +10,7 @@ use crate::support::{Database, history, row_of, sample, session};
 /// Returns the exit status, and the objects that a command prints with `--json`.
 async fn objects(database: &Database, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
     let output = run(database, &[arguments, &["--json"]].concat()).await;
-    let lines = text(&output.stdout).lines();
-    let objects = lines.map(|line| serde_json::from_str(line).expect("JSON"));
-    (output.status.code(), objects.collect())
+    (output.status.code(), crate::admin::objects(&output.stdout))
 }
 
 #[tokio::test]

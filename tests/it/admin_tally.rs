@@ -5,13 +5,15 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use past_rooms::table::Consistency;
+use past_rooms::table::rows::tally::VERSION;
 use past_rooms::table::schema::EXPIRES;
 use past_rooms::{Meter, PageQuery, RowKey, Session};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::admin::{admin, run, text};
+use crate::admin::{admin, objects, run, text};
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, history, session, time};
@@ -294,9 +296,9 @@ async fn retention_is_set_and_cleared_on_sessions_that_are_there() {
     assert_eq!(kept.record(&a).await.expect("recorded").unchanged, 3);
 
     let (status, printed) = retention(&["--all", "--days", "0", "--json"]).await;
-    let lines = printed.lines().map(|line| serde_json::from_str(line).expect("JSON"));
-    let changed: Vec<Value> = lines.map(|line: Value| line["changed"].clone()).collect();
-    assert_eq!((status, changed), (0, vec![3.into(), 40.into()]));
+    let objects = objects(printed.as_bytes());
+    let changed: Vec<&Value> = objects.iter().map(|object| &object["changed"]).collect();
+    assert_eq!((status, changed), (0, vec![&3.into(), &40.into(), &43.into()]));
     assert_eq!(expires(&database, &a[0]).await, None);
     assert_eq!(retention(&["--all"]).await.0, 2, "--days is required");
 }
@@ -360,4 +362,20 @@ async fn retention_heeds_who_writes_meanwhile_and_goes_on_when_it_was_killed() {
         let ended = session.ended.expect("an end").as_second();
         assert_eq!(expires(&database, session).await, Some(ended + 60 * DAY));
     }
+}
+
+#[tokio::test]
+async fn built_tally_keeps_its_version() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    let table = database.past_rooms.table();
+    let version = || async {
+        let tally = RowKey::room_tally("room01");
+        let tally = table.get_row(tally, Consistency::Strong).await.expect("a tally");
+        tally.and_then(|tally| tally.get(VERSION).cloned())
+    };
+    let before = version().await;
+    assert!(before.is_some());
+    database.past_rooms.tally("room01").await.expect("built");
+    assert_eq!(version().await, before);
 }

@@ -6,7 +6,7 @@ use past_rooms::table::Item;
 use past_rooms::table::schema::{BY_WEBHOOKS, EXPIRES};
 use serde_json::Value;
 
-use crate::admin::{File, admin, run, text};
+use crate::admin::{File, admin, objects, run, text};
 use crate::import_files::{counts, import, lines};
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
@@ -17,11 +17,9 @@ use crate::webhook;
 async fn export(database: &Database, arguments: &[&str], path: &str) -> (i32, Value, String) {
     let arguments = [&["export", "--json", "--output", path], arguments].concat();
     let output = run(database, &arguments).await;
-    assert_eq!(text(&output.stdout), "");
-    let said = text(&output.stderr).trim_end();
-    let (before, summary) = said.rsplit_once('\n').unwrap_or(("", said));
-    let summary = serde_json::from_str(summary).unwrap_or_else(|error| panic!("{error}: {said}"));
-    (output.status.code().expect("a status"), summary, before.to_owned())
+    let said = text(&output.stderr).trim_end().to_owned();
+    let summary = objects(&output.stdout).pop().unwrap_or_else(|| panic!("no summary: {said}"));
+    (output.status.code().expect("a status"), summary, said)
 }
 
 /// The sessions' rows as they are in the table, in the order of their keys.
@@ -217,7 +215,7 @@ async fn a_file_is_there_only_when_it_is_complete_and_none_is_overwritten() {
     let arguments = ["export", "--all", "--output", file.path()];
     let output = run(&database, &arguments).await;
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("is there already"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("already exists"), "{}", text(&output.stderr));
     assert_eq!(std::fs::read_to_string(file.path()).expect("the file"), "mine");
     let proxy = Proxy::start(&database.endpoint, |number, _| match number {
         0..5 => Fault::Pass,
@@ -240,33 +238,6 @@ async fn a_file_is_there_only_when_it_is_complete_and_none_is_overwritten() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(lines(&path).len(), 50);
     assert_eq!(names().len(), 2);
-}
-
-#[tokio::test]
-async fn a_part_that_is_there_is_named_and_left_as_it_is() {
-    let database = Database::start().await;
-    database.record(&history("room01", 5, 60)).await;
-    let file = File::new("history.jsonl.part", "of another export");
-    let path = file.beside("history.jsonl");
-    let refused = async || {
-        let output = run(&database, &["export", "--all", "--output", &path]).await;
-        assert_eq!(output.status.code(), Some(2));
-        let said = text(&output.stderr);
-        let named = format!("{} is there: another export is running, or left it", file.path());
-        assert!(said.contains(&named), "{said}");
-        assert!(!std::fs::exists(&path).expect("a folder"));
-        assert!(std::fs::exists(file.path()).expect("a folder"));
-    };
-    refused().await;
-    assert_eq!(std::fs::read_to_string(file.path()).expect("the part"), "of another export");
-    #[cfg(unix)]
-    {
-        let mine = file.beside("mine");
-        std::fs::rename(file.path(), &mine).expect("renamed");
-        std::os::unix::fs::symlink(&mine, file.path()).expect("a link");
-        refused().await;
-        assert_eq!(std::fs::read_to_string(&mine).expect("a file"), "of another export");
-    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_json;
 mod admin_lists;
 mod admin_stops;
 mod admin_tally;

@@ -51,7 +51,8 @@ impl World {
     }
 }
 
-async fn with_history(database: &Database) -> PastRooms {
+/// Creates a history table named after the database's table.
+pub async fn with_history(database: &Database) -> PastRooms {
     let table = database.past_rooms.table();
     let name = format!("{}-history", table.name());
     let create = create_history_table(table.client(), &name).expect("a request");

@@ -11,6 +11,7 @@ use past_rooms::table::{Consistency, RowQuery};
 use past_rooms::{PastRooms, RowKey, SessionKey};
 use serde_json::json;
 
+use crate::stop::Stopped;
 use crate::{Outcome, output, progress, question, rooms, times};
 
 /// Sessions that one transaction deletes.
@@ -62,50 +63,46 @@ fn time(text: &str) -> Result<Timestamp, String> {
     times::parse(text, &TimeZone::UTC)?.ok_or_else(|| format!("expected {}", times::EXPECTED))
 }
 
-pub async fn run(
-    past_rooms: &PastRooms,
-    arguments: &Arguments,
-    json: bool,
-) -> Result<Outcome, Box<dyn Error>> {
+pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
     let room_id = &*arguments.room;
     let keys = matching(past_rooms, arguments).await?;
     let exists = !keys.is_empty() || past_rooms.exists(room_id).await?;
     let sessions = output::count(keys.len() as u64, "session");
-    let mut deleted = 0;
-    if let (Some(first), Some(last)) = (keys.first(), keys.last()) {
-        let span = format!("of {room_id}, from {} to {}", created(first), created(last));
-        if arguments.dry_run {
-            if !json {
-                output::line(format_args!("{sessions} {span} would be deleted (dry run)"));
-            }
-        } else {
-            let question = format!("Delete {sessions} {span}?");
-            if !arguments.yes && !question::confirmed(&question)? {
-                return Err("nothing was deleted".into());
-            }
-            delete(past_rooms, room_id, &keys, &mut deleted).await.map_err(|error| {
-                format!(
-                    "{error}; {deleted} of {sessions} are deleted. To delete the rest, start the same \
-                     command again"
-                )
-            })?;
-        }
-    }
     let missing = arguments.sid.as_ref().filter(|_| keys.is_empty());
-    if json {
-        output::line(json!({
-            "room_id": room_id, "exists": exists, "sessions": keys.len(), "deleted": deleted,
-            "dry_run": arguments.dry_run,
-        }));
-    } else if !exists {
-        rooms::unknown(room_id);
-    } else if let Some(room_sid) = missing {
-        output::line(format_args!(
-            "{room_id}: no session with the room_sid {room_sid:?}; nothing was deleted"
-        ));
-    } else if !arguments.dry_run || keys.is_empty() {
-        output::line(format_args!("{room_id}: {} deleted", output::count(deleted, "session")));
-    }
+    let mut deleted = 0;
+    let text = match (keys.first(), keys.last()) {
+        (Some(first), Some(last)) => {
+            let span = format!("of {room_id}, from {} to {}", created(first), created(last));
+            if arguments.dry_run {
+                format!("{sessions} {span} would be deleted (dry run)")
+            } else {
+                let question = format!("Delete {sessions} {span}?");
+                if !arguments.yes && !question::confirmed(&question)? {
+                    return Err("nothing was deleted".into());
+                }
+                delete(past_rooms, room_id, &keys, &mut deleted).await.map_err(|error| {
+                    let done = format!(
+                        "{deleted} of {sessions} are deleted. To delete the rest, start the same command \
+                         again"
+                    );
+                    Stopped { error, done }
+                })?;
+                format!("{room_id}: {} deleted", output::count(deleted, "session"))
+            }
+        }
+        _ if !exists => rooms::no_such(room_id),
+        _ => match missing {
+            Some(room_sid) => {
+                format!("{room_id}: no session with the room_sid {room_sid:?}; nothing was deleted")
+            }
+            None => format!("{room_id}: 0 sessions deleted"),
+        },
+    };
+    let fields = json!({
+        "room_id": room_id, "exists": exists, "sessions": keys.len(), "deleted": deleted,
+        "dry_run": arguments.dry_run,
+    });
+    output::summary(fields, text);
     Ok(if exists && missing.is_none() { Outcome::Success } else { Outcome::Differences })
 }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt;
 use past_rooms::table::{Item, RowKind};
@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::destination::Destination;
 use crate::exported::{Exported, Line};
 use crate::rooms::{InFlight, Rooms};
+use crate::stop::Stopped;
 use crate::{Outcome, output, progress, rooms};
 
 /// Write sessions as JSON Lines, which `import` takes.
@@ -34,20 +35,23 @@ pub struct Arguments {
     output: Option<PathBuf>,
 }
 
-pub async fn run(
-    past_rooms: &PastRooms,
-    arguments: &Arguments,
-    json: bool,
-) -> Result<Outcome, Box<dyn Error>> {
+impl Arguments {
+    /// Returns whether the sessions go to standard output.
+    pub fn is_on_stdout(&self) -> bool {
+        self.output.as_deref().is_none_or(|file| file == Path::new("-"))
+    }
+}
+
+pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
     let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
     let output = Destination::open(arguments.output.as_deref())?;
     let mut export = Export { output, found: Found::default() };
     if let Err(error) = export.all(&past_rooms, &arguments.rooms).await {
-        return Err(format!("{error}; the export is incomplete").into());
+        return Err(Stopped { error, done: "the export is incomplete".to_owned() }.into());
     }
     let Export { output, found } = export;
     output.finish()?;
-    found.print(json);
+    found.print();
     let is_all = found.unfit + found.foreign + found.unknown == 0;
     Ok(if is_all { Outcome::Success } else { Outcome::Differences })
 }
@@ -98,7 +102,8 @@ impl Export {
             }
             if !is_known {
                 self.found.unknown += 1;
-                output::note(rooms::no_such(room_id));
+                let fields = json!({"room_id": room_id, "exists": false});
+                output::problem("room", fields, rooms::no_such(room_id));
             }
         }
         Ok(())
@@ -127,11 +132,11 @@ impl Export {
                 }
                 Exported::Unfit(reason) => {
                     found.unfit += 1;
-                    output::note(format_args!("{key}: it is not exported: {reason}"));
+                    leave_out(&key, &reason);
                 }
                 Exported::Foreign => {
                     found.foreign += 1;
-                    output::note(format_args!("{key}: it is not exported: it is no session"));
+                    leave_out(&key, "it is no session");
                 }
                 Exported::Bookkeeping(RowKind::Meeting) => found.meetings += 1,
                 Exported::Bookkeeping(_) => found.tallies += 1,
@@ -139,6 +144,12 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// Reports a row that is not exported.
+fn leave_out(key: &RowKey, reason: &str) {
+    let fields = json!({"room_id": key.room_id, "created_sid": key.sort_key, "reason": reason});
+    output::problem("left_out", fields, format_args!("{key}: it is not exported: {reason}"));
 }
 
 /// Counts a session that an import changes, and names it if it is one of the first.
@@ -152,27 +163,26 @@ fn name_change(number: &mut u64, key: &RowKey, change: impl Display, all_are: &s
 }
 
 impl Found {
-    fn print(&self, as_json: bool) {
+    fn print(&self) {
         let Found { sessions, rewritten, stripped, unfit, foreign, tallies, meetings, unknown } =
             self;
         let left_out = unfit + foreign;
-        if as_json {
-            return output::note(json!({
-                "sessions": sessions, "rewritten": rewritten, "stripped": stripped, "left_out": left_out,
-                "tallies": tallies, "meetings": meetings, "unknown_rooms": unknown,
-            }));
-        }
+        let fields = json!({
+            "sessions": sessions, "rewritten": rewritten, "stripped": stripped, "left_out": left_out,
+            "tallies": tallies, "meetings": meetings, "unknown_rooms": unknown,
+        });
         let some = |number: u64, what: &str| match number {
             0 => String::new(),
             number => format!("; {number} {what}"),
         };
-        output::note(format_args!(
+        let text = format!(
             "{} exported{}{}{}{}",
             output::count(*sessions, "session"),
             some(*rewritten, "of them will be imported in another form"),
             some(*stripped, "of them without attributes of others"),
             some(left_out, "rows not exported, see above"),
             some(*meetings, "rows of meetings in progress, or just over, left out"),
-        ));
+        );
+        output::summary(fields, text);
     }
 }

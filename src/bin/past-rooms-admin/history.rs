@@ -24,11 +24,7 @@ pub struct Arguments {
     check: bool,
 }
 
-pub async fn run(
-    past_rooms: &PastRooms,
-    arguments: &Arguments,
-    json: bool,
-) -> Result<Outcome, Box<dyn Error>> {
+pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
     let past_rooms = past_rooms.with_history(&*arguments.history_table);
     let mode = if arguments.check { ProjectionMode::Check } else { ProjectionMode::Write };
     let mut reconciliation = past_rooms.reconciliation(mode).ok_or("there is no history table")?;
@@ -40,22 +36,20 @@ pub async fn run(
         progress::add(step.sessions);
     }
     let Projected { added, changed, deleted } = differences;
-    if json {
-        output::line(json!({
-            "sessions": sessions, "added": added, "changed": changed, "deleted": deleted,
-            "checked_only": arguments.check,
-        }));
-    } else if arguments.check {
-        output::line(format_args!(
-            "{}: {added} missing in the history table, {changed} different, {deleted} too many",
-            count(sessions, "session")
-        ));
-    } else {
-        output::line(format_args!(
-            "{}: {added} added to the history table, {changed} changed, {deleted} deleted",
-            count(sessions, "session")
-        ));
-    }
+    let sessions_text = count(sessions, "session");
+    let text = match arguments.check {
+        true => format!(
+            "{sessions_text}: {added} missing in the history table, {changed} different, {deleted} too many"
+        ),
+        false => format!(
+            "{sessions_text}: {added} added to the history table, {changed} changed, {deleted} deleted"
+        ),
+    };
+    let fields = json!({
+        "sessions": sessions, "added": added, "changed": changed, "deleted": deleted,
+        "checked_only": arguments.check,
+    });
+    output::summary(fields, text);
     Ok(match arguments.check && !differences.is_empty() {
         true => Outcome::Differences,
         false => Outcome::Success,

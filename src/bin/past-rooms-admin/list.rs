@@ -70,7 +70,7 @@ pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcom
     }
     let (with, of) = (output::count(sessions, "session"), output::count(rooms, "room"));
     let fields = json!({"rooms": rooms, "sessions": sessions, "unknown_rooms": unknown});
-    output::result("summary", fields, format_args!("{of} with {with}"));
+    output::summary(fields, format_args!("{of} with {with}"));
     Ok(if unknown == 0 { Outcome::Success } else { Outcome::Differences })
 }
 

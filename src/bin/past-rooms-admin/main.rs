@@ -6,15 +6,16 @@ mod chunk;
 mod columns;
 mod delete;
 mod destination;
-mod duplicates;
 mod export;
 mod exported;
 mod failure;
 mod files;
 mod history;
 mod import;
+mod input;
 mod list;
 mod marks;
+mod new_file;
 mod options;
 mod output;
 mod progress;
@@ -31,13 +32,16 @@ mod times;
 mod totals;
 
 use std::error::Error;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
+use output::Format;
 use past_rooms::{PastRooms, dynamodb};
+use serde_json::json;
 use stop::Stop;
 
 /// Import, export, list, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
@@ -59,7 +63,7 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", global = true, default_value_t = 60)]
     patience: u64,
 
-    /// Print results as JSON, one object a line
+    /// Print results and errors as JSON, one object per line, the summary last
     #[arg(long, global = true)]
     json: bool,
 
@@ -93,7 +97,12 @@ enum Outcome {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| end(&error));
+    let is_data_on_stdout = match &arguments.command {
+        Command::Export(command) => command.is_on_stdout(),
+        _ => false,
+    };
+    output::set_format(Format { is_json: arguments.json, is_data_on_stdout });
     let table = arguments.table.clone().unwrap_or_else(table_name);
     match Box::pin(run(arguments, &table)).await {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
@@ -101,14 +110,21 @@ async fn main() -> ExitCode {
         Ok(Outcome::Incomplete) => ExitCode::from(2),
         Ok(Outcome::Interrupted) => ExitCode::from(stop::INTERRUPTED),
         Err(error) => {
-            let error = error.to_string();
-            output::note(format_args!("error: {error}"));
-            if let Some(advice) = advice::on(&error, &table) {
-                output::note(advice);
-            }
+            let advice = advice::on(&*error, &table);
+            output::error(&error.to_string(), advice.as_deref(), None);
             ExitCode::from(2)
         }
     }
+}
+
+/// Ends the program if its arguments are wrong, or after `--help` and `--version`.
+fn end(error: &clap::Error) -> ! {
+    if error.use_stderr() && std::env::args().any(|argument| argument == "--json") {
+        output::set_format(Format { is_json: true, is_data_on_stdout: false });
+        let text = error.render().to_string();
+        output::result("error", json!({ "error": text.trim_start_matches("error: ").trim() }), "");
+    }
+    error.exit()
 }
 
 /// Returns the table's name from the environment. An empty variable counts as unset.
@@ -124,42 +140,25 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         .http_client(dynamodb::https_client())
         .load()
         .await;
-    let needs_table = match &arguments.command {
-        Command::Import(command) => command.needs_table(),
-        Command::List(_)
-        | Command::Show(_)
-        | Command::Export(_)
-        | Command::Tally(_)
-        | Command::Duplicates(_)
-        | Command::Delete(_)
-        | Command::Retention(_)
-        | Command::History(_) => true,
-    };
+    let needs_table =
+        !matches!(&arguments.command, Command::Import(command) if !command.needs_table());
     if needs_table {
         advice::check_settings(&settings).await?;
     }
-    let json = arguments.json;
-    output::use_json(json);
-    let past_rooms = PastRooms::new(stop.client(&settings), table);
-    match arguments.command {
-        Command::Import(command) => import::run(&past_rooms, &command, &stop, json).await,
-        Command::List(command) => stop.unless(Box::pin(list::run(&past_rooms, &command))).await,
-        Command::Show(command) => stop.unless(Box::pin(show::run(&past_rooms, &command))).await,
-        Command::Export(command) => {
-            stop.unless(Box::pin(export::run(&past_rooms, &command, json))).await
+    let past_rooms = &PastRooms::new(stop.client(&settings), table);
+    type Work<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Box<dyn Error>>> + 'a>>;
+    let work: Work<'_> = match &arguments.command {
+        Command::Import(command) => {
+            return import::run(past_rooms, command, &stop).await;
         }
-        Command::Tally(command) => {
-            stop.unless(Box::pin(tally::run(&past_rooms, &command, table, json))).await
-        }
-        Command::Duplicates(_) => stop.unless(Box::pin(repeated::run(&past_rooms, json))).await,
-        Command::Delete(command) => {
-            stop.unless(Box::pin(delete::run(&past_rooms, &command, json))).await
-        }
-        Command::History(command) => {
-            stop.unless(Box::pin(history::run(&past_rooms, &command, json))).await
-        }
-        Command::Retention(command) => {
-            stop.unless(Box::pin(retention::run(&past_rooms, &command, table, json))).await
-        }
-    }
+        Command::List(command) => Box::pin(list::run(past_rooms, command)),
+        Command::Show(command) => Box::pin(show::run(past_rooms, command)),
+        Command::Export(command) => Box::pin(export::run(past_rooms, command)),
+        Command::Tally(command) => Box::pin(tally::run(past_rooms, command, table)),
+        Command::Duplicates(_) => Box::pin(repeated::run(past_rooms)),
+        Command::Delete(command) => Box::pin(delete::run(past_rooms, command)),
+        Command::Retention(command) => Box::pin(retention::run(past_rooms, command, table)),
+        Command::History(command) => Box::pin(history::run(past_rooms, command)),
+    };
+    stop.unless(work).await
 }

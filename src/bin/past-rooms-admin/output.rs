@@ -1,38 +1,96 @@
 //! Printing of results, on standard output, and of messages, on standard error.
 //!
-//! A result has a text and, with `--json`, an object with a `type`. The last one is of the type `summary`.
+//! A result has a text and, with `--json`, an object with a `type`. A problem has a text on standard error and, with
+//! `--json`, an object among the results. The last object is of the type `summary`, or `error` if the command failed.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::process::exit;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::progress;
 
 /// Exit status after SIGPIPE, as a shell reports it: 128 and the signal's number.
 const BROKEN_PIPE: i32 = 141;
 
-static IS_JSON: AtomicBool = AtomicBool::new(false);
+static FORMAT: OnceLock<Format> = OnceLock::new();
 
-/// Chooses between text and JSON.
-pub fn use_json(is_json: bool) {
-    IS_JSON.store(is_json, Ordering::Relaxed);
+/// The form of the results, and the stream that they go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    pub is_json: bool,
+    /// Standard output has exported sessions, so results go to standard error.
+    pub is_data_on_stdout: bool,
+}
+
+const TEXT: Format = Format { is_json: false, is_data_on_stdout: false };
+
+/// Sets the form of all results, once.
+pub fn set_format(format: Format) {
+    let _ = FORMAT.set(format);
+}
+
+fn format() -> Format {
+    FORMAT.get().copied().unwrap_or(TEXT)
 }
 
 /// Prints a result: its text, if it has one, or with `--json` its fields as an object of the type `kind`.
-pub fn result(kind: &str, mut fields: Value, text: impl Display) {
-    let text = match IS_JSON.load(Ordering::Relaxed) {
-        true => {
-            fields["type"] = kind.into();
-            fields.to_string()
-        }
+pub fn result(kind: &str, fields: Value, text: impl Display) {
+    let format = format();
+    let text = match format.is_json {
+        true => object(kind, fields),
         false => text.to_string(),
     };
-    if !text.is_empty() {
-        line(text);
+    match (text.is_empty(), format.is_data_on_stdout) {
+        (true, _) => {}
+        (false, true) => note(text),
+        (false, false) => line(text),
     }
+}
+
+/// Prints the last result.
+pub fn summary(fields: Value, text: impl Display) {
+    result("summary", fields, text);
+}
+
+/// Reports a problem: its text and, with `--json`, an object of the type `kind`.
+pub fn problem(kind: &str, fields: Value, text: impl Display) {
+    let format = format();
+    if !(format.is_json && format.is_data_on_stdout) {
+        note(text);
+    }
+    if format.is_json {
+        result(kind, fields, "");
+    }
+}
+
+/// Reports an error and what to do about it. `about` is a field that names its subject.
+pub fn error(error: &str, advice: Option<&str>, about: Option<(&str, &str)>) {
+    let mut fields = json!({ "error": error });
+    let mut text = "error: ".to_owned();
+    if let Some((name, value)) = about {
+        fields[name] = value.into();
+        text += &format!("{value}: ");
+    }
+    text += error;
+    if let Some(advice) = advice {
+        fields["advice"] = advice.into();
+        text += &format!("\n{advice}");
+    }
+    problem("error", fields, text);
+}
+
+fn object(kind: &str, fields: Value) -> String {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        r#type: &'a str,
+        #[serde(flatten)]
+        fields: Value,
+    }
+    serde_json::to_string(&Object { r#type: kind, fields }).unwrap_or_default()
 }
 
 /// Prints a line of the result. If standard output is closed, the program ends here, without a message.

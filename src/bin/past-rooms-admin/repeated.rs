@@ -16,7 +16,7 @@ use crate::{Outcome, output, progress};
 #[derive(clap::Args)]
 pub struct Arguments {}
 
-pub async fn run(past_rooms: &PastRooms, as_json: bool) -> Result<Outcome, Box<dyn Error>> {
+pub async fn run(past_rooms: &PastRooms) -> Result<Outcome, Box<dyn Error>> {
     let mut sessions = 0;
     progress::begin("sessions read", None);
     let read = |rows| {
@@ -25,28 +25,21 @@ pub async fn run(past_rooms: &PastRooms, as_json: bool) -> Result<Outcome, Box<d
     };
     let found = past_rooms.repeated(read).await?;
     for repeated in &found {
-        print(repeated, as_json);
+        print(repeated);
     }
     let number = found.len() as u64;
-    if as_json {
-        output::line(json!({"sessions": sessions, "repeated": number}));
-    } else {
-        let (sessions, ids) = (count(sessions, "session"), count(number, "repeated id"));
-        output::line(format_args!("{sessions}, {ids}"));
-    }
+    let text = format!("{}, {}", count(sessions, "session"), count(number, "repeated id"));
+    output::summary(json!({"sessions": sessions, "repeated": number}), text);
     Ok(if found.is_empty() { Outcome::Success } else { Outcome::Differences })
 }
 
-fn print(repeated: &Repeated, as_json: bool) {
-    let Repeated { room_sid, keys, .. } = repeated;
-    if as_json {
-        let keys = keys.iter();
-        let keys = keys.map(|key| json!({"room_id": key.room_id, "created_sid": key.sort_key}));
-        output::line(json!({"room_sid": room_sid, "keys": keys.collect::<Vec<_>>()}));
-    } else {
-        output::line(format_args!("{room_sid} is the id of {} sessions:", keys.len()));
-        for key in keys {
-            output::line(format_args!("  {}: {}", key.room_id, key.sort_key));
-        }
+fn print(Repeated { room_sid, keys, .. }: &Repeated) {
+    let mut text = format!("{room_sid} is the id of {} sessions:", keys.len());
+    for key in keys {
+        text += &format!("\n  {}: {}", key.room_id, key.sort_key);
     }
+    let keys = keys.iter();
+    let keys = keys.map(|key| json!({"room_id": key.room_id, "created_sid": key.sort_key}));
+    let fields = json!({"room_sid": room_sid, "keys": keys.collect::<Vec<_>>()});
+    output::result("repeated", fields, text);
 }

@@ -6,8 +6,7 @@ use futures_util::{StreamExt, stream};
 use past_rooms::{Expiries, PastRooms, WriteError};
 use serde_json::json;
 
-use crate::output::count;
-use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble};
+use crate::rooms::{Failures, InFlight, ROOMS_AT_ONCE, Rooms};
 use crate::{Outcome, output, progress, question, rooms};
 
 /// Set, or clear, when sessions that are there expire.
@@ -46,7 +45,6 @@ pub async fn run(
     past_rooms: &PastRooms,
     arguments: &Arguments,
     table: &str,
-    json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
     let past_rooms = past_rooms
         .with_retention_days(arguments.days)
@@ -61,8 +59,8 @@ pub async fn run(
     }
     let is_asking = arguments.days > 0 && !arguments.yes && !arguments.dry_run;
     if is_asking {
-        let mut trouble = Trouble::new(table, listed.len());
-        let found = pass(&past_rooms, rooms, Pass::Look, &mut trouble, None).await?.expiries;
+        let mut failures = Failures::new(table, listed.len());
+        let found = pass(&past_rooms, rooms, Pass::Look, &mut failures, false).await?.expiries;
         let question = format!(
             "{} of {} sessions ended more than {} days ago: DynamoDB will delete them within some \
              days, for good. Go on?",
@@ -73,24 +71,27 @@ pub async fn run(
         }
     }
     let kind = if arguments.dry_run { Pass::Look } else { Pass::Change };
-    let mut trouble = Trouble::new(table, listed.len());
+    let mut failures = Failures::new(table, listed.len());
     let Found { rooms, unknown, expiries } =
-        pass(&past_rooms, rooms, kind, &mut trouble, Some(json)).await?;
-    if !json {
-        let Expiries { sessions, overdue, undated, .. } = expiries;
-        let undated = match undated {
-            0 => String::new(),
-            undated => format!("; {undated} have no time and are left as they are"),
-        };
-        output::line(format_args!(
-            "{} with {}: {}, {overdue} expire at once{undated}{}",
-            count(rooms as u64, "room"),
-            count(sessions, "session"),
-            changed(&expiries, kind),
-            trouble.summary()
-        ));
-    }
-    Ok(match (trouble.any(), unknown > 0) {
+        pass(&past_rooms, rooms, kind, &mut failures, true).await?;
+    let Expiries { sessions, changed, overdue, undated, .. } = expiries;
+    let undated_text = match undated {
+        0 => String::new(),
+        undated => format!("; {undated} have no time and are left as they are"),
+    };
+    let text = format!(
+        "{} with {}: {}, {overdue} expire at once{undated_text}{}",
+        output::count(rooms, "room"),
+        output::count(sessions, "session"),
+        changed_text(&expiries, kind),
+        failures.text()
+    );
+    let fields = json!({
+        "rooms": rooms, "sessions": sessions, "changed": changed, "overdue": overdue, "undated": undated,
+        "unknown_rooms": unknown, "failed": failures.number(), "dry_run": arguments.dry_run,
+    });
+    output::summary(fields, text);
+    Ok(match (failures.number() > 0, unknown > 0) {
         (true, _) => Outcome::Incomplete,
         (false, true) => Outcome::Differences,
         (false, false) => Outcome::Success,
@@ -100,19 +101,19 @@ pub async fn run(
 /// What was found of all.
 #[derive(Default)]
 struct Found {
-    rooms: usize,
+    rooms: u64,
     /// Rooms that were asked for and have nothing.
-    unknown: usize,
+    unknown: u64,
     expiries: Expiries,
 }
 
-/// Goes through the rooms; with `printed`, prints what was found of each, as JSON or as text.
+/// Goes through the rooms and, if `is_printed`, prints a result for each.
 async fn pass(
     past_rooms: &PastRooms,
     (rooms, all): (&[String], bool),
     kind: Pass,
-    trouble: &mut Trouble<'_>,
-    printed: Option<bool>,
+    failures: &mut Failures<'_>,
+    is_printed: bool,
 ) -> Result<Found, Box<dyn Error>> {
     let mut sum = Found::default();
     let work = if kind == Pass::Look { "rooms looked at" } else { "rooms done" };
@@ -123,18 +124,18 @@ async fn pass(
     while let Some((room_id, found)) = found.next().await {
         progress::add(1);
         match found {
-            // It has rows all the same: those of a meeting that goes on.
+            // It has only rows of a meeting in progress.
             Ok(None) if all => {}
             Ok(found) => {
-                trouble.none();
+                failures.end_row();
                 sum.expiries += found.unwrap_or_default();
-                sum.rooms += usize::from(found.is_some());
-                sum.unknown += usize::from(found.is_none());
-                if let Some(as_json) = printed {
-                    print(room_id, found, kind, as_json);
+                sum.rooms += u64::from(found.is_some());
+                sum.unknown += u64::from(found.is_none());
+                if is_printed {
+                    print(room_id, found, kind);
                 }
             }
-            Err(error) => trouble.with(room_id, &error, printed == Some(true))?,
+            Err(error) => failures.add(room_id, &error)?,
         }
     }
     Ok(sum)
@@ -154,23 +155,23 @@ async fn look(
     Ok(exists.then_some(found))
 }
 
-fn print(room_id: &str, found: Option<Expiries>, kind: Pass, as_json: bool) {
-    let Expiries { sessions, overdue, undated, .. } = found.unwrap_or_default();
-    if as_json {
-        output::line(json!({
-            "room_id": room_id, "exists": found.is_some(), "sessions": sessions,
-            "changed": found.unwrap_or_default().changed,
-            "overdue": overdue, "undated": undated, "dry_run": kind == Pass::Look,
-        }));
-    } else if let Some(found) = found {
-        let sessions = count(sessions, "session");
-        output::line(format_args!("{room_id}: {sessions}, {}", changed(&found, kind)));
-    } else {
-        rooms::unknown(room_id);
-    }
+fn print(room_id: &str, found: Option<Expiries>, kind: Pass) {
+    let Expiries { sessions, changed, overdue, undated, .. } = found.unwrap_or_default();
+    let fields = json!({
+        "room_id": room_id, "exists": found.is_some(), "sessions": sessions, "changed": changed,
+        "overdue": overdue, "undated": undated, "dry_run": kind == Pass::Look,
+    });
+    let text = match found {
+        None => rooms::no_such(room_id),
+        Some(found) => {
+            let sessions = output::count(sessions, "session");
+            format!("{room_id}: {sessions}, {}", changed_text(&found, kind))
+        }
+    };
+    output::result("room", fields, text);
 }
 
-fn changed(found: &Expiries, kind: Pass) -> String {
+fn changed_text(found: &Expiries, kind: Pass) -> String {
     match kind {
         Pass::Look => format!("{} would be changed", found.changed),
         Pass::Change => format!("{} changed", found.changed),

@@ -1,20 +1,19 @@
-//! Working on some rooms or on all: which ones, and what to do about those that fail.
+//! Options of commands that work on some rooms or on all, and the rooms that fail.
 
 use std::collections::HashSet;
 use std::error::Error;
 
 use past_rooms::{PastRooms, WriteError};
-use serde_json::json;
 
 use crate::{advice, output};
 
-/// Rooms that are worked on at the same time.
+/// Maximum number of rooms in work.
 pub const ROOMS_AT_ONCE: usize = 32;
 
-/// Rooms that fail one after the other because of DynamoDB, before the rest is given up.
+/// Number of rooms that fail in a row because of DynamoDB before the command gives up.
 const FAILURES_IN_A_ROW: u64 = 5;
 
-/// Which rooms.
+/// Selection of rooms.
 #[derive(clap::Args)]
 #[group(id = "which", required = true, multiple = false)]
 pub struct Rooms {
@@ -27,10 +26,10 @@ pub struct Rooms {
     pub all: bool,
 }
 
-/// How much at once.
+/// Limit on concurrent requests.
 #[derive(clap::Args)]
 pub struct InFlight {
-    /// Have so many requests in flight, at the most; fewer when DynamoDB throttles
+    /// Maximum requests in flight; fewer when DynamoDB throttles
     #[arg(long, value_name = "NUMBER", default_value_t = 32,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     in_flight: u16,
@@ -43,7 +42,7 @@ impl InFlight {
 }
 
 impl Rooms {
-    /// Their ids; those of all rooms are sorted.
+    /// Returns the ids of the rooms. Those of all rooms are sorted.
     pub async fn list(&self, past_rooms: &PastRooms) -> Result<Vec<String>, Box<dyn Error>> {
         Ok(match self.all {
             true => past_rooms.table().rooms().await?,
@@ -51,62 +50,45 @@ impl Rooms {
         })
     }
 
-    /// Those that are named, each once.
+    /// Returns the rooms given with `--room`, each once.
     pub fn named(&self) -> impl Iterator<Item = &String> {
         let mut seen = HashSet::new();
         self.room.iter().filter(move |room_id| seen.insert(*room_id))
     }
 }
 
-/// Says that a room has nothing: its name may be mistyped.
-pub fn unknown(room_id: &str) {
-    output::line(no_such(room_id));
-}
-
-/// What there is to say of a room that has nothing.
+/// Returns a message about a room without sessions and tally.
 pub fn no_such(room_id: &str) -> String {
     format!("{room_id}: no such room: it has no sessions and no tally")
 }
 
-/// Rooms that could not be dealt with. One does not stop the others, unless it is DynamoDB that fails
-/// again and again.
-pub struct Trouble<'a> {
+/// Rooms that failed. One does not stop the others, unless DynamoDB fails again and again.
+pub struct Failures<'a> {
     table: &'a str,
     rooms: usize,
-    failed: u64,
+    number: u64,
     in_a_row: u64,
 }
 
-impl<'a> Trouble<'a> {
-    /// None yet, with so many rooms.
+impl<'a> Failures<'a> {
+    /// Begins work on a number of rooms.
     pub fn new(table: &'a str, rooms: usize) -> Self {
-        Trouble { table, rooms, failed: 0, in_a_row: 0 }
+        Failures { table, rooms, number: 0, in_a_row: 0 }
     }
 
-    /// A room went well.
-    pub fn none(&mut self) {
+    /// Notes that a room succeeded.
+    pub fn end_row(&mut self) {
         self.in_a_row = 0;
     }
 
     /// Reports a room that failed.
     ///
     /// # Errors
-    /// If there is no point in going on.
-    pub fn with(
-        &mut self,
-        room_id: &str,
-        error: &WriteError,
-        as_json: bool,
-    ) -> Result<(), Box<dyn Error>> {
-        self.failed += 1;
-        let text = error.to_string();
-        if as_json {
-            output::line(json!({"room_id": room_id, "error": text}));
-        }
-        output::note(format_args!("error: {room_id}: {text}"));
-        if let Some(advice) = advice::on(&text, self.table) {
-            output::note(advice);
-        }
+    /// If too many failed in a row.
+    pub fn add(&mut self, room_id: &str, error: &WriteError) -> Result<(), Box<dyn Error>> {
+        self.number += 1;
+        let advice = advice::on(error, self.table);
+        output::error(&error.to_string(), advice.as_deref(), Some(("room_id", room_id)));
         self.in_a_row = match error {
             WriteError::Table(_) => self.in_a_row + 1,
             _ => 0,
@@ -122,21 +104,21 @@ impl<'a> Trouble<'a> {
         .into())
     }
 
-    /// Whether there was any.
-    pub fn any(&self) -> bool {
-        self.failed > 0
+    /// Returns the number of rooms that failed.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
-    /// How many, for the last line.
-    pub fn summary(&self) -> String {
-        match self.failed {
+    /// Returns the number of rooms that failed as a part of the last line.
+    pub fn text(&self) -> String {
+        match self.number {
             0 => String::new(),
-            failed => format!("; {failed} failed, see the errors"),
+            number => format!("; {number} failed, see the errors"),
         }
     }
 }
 
-/// A word as a shell takes it.
+/// Returns a word quoted for a shell.
 pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -47,7 +47,7 @@ pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcom
              --sort-key CREATED_SID"
         ),
     };
-    output::result("summary", json!({ "sessions": rows.len() }), summary);
+    output::summary(json!({ "sessions": rows.len() }), summary);
     Ok(if rows.is_empty() { Outcome::Differences } else { Outcome::Success })
 }
 

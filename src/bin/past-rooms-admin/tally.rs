@@ -4,10 +4,10 @@ use std::error::Error;
 
 use futures_util::{StreamExt, stream};
 use past_rooms::{Difference, PastRooms, TallyReport};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::output::count;
-use crate::rooms::{InFlight, ROOMS_AT_ONCE, Rooms, Trouble, quoted};
+use crate::rooms::{Failures, InFlight, ROOMS_AT_ONCE, Rooms, quoted};
 use crate::{Outcome, output, progress, rooms};
 
 /// Build, repair or verify the tallies of rooms.
@@ -41,12 +41,11 @@ pub async fn run(
     past_rooms: &PastRooms,
     arguments: &Arguments,
     table: &str,
-    json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
     let check = arguments.check;
     let past_rooms = &past_rooms.with_max_in_flight(arguments.in_flight.most());
     let rooms = arguments.rooms.list(past_rooms).await?;
-    let (mut totals, mut trouble) = (Totals::default(), Trouble::new(table, rooms.len()));
+    let (mut totals, mut failures) = (Totals::default(), Failures::new(table, rooms.len()));
     let work = if check { "rooms checked" } else { "rooms tallied" };
     progress::begin(work, Some(rooms.len() as u64));
     let reports = stream::iter(&rooms).map(async |room_id| {
@@ -60,28 +59,31 @@ pub async fn run(
     while let Some((room_id, report)) = reports.next().await {
         progress::add(1);
         match report {
-            // It has rows all the same: those of a meeting that goes on.
+            // It has only rows of a meeting in progress.
             Ok(report) if arguments.rooms.all && !report.exists => {}
             Ok(report) => {
-                trouble.none();
+                failures.end_row();
                 totals.add(&report);
-                print(room_id, &report, check, json);
+                print(room_id, &report, check);
             }
-            Err(error) => trouble.with(room_id, &error, json)?,
+            Err(error) => failures.add(room_id, &error)?,
         }
     }
-    let Totals { rooms, sessions, differing, .. } = totals;
-    if !json {
-        let verb = if check { "differ" } else { "were mended" };
-        output::line(format_args!(
-            "{} with {}; {differing} {verb}{}",
-            count(rooms, "room"),
-            count(sessions, "session"),
-            trouble.summary()
-        ));
-    }
-    let differs = totals.unknown > 0 || check && (differing > 0 || totals.stray > 0);
-    Ok(match (trouble.any(), differs) {
+    let Totals { rooms, sessions, differing, unknown, stray } = totals;
+    let text = format!(
+        "{} with {}; {differing} {}{}",
+        count(rooms, "room"),
+        count(sessions, "session"),
+        if check { "differ" } else { "were mended" },
+        failures.text()
+    );
+    let fields = json!({
+        "rooms": rooms, "sessions": sessions, "differing": differing, "unknown_rooms": unknown,
+        "failed": failures.number(), "checked_only": check, "stray": stray,
+    });
+    output::summary(fields, text);
+    let differs = unknown > 0 || check && (differing > 0 || stray > 0);
+    Ok(match (failures.number() > 0, differs) {
         (true, _) => Outcome::Incomplete,
         (false, true) => Outcome::Differences,
         (false, false) => Outcome::Success,
@@ -98,13 +100,25 @@ impl Totals {
     }
 }
 
-fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
-    if as_json {
-        output::line(report_as_json(room_id, report));
-        return;
-    }
+fn print(room_id: &str, report: &TallyReport, check: bool) {
+    let differences = report.differences.iter().map(|difference| {
+        json!({"bucket": difference.bucket.prefix(), "tallied": difference.tallied, "sessions": difference.sessions})
+    });
+    let fields = json!({
+        "room_id": room_id,
+        "exists": report.exists,
+        "sessions": report.sessions,
+        "agrees": report.exists && report.is_consistent(),
+        "untallied": report.untallied,
+        "differences": differences.collect::<Vec<_>>(),
+        "stray": report.stray.iter().map(|key| &*key.sort_key).collect::<Vec<_>>(),
+    });
+    output::result("room", fields, text(room_id, report, check));
+}
+
+fn text(room_id: &str, report: &TallyReport, check: bool) -> String {
     if !report.exists {
-        return rooms::unknown(room_id);
+        return rooms::no_such(room_id);
     }
     let TallyReport { sessions, untallied, differences, stray, .. } = report;
     let found = match (report.is_consistent(), untallied, check) {
@@ -114,35 +128,20 @@ fn print(room_id: &str, report: &TallyReport, check: bool, as_json: bool) {
         (false, false, true) => "the tallies differ",
         (false, false, false) => "the tallies are mended",
     };
-    output::line(format_args!("{room_id}: {}, {found}", count(*sessions, "session")));
+    let mut text = format!("{room_id}: {}, {found}", count(*sessions, "session"));
+    let differences = differences.iter().filter(|_| !untallied);
     for Difference { bucket, tallied, sessions, .. } in differences {
-        if !untallied {
-            let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
-            output::line(format_args!("  {bucket}: tallied {tallied}, there are {sessions}"));
-        }
+        let tallied = tallied.map_or("not readable".to_owned(), |count| count.to_string());
+        text += &format!("\n  {bucket}: tallied {tallied}, there are {sessions}");
     }
     for key in stray {
-        output::line(format_args!(
-            "  {}: not a session, because its sort key does not begin with a time and a #. To delete \
+        text += &format!(
+            "\n  {}: not a session, because its sort key does not begin with a time and a #. To delete \
              it: past-rooms-admin delete --room {} --sort-key {}",
             key.sort_key,
             quoted(room_id),
             quoted(&key.sort_key)
-        ));
+        );
     }
-}
-
-fn report_as_json(room_id: &str, report: &TallyReport) -> Value {
-    let differences = report.differences.iter().map(|difference| {
-        json!({"bucket": difference.bucket.prefix(), "tallied": difference.tallied, "sessions": difference.sessions})
-    });
-    json!({
-        "room_id": room_id,
-        "exists": report.exists,
-        "sessions": report.sessions,
-        "agrees": report.exists && report.is_consistent(),
-        "untallied": report.untallied,
-        "differences": differences.collect::<Vec<_>>(),
-        "stray": report.stray.iter().map(|key| &*key.sort_key).collect::<Vec<_>>(),
-    })
+    text
 }

@@ -15,7 +15,7 @@ mod meter;
 mod pages;
 mod query;
 pub(crate) mod retry;
-mod scan;
+pub(crate) mod scan;
 
 pub(crate) use answer::units;
 pub use client::{Consistency, MAX_IN_FLIGHT, Table};

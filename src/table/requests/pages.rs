@@ -11,10 +11,10 @@ use crate::table::requests::scan::{SEGMENTS, Source};
 use crate::table::schema::{PARTITION_KEY, SORT_KEY};
 
 /// Every attribute of every row.
-const EVERYTHING: Source = Source { index: None, attributes: &[], segment: None };
+const EVERYTHING: Source = Source::ALL;
 
 /// The keys of every row.
-const KEYS: Source = Source { index: None, attributes: &[PARTITION_KEY, SORT_KEY], segment: None };
+const KEYS: Source = Source { attributes: &[PARTITION_KEY, SORT_KEY], ..Source::ALL };
 
 /// Rows that one query reads.
 const ROWS_AT_ONCE: usize = 1000;

@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::operation::RequestId;
+use aws_sdk_dynamodb::operation::scan::ScanOutput;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use futures_util::future::try_join_all;
 
 use crate::table::item::Item;
 use crate::table::keys::{RowKey, string_attribute};
-use crate::table::requests::answer::{InvalidAnswer, present, units};
-use crate::table::requests::client::Table;
+use crate::table::requests::answer::{InvalidAnswer, ensure, present, units, valid};
+use crate::table::requests::client::{Consistency, Table};
 use crate::table::requests::error::TableError;
 use crate::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 
@@ -30,11 +31,26 @@ pub(crate) struct Source {
     pub attributes: &'static [&'static str],
     /// One part of the table, of [`SEGMENTS`].
     pub segment: Option<i32>,
+    /// Maximum number of rows that one request reads.
+    pub rows: i32,
+    /// Which state of the table to read.
+    pub consistency: Consistency,
 }
 
-const ROOMS: Source = Source { index: None, attributes: &[PARTITION_KEY], segment: None };
+impl Source {
+    /// The table with all its rows and attributes.
+    pub const ALL: Self = Source {
+        index: None,
+        attributes: &[],
+        segment: None,
+        rows: ROWS_AT_ONCE,
+        consistency: Consistency::Eventual,
+    };
+}
+
+const ROOMS: Source = Source { attributes: &[PARTITION_KEY], ..Source::ALL };
 const SIDS: Source =
-    Source { index: Some(BY_SID), attributes: &[ROOM_SID, PARTITION_KEY, SORT_KEY], segment: None };
+    Source { index: Some(BY_SID), attributes: &[ROOM_SID, PARTITION_KEY, SORT_KEY], ..Source::ALL };
 
 /// The rooms of a table, some at a time, each once.
 ///
@@ -131,12 +147,20 @@ impl Table {
         }
     }
 
-    /// One page, and where to continue.
+    /// Reads one page, and returns where to continue.
     pub(crate) async fn scan(
         &self,
         source: Source,
         start: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), TableError> {
+        valid(|| self.scan_once(source, start.clone())).await
+    }
+
+    async fn scan_once(
+        &self,
+        source: Source,
+        start: Option<Item>,
+    ) -> Result<Result<(Vec<Item>, Option<Item>), TableError>, TableError> {
         let mut request = self
             .client
             .scan()
@@ -144,7 +168,8 @@ impl Table {
             .set_index_name(source.index.map(str::to_owned))
             .set_segment(source.segment)
             .set_total_segments(source.segment.map(|_| SEGMENTS))
-            .limit(ROWS_AT_ONCE)
+            .limit(source.rows)
+            .consistent_read(source.consistency == Consistency::Strong)
             .set_exclusive_start_key(start)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let mut projection = Vec::new();
@@ -159,8 +184,27 @@ impl Table {
         let request_id = page.request_id().map(str::to_owned);
         let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
         self.count_request(units(page.consumed_capacity.as_slice()));
-        Ok((present(page.items, "Items").map_err(invalid)?, page.last_evaluated_key))
+        Ok(validate(source, page).map_err(invalid))
     }
+}
+
+/// Returns the rows of an answer, and where to continue.
+fn validate(
+    source: Source,
+    answer: ScanOutput,
+) -> Result<(Vec<Item>, Option<Item>), InvalidAnswer> {
+    let items = present(answer.items, "Items")?;
+    ensure(usize::try_from(answer.count) == Ok(items.len()), || {
+        format!("Count is {}, but it has {} rows", answer.count, items.len())
+    })?;
+    let next = match answer.last_evaluated_key {
+        // A scan that is stopped by its limit always says where to continue.
+        None if i32::try_from(items.len()) == Ok(source.rows) && source.index.is_none() => {
+            items.last().and_then(RowKey::of_item).map(RowKey::into_item)
+        }
+        next => next,
+    };
+    Ok((items, next))
 }
 
 /// Collects the repeated ids from the index's rows. Rows of one id follow each other, because the id is the
