@@ -255,15 +255,15 @@ impl<'a> Transaction<'a> {
             .transact_write_items()
             .set_transact_items(Some(self.actions))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let turn = self.table.turn().await;
-        let answer = request.send().await.map_err(|error| match cancellation(&error) {
-            Some(Cancellation::Conflict) => WriteError::Conflict,
-            Some(Cancellation::Throttled) => {
-                TableError::throttled(OPERATION, error.request_id()).into()
-            }
-            None => TableError::new(OPERATION, &error).into(),
-        });
-        let answer = turn.end(answer, WriteError::throttles).await?;
+        let answer =
+            self.table.send(request.send()).await.map_err(|error| match cancellation(&error) {
+                Some(Cancellation::Conflict) => WriteError::Conflict,
+                Some(Cancellation::Throttled) => {
+                    TableError::throttled(OPERATION, error.request_id()).into()
+                }
+                None => TableError::new(OPERATION, &error).into(),
+            });
+        let answer = answer?;
         self.table.count_request(units(answer.consumed_capacity()));
         Ok(())
     }
