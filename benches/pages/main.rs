@@ -1,47 +1,66 @@
-//! What a page costs at any depth, for this project's reader, for the usual way, and at the least.
+//! Cost of a page at any depth, for this project's reader and for one that reads everything.
 //!
-//! `cargo bench --bench pages` fills five histories of 100 000 sessions each, one after the other, in an embedded
-//! DynamoDB in a process of its own, and reads pages of 20 from them. Everything is counted or measured in the same
-//! run; nothing depends on the machine but the milliseconds.
+//! `cargo bench --bench pages` fills histories of 100 000 sessions in rooms and of 1 000 000 sessions of
+//! all rooms, one after the other, in an embedded DynamoDB, and reads pages of 20 from them. Requests,
+//! round trips and read units are counted on a clock that only requests move, so they do not depend on the
+//! machine. `cargo bench --bench pages -- all-rooms` reads only the pages of all rooms.
 
 mod database;
+mod history;
 mod measure;
 mod report;
-mod scenario;
+#[path = "../../tests/sim/timed.rs"]
+#[allow(clippy::expect_used, reason = "made for the tests")]
+mod timed;
 mod usual;
 
 use std::error::Error;
 use std::path::PathBuf;
 
-use database::Database;
-use peak_alloc::PeakAlloc;
-use scenario::Scenario;
+use history::History;
 
-#[global_allocator]
-static ALLOCATOR: PeakAlloc = PeakAlloc;
+const HISTORIES: [History; 7] = [
+    History::Even(1),
+    History::WorkingHours,
+    History::Even(10),
+    History::Even(100),
+    History::SameHour,
+    History::MostlyUnused,
+    History::Uneven,
+];
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    if database::serve_if_asked().await? {
-        return Ok(());
-    }
+/// Sessions of all rooms in the busiest hours.
+const BUSIEST: [usize; 2] = [1500, 5000];
+
+fn main() -> Result<(), Box<dyn Error>> {
     let (file, picture) = output_files()?;
-    let mut costs = Vec::new();
-    for (number, scenario) in Scenario::ALL.into_iter().enumerate() {
-        let database = Database::start(number)?;
-        eprintln!("{}: reading", scenario.name());
-        costs.extend(measure::scenario(&database, scenario).await?);
+    let only_all_rooms = std::env::args().any(|argument| argument == "all-rooms");
+    let mut measured = Vec::new();
+    let mut add = |history| {
+        report::print_rows(&history);
+        measured.push(history);
+    };
+    report::print_heading();
+    if !only_all_rooms {
+        for history in HISTORIES {
+            add(measure::rooms(history)?);
+        }
     }
-    report::print_table(&costs);
-    let reached = report::print_goals(&costs);
-    report::write_file(&costs, &file)?;
-    report::draw(&costs, &picture)?;
-    println!("\nwritten: {}, {}", file.display(), picture.display());
+    for busiest in BUSIEST {
+        add(measure::all_rooms(busiest)?);
+    }
+    report::print_times(&measured);
+    if let Some(one_room) = measured.first().filter(|history| history.busiest.is_none()) {
+        report::draw(one_room, &picture)?;
+    }
+    let reached = report::print_goals(&measured);
+    std::fs::write(&file, serde_json::to_string_pretty(&measured)? + "\n")?;
+    println!("\nwritten: {}", file.display());
     if reached { Ok(()) } else { Err("a goal was missed".into()) }
 }
 
-/// Where the results go: figures into the folder that cargo builds in, wherever that is, and the
-/// picture into the documentation. Both are tried now, not after minutes of measuring.
+/// Returns the files of the results: figures go into the folder that cargo builds in, the picture into the
+/// documentation. Opens both now and not after minutes of measuring.
 fn output_files() -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
     // target/release/deps/pages-….
     let program = std::env::current_exe()?;

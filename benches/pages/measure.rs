@@ -1,203 +1,199 @@
-//! What one page costs: DynamoDB requests, read units, round trips one after the other, and memory.
+//! Counts what pages cost: requests, round trips one after the other, and read units.
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use past_rooms::{Meter, Order, PageQuery, PastRooms};
+use past_rooms::{Meter, Order, PageQuery, PastRooms, Session};
 use serde::Serialize;
 
-use crate::ALLOCATOR;
-use crate::database::{DELAY, Database, LONG_DELAY};
-use crate::scenario::{SESSIONS, Scenario};
-use crate::usual;
+use crate::history::{self, History};
+use crate::timed::ROUND_TRIP;
+use crate::{database, usual};
 
-/// The depths that are measured.
-pub const FROM: [u64; 6] = [0, 20, 1_000, 10_000, 50_000, 99_000];
+/// Sessions of the rooms of a history.
+pub const SESSIONS: usize = 100_000;
+/// Sessions of all rooms.
+pub const ALL_SESSIONS: usize = 1_000_000;
 /// Sessions on a page.
-pub const LIMIT: usize = 20;
-/// A session's bytes, for the floor.
+const LIMIT: usize = 20;
+/// Pages that are read beside those near the front, spread over the history.
+const PAGES: usize = 60;
+/// Bytes of a session, for the least that a reader has to read.
 const SESSION_BYTES: f64 = 350.0;
+/// Requests in flight at once. Round trips that are only due to this bound are not counted.
+const IN_FLIGHT: u64 = 20;
+/// Pages whose time is measured at each depth.
+const TIMED: usize = 40;
 
-/// Who reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reader {
-    /// This project's.
-    Tallies,
-    /// Count and walk.
-    Usual,
-    /// The least that any reader of this API can pay: each room asked once for its count, and the page's own bytes,
-    /// in one round trip.
-    Floor,
-}
-
-/// What a page cost.
+/// What one page cost.
 #[derive(Debug, Clone, Serialize)]
 pub struct Cost {
-    pub scenario: String,
-    pub rooms: usize,
     pub order: String,
-    pub from: u64,
-    pub reader: Reader,
+    pub from: usize,
     pub requests: u64,
+    pub round_trips: u64,
     pub read_units: f64,
-    /// (time with a delay on every request - time without) / delay.
-    pub sequential: f64,
-    /// With the delay on every request; for the usual way, without.
-    pub milliseconds: f64,
-    /// The same two where the process has read the rooms before.
-    pub sequential_again: f64,
-    pub milliseconds_again: f64,
-    /// The most memory allocated at once beyond what was before.
-    pub peak_kilobytes: f64,
+    /// The more expensive of the same page and the next one, read by the same process.
+    pub again_round_trips: u64,
+    pub again_read_units: f64,
 }
 
-/// Of so many readings the fastest counts.
-const READINGS: usize = 5;
+/// The costs of a history's pages.
+#[derive(Debug, Serialize)]
+pub struct Measured {
+    pub history: String,
+    pub rooms: usize,
+    /// Most sessions in one hour, if the pages are those of all rooms.
+    pub busiest: Option<usize>,
+    pub pages: Vec<Cost>,
+    /// Requests, round trips and read units of a reader that reads everything.
+    pub everything: Option<(u64, u64, f64)>,
+    /// Least read units that any reader needs: each room's count, and the page's bytes.
+    pub floor: f64,
+    /// Depth, and milliseconds of a page there over HTTP on loopback.
+    pub milliseconds: Vec<(usize, f64)>,
+}
 
-pub async fn scenario(
-    database: &Database,
-    scenario: Scenario,
+/// Measures pages of rooms.
+pub fn rooms(history: History) -> Result<Measured, Box<dyn Error>> {
+    eprintln!("{}", history.name());
+    let sessions = history.sessions(SESSIONS);
+    let room_ids = history.room_ids();
+    paused()?.block_on(async {
+        let (_, past_rooms) = database::filled(&sessions).await?;
+        for room_id in &room_ids {
+            past_rooms.tally(room_id).await?;
+        }
+        let pages = pages(&past_rooms, &PageQuery::new(room_ids.clone()), &sessions).await?;
+        let meter = Arc::new(Meter::default());
+        let begun = tokio::time::Instant::now();
+        let count = usual::count(&past_rooms.table().metered(&meter), &room_ids).await?;
+        assert_eq!(count, SESSIONS);
+        let everything = (meter.requests(), round_trips(begun, &meter), meter.units());
+        Ok(Measured {
+            history: history.name(),
+            rooms: history.rooms(),
+            busiest: None,
+            pages,
+            everything: Some(everything),
+            floor: floor(history.rooms()),
+            milliseconds: Vec::new(),
+        })
+    })
+}
+
+/// Measures pages of all rooms, with at most `busiest` sessions an hour.
+pub fn all_rooms(busiest: usize) -> Result<Measured, Box<dyn Error>> {
+    let name = format!("all rooms, up to {busiest} sessions an hour");
+    eprintln!("{name}");
+    let sessions = history::crowded(ALL_SESSIONS, busiest);
+    let (database, pages) = paused()?.block_on(async {
+        let (database, past_rooms) = database::projected(&sessions).await?;
+        let pages = pages(&past_rooms, &PageQuery::all_rooms(), &sessions).await?;
+        Ok::<_, Box<dyn Error>>((database, pages))
+    })?;
+    let clock = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let milliseconds = clock.block_on(async {
+        let past_rooms = database::served(&database).await?;
+        let mut milliseconds = Vec::new();
+        for from in [0, 100_000, 999_000] {
+            milliseconds.push((from, median_time(&past_rooms, from).await?));
+        }
+        Ok::<_, Box<dyn Error>>(milliseconds)
+    })?;
+    Ok(Measured {
+        history: name,
+        rooms: 1,
+        busiest: Some(busiest),
+        pages,
+        everything: None,
+        floor: floor(1),
+        milliseconds,
+    })
+}
+
+/// Returns a runtime whose clock only requests move.
+fn paused() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()
+}
+
+fn floor(rooms: usize) -> f64 {
+    0.5 * rooms as f64 + LIMIT as f64 * SESSION_BYTES / 4096.0 / 2.0
+}
+
+/// Reads pages of a query in both orders, and compares them with the sessions.
+async fn pages(
+    past_rooms: &PastRooms,
+    query: &PageQuery,
+    sessions: &[Session],
 ) -> Result<Vec<Cost>, Box<dyn Error>> {
+    let count = sessions.len();
     let mut costs = Vec::new();
-    let mut usual_sequential = None;
     for order in [Order::Desc, Order::Asc] {
-        for from in FROM {
-            let query = PageQuery::new(scenario.room_ids()).from(from).limit(LIMIT).order(order);
-            let cost = |reader| Cost {
-                scenario: scenario.name(),
-                rooms: scenario.rooms(),
+        let spread = (1..=PAGES).map(|page| count * page / PAGES - count / PAGES / 3);
+        for from in [0, 20, 1000, count - count / 100].into_iter().chain(spread) {
+            let query = query.clone().limit(LIMIT).order(order);
+            let unread = unread(past_rooms);
+            let cost =
+                async |from: usize| read(&unread, query.clone().from(from as u64), sessions).await;
+            let first = cost(from).await?;
+            let again = [cost(from).await?, cost(from + LIMIT).await?];
+            costs.push(Cost {
                 order: order.to_string(),
                 from,
-                reader,
-                requests: 0,
-                read_units: 0.0,
-                sequential: 1.0,
-                milliseconds: 0.0,
-                sequential_again: 1.0,
-                milliseconds_again: 0.0,
-                peak_kilobytes: 0.0,
-            };
-            let (ours, seen) = measure_ours(database, &query, cost(Reader::Tallies)).await?;
-            let (mut usual, usually_seen) =
-                measure_usual(database, &query, cost(Reader::Usual)).await?;
-            assert_eq!(seen, usually_seen, "both readers give the same page: {query:?}");
-            // It reads all there is, wherever the page is, so it waits as often for every page.
-            usual.sequential = match usual_sequential {
-                Some(sequential) => sequential,
-                None => *usual_sequential.insert(usual_round_trips(database, &query).await?),
-            };
-            let floor = Cost {
-                requests: scenario.rooms() as u64,
-                read_units: 0.5 * scenario.rooms() as f64
-                    + LIMIT as f64 * SESSION_BYTES / 4096.0 / 2.0,
-                milliseconds: DELAY.as_secs_f64() * 1000.0,
-                ..cost(Reader::Floor)
-            };
-            costs.extend([ours, usual, floor]);
+                requests: first.0,
+                round_trips: first.1,
+                read_units: first.2,
+                again_round_trips: again.iter().map(|cost| cost.1).max().unwrap_or_default(),
+                again_read_units: again.iter().map(|cost| cost.2).fold(0.0, f64::max),
+            });
         }
     }
     Ok(costs)
 }
 
-/// A page: the total, and the sessions' times and ids.
-type Seen = (u64, Vec<String>);
-
-async fn measure_ours(
-    database: &Database,
-    query: &PageQuery,
-    cost: Cost,
-) -> Result<(Cost, Seen), Box<dyn Error>> {
-    // The first time opens connections.
-    ours(&database.past_rooms, query).await?;
-    ours(&database.slow, query).await?;
-    let meter = Arc::new(Meter::default());
-    let unread = unread(&database.past_rooms).metered(&meter);
-    let before = start_of_peak();
-    let seen = ours(&unread, query).await?;
-    let peak_kilobytes = peak_since(before);
-    let (fast, fast_again) = fastest(&database.past_rooms, query).await?;
-    let (slow, slow_again) = fastest(&database.slow, query).await?;
-    let round_trips =
-        |slow: Duration, fast| slow.saturating_sub(fast).as_secs_f64() / DELAY.as_secs_f64();
-    let cost = Cost {
-        requests: meter.requests(),
-        read_units: meter.units(),
-        sequential: round_trips(slow, fast),
-        milliseconds: slow.as_secs_f64() * 1000.0,
-        sequential_again: round_trips(slow_again, fast_again),
-        milliseconds_again: slow_again.as_secs_f64() * 1000.0,
-        peak_kilobytes,
-        ..cost
-    };
-    Ok((cost, seen))
-}
-
-/// The same table and connections, with nothing remembered of its rooms.
+/// Returns the same history without what this process remembers of it.
 fn unread(past_rooms: &PastRooms) -> PastRooms {
     let table = past_rooms.table();
-    PastRooms::new(table.client().clone(), table.name())
+    let unread = PastRooms::new(table.client().clone(), table.name());
+    if past_rooms.has_history() { unread.with_history(database::HISTORY) } else { unread }
 }
 
-/// The fastest reading of rooms not read before, and of rooms read before.
-async fn fastest(
+/// Returns requests, round trips and read units of a page.
+async fn read(
     past_rooms: &PastRooms,
-    query: &PageQuery,
-) -> Result<(Duration, Duration), Box<dyn Error>> {
-    let mut fastest = (Duration::MAX, Duration::MAX);
-    for _ in 0..READINGS {
-        let unread = unread(past_rooms);
-        for fastest in [&mut fastest.0, &mut fastest.1] {
-            let start = Instant::now();
-            ours(&unread, query).await?;
-            *fastest = start.elapsed().min(*fastest);
-        }
-    }
-    Ok(fastest)
-}
-
-async fn ours(past_rooms: &PastRooms, query: &PageQuery) -> Result<Seen, Box<dyn Error>> {
-    let page = past_rooms.page(query).await?;
-    assert_eq!(page.total, SESSIONS as u64);
-    let keys = page.sessions.iter().map(|room| format!("{}#{}", room.created, room.room_sid));
-    Ok((page.total, keys.collect()))
-}
-
-async fn measure_usual(
-    database: &Database,
-    query: &PageQuery,
-    cost: Cost,
-) -> Result<(Cost, Seen), Box<dyn Error>> {
+    query: PageQuery,
+    sessions: &[Session],
+) -> Result<(u64, u64, f64), Box<dyn Error>> {
     let meter = Arc::new(Meter::default());
-    let table = database.past_rooms.table().metered(&meter);
-    let before = start_of_peak();
-    let start = Instant::now();
-    let seen = usual::read(&table, query).await?;
-    let cost = Cost {
-        requests: meter.requests(),
-        read_units: meter.units(),
-        milliseconds: start.elapsed().as_secs_f64() * 1000.0,
-        peak_kilobytes: peak_since(before),
-        ..cost
+    let begun = tokio::time::Instant::now();
+    let page = past_rooms.metered(&meter).page(&query).await?;
+    let cost = (meter.requests(), round_trips(begun, &meter), meter.units());
+    assert_eq!(page.total, sessions.len() as u64, "{query:?}");
+    let expected: Vec<_> = match query.order {
+        Order::Asc => sessions.iter().skip(query.from as usize).take(query.limit).collect(),
+        Order::Desc => sessions.iter().rev().skip(query.from as usize).take(query.limit).collect(),
     };
-    Ok((cost, seen))
+    let expected: Vec<_> = expected.into_iter().map(|session| &*session.room_sid).collect();
+    let sids: Vec<_> = page.sessions.iter().map(|session| &*session.room_sid).collect();
+    assert_eq!(sids, expected, "{query:?}");
+    Ok(cost)
 }
 
-async fn usual_round_trips(database: &Database, query: &PageQuery) -> Result<f64, Box<dyn Error>> {
-    let start = Instant::now();
-    usual::read(database.past_rooms.table(), query).await?;
-    let fast = start.elapsed();
-    usual::read(database.very_slow.table(), query).await?;
-    let slow = start.elapsed() - fast;
-    Ok(slow.saturating_sub(fast).as_secs_f64() / LONG_DELAY.as_secs_f64())
+fn round_trips(begun: tokio::time::Instant, meter: &Meter) -> u64 {
+    (begun.elapsed().as_millis() / ROUND_TRIP.as_millis()) as u64 - meter.requests() / IN_FLIGHT
 }
 
-fn start_of_peak() -> usize {
-    ALLOCATOR.reset_peak_usage();
-    ALLOCATOR.current_usage()
-}
-
-fn peak_since(before: usize) -> f64 {
-    ALLOCATOR.peak_usage().saturating_sub(before) as f64 / 1024.0
+/// Returns the median time of newest-first pages from a depth on, in milliseconds.
+async fn median_time(past_rooms: &PastRooms, from: usize) -> Result<f64, Box<dyn Error>> {
+    let mut times = Vec::new();
+    for page in 0..TIMED {
+        let query = PageQuery::all_rooms().from((from + page * LIMIT) as u64).limit(LIMIT);
+        let begun = Instant::now();
+        past_rooms.page(&query).await?;
+        times.push(begun.elapsed().as_secs_f64() * 1000.0);
+    }
+    times.sort_by(f64::total_cmp);
+    times.get(TIMED / 2).copied().ok_or_else(|| "no page".into())
 }

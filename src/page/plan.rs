@@ -20,7 +20,7 @@ const ROWS_TO_SKIP: u64 = 10;
 const ROOMS_TO_SKIP_IN: usize = 20;
 
 /// What a page makes its client wait for, in microseconds at 256 MB of memory, where a function has
-/// a seventh of a processor: rounded from what `.ci/processor` shows. Only their proportions matter.
+/// a seventh of a processor: rounded from what the benchmark of the function shows. Only their proportions matter.
 ///
 /// A query of some of a room's rows, mostly the work of sending it.
 const QUERY: u64 = 700;

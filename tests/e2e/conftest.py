@@ -5,14 +5,17 @@ The tests need the packages of requirements.txt. `.ci/run` runs them all; one fi
     target/tools/bin/python -m pytest tests/e2e/test_openapi.py
 """
 
+import getpass
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
 
 import emulator
 import local
+import plugnmeet_database
 import pytest
 
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", local.ROOT / "target"))
@@ -26,6 +29,8 @@ def pytest_addoption(parser):
     help = "Folder of the functions: of `sam build`, or NAME/bootstrap; by default they are built for debugging"
     parser.addoption("--functions", type=pathlib.Path, help=help)
     parser.addoption("--release", type=pathlib.Path, help="Folder with the files of a release to test")
+    native = platform.machine().replace("aarch64", "arm64")
+    parser.addoption("--architecture", default=native, help="Processor of the release's operator's tool")
 
 
 def apt_install(programs, packages):
@@ -82,3 +87,46 @@ def function(request, program):
         return emulator.Function(bootstrap.resolve(), environment, timeout_seconds)
 
     return function
+
+
+def shell(script, run, folder):
+    """Runs a script with the operator's tool on the PATH and a local run's table. Returns its output."""
+    environment = {**os.environ, **run.environment(), "HOME": str(folder), "PATH": f"{TARGET / 'debug'}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+class MariaDb:
+    """A MariaDB server on a socket. `home` is a home folder whose clients find it."""
+
+    def __init__(self, home):
+        self.home = home
+        (home / ".my.cnf").write_text(f"[client]\nuser=root\nsocket={home}/socket\n")
+        (home / "docs").mkdir()
+        shutil.copy(local.ROOT / "docs/export.sql", home / "docs")
+        options = ["--no-defaults", f"--datadir={home}/data", f"--user={getpass.getuser()}"]
+        install = ["mariadb-install-db", *options, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+        # Nothing may depend on the server's time zone.
+        server = [f"--socket={home}/socket", f"--pid-file={home}/pid", "--skip-networking", "--default-time-zone=+05:30"]
+        self.process = subprocess.Popen(["mariadbd", *options, *server], stderr=subprocess.DEVNULL)
+        local.wait_until(lambda: subprocess.run(self._client("-e", "SELECT 1"), capture_output=True).returncode == 0)
+
+    def _client(self, *arguments):
+        return ["mysql", "--no-defaults", "--user=root", f"--socket={self.home}/socket", "--default-character-set=utf8mb4", *arguments]
+
+    def fill(self, name, room_id):
+        """Makes the database of a server of `plugnmeet_database`."""
+        create = "DROP DATABASE IF EXISTS plugnmeet; CREATE DATABASE plugnmeet CHARACTER SET utf8mb4; USE plugnmeet;\n"
+        subprocess.run(self._client(), input=create + plugnmeet_database.sql(name, room_id), text=True, check=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory):
+    apt_install("mariadbd", "mariadb-server")
+    server = MariaDb(tmp_path_factory.mktemp("mariadb"))
+    yield server
+    server.process.terminate()
+    server.process.wait()

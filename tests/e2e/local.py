@@ -40,6 +40,11 @@ def wait_until(condition, seconds=20):
         time.sleep(0.05)
 
 
+def drain(pipe):
+    """Reads the rest of a process's output, which must not fill the pipe."""
+    threading.Thread(target=collections.deque, args=(pipe, 0), daemon=True).start()
+
+
 def wait_for_port(port):
     wait_until(lambda: socket.create_connection(("127.0.0.1", port), timeout=1).close() is None)
 
@@ -106,8 +111,7 @@ def local_run(program, *flags, listen="127.0.0.1:0", dynamodb="127.0.0.1:0"):
                 break
         else:
             raise RuntimeError(f"{program} did not start")
-        # Its log must not fill the pipe.
-        threading.Thread(target=collections.deque, args=(process.stdout, 0), daemon=True).start()
+        drain(process.stdout)
         yield LocalRun(found["endpoint"], found["DynamoDB"])
     finally:
         process.kill()

@@ -12,8 +12,8 @@ use past_rooms::{Meter, Order, PageQuery, PastRooms, RowKey};
 use tokio::time::Instant;
 
 use crate::database::{Database, TABLE};
-use crate::network::ROUND_TRIP;
-use crate::{content, network, tallies};
+use crate::timed::{self, ROUND_TRIP};
+use crate::{content, tallies};
 
 /// Requests that a page has in flight at the most.
 const IN_FLIGHT: u64 = 20;
@@ -59,9 +59,8 @@ impl History {
                 rows.push(row);
             }
         }
-        let database = Database::filled(&rows);
-        let client =
-            network::timed_client(move |operation, body| database.execute(operation, body));
+        let database = Database::filled(TABLE, &rows);
+        let client = timed::timed_client(move |operation, body| database.execute(operation, body));
         History { client, room_ids, sessions }
     }
 

@@ -7,7 +7,7 @@ use past_rooms::{Order, PageQuery, PastRooms, RowKey};
 use tokio::time::Instant;
 
 use crate::database::{Database, TABLE};
-use crate::{content, cost, network, tallies};
+use crate::{content, cost, tallies, timed};
 
 const ROOM: &str = "room01";
 
@@ -23,7 +23,7 @@ fn room(sessions: usize) -> (Vec<RowKey>, Database) {
     let keys: Vec<RowKey> = keys.collect();
     let mut rows: Vec<_> = keys.iter().map(|key| content::row(key, 1)).collect();
     rows.extend(tallies::rows(ROOM, &tallies::expected(&keys)));
-    (keys, Database::filled(&rows))
+    (keys, Database::filled(TABLE, &rows))
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_tally_whose_change_is_seen_later_than_its_session_is_not_called_wrong() {
     let page = cost::runtime().block_on(async {
         let begun = Instant::now();
         let is_counted = Arc::clone(&counts_keys);
-        let client = network::timed_client(move |operation, body| {
+        let client = timed::timed_client(move |operation, body| {
             *is_counted.lock().expect("a lock") |= body.contains("ProjectionExpression");
             let is_tally = operation == "BatchGetItem";
             let database = if is_tally && begun.elapsed() < PART_SEEN { &before } else { &after };

@@ -26,12 +26,14 @@ mod history;
 mod miscounts;
 mod network;
 mod plan;
+mod projection;
 mod promise;
 mod run;
 mod scheduler;
 mod seeds;
 mod stream;
 mod tallies;
+mod timed;
 mod views;
 
 /// Seeds of a plain `cargo test`.

@@ -12,12 +12,13 @@ use serde_json::json;
 use crate::destination::Destination;
 use crate::exported::{Exported, Line};
 use crate::rooms::{InFlight, Rooms};
+use crate::stop::Stopped;
 use crate::{Outcome, output, progress, rooms};
 
 /// Write sessions as JSON Lines, which `import` takes.
 ///
 /// So a table that was restored from a backup, or that a deleted stack left, is moved into that of a stack:
-/// export the one, and import into the other. Tallies are left out, because an import counts anew, and so are
+/// export the one, and import into the other. Tallies are left out, because an import counts again, and so are
 /// meetings in progress. Rows that are left out and are none of these are named on standard error. What is
 /// written while it runs may be in the export or not.
 #[derive(clap::Args)]
@@ -28,8 +29,8 @@ pub struct Arguments {
     #[command(flatten)]
     in_flight: InFlight,
 
-    /// Write to this file, which must not be there yet, instead of standard output (which `-` is, too). It is
-    /// there only when it is complete
+    /// Write to this file, which must not exist, instead of standard output (also `-`). The file appears when
+    /// it is complete
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -42,11 +43,11 @@ impl Arguments {
 }
 
 pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let past_rooms = past_rooms.adapting(arguments.in_flight.most());
+    let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
     let output = Destination::open(arguments.output.as_deref())?;
     let mut export = Export { output, found: Found::default() };
     if let Err(error) = export.all(&past_rooms, &arguments.rooms).await {
-        return Err(format!("{error}; the export is incomplete").into());
+        return Err(Stopped { error, done: "the export is incomplete".to_owned() }.into());
     }
     let Export { output, found } = export;
     output.finish()?;

@@ -14,19 +14,21 @@ use past_rooms::api::auth;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use super::{Database, KEY, SECRET};
 
 /// Lambda's side: hands out events, and takes the answers.
 struct Runtime {
     events: Mutex<mpsc::UnboundedReceiver<String>>,
+    asked: watch::Sender<usize>,
     handed_out: AtomicUsize,
     timeout: Duration,
     answers: mpsc::UnboundedSender<Value>,
 }
 
 async fn next(State(runtime): State<Arc<Runtime>>) -> Response {
+    runtime.asked.send_modify(|times| *times += 1);
     let Some(event) = runtime.events.lock().await.recv().await else {
         return std::future::pending().await;
     };
@@ -54,6 +56,7 @@ pub struct Lambda {
     pub address: String,
     events: mpsc::UnboundedSender<String>,
     answers: mpsc::UnboundedReceiver<Value>,
+    asked: watch::Receiver<usize>,
     served_by: Option<tokio::runtime::Runtime>,
 }
 
@@ -62,8 +65,10 @@ impl Lambda {
     pub fn start(timeout: Duration) -> Self {
         let (sender, answers) = mpsc::unbounded_channel();
         let (events, to_hand_out) = mpsc::unbounded_channel();
+        let (asks, asked) = watch::channel(0);
         let runtime = Runtime {
             events: Mutex::new(to_hand_out),
+            asked: asks,
             handed_out: AtomicUsize::new(0),
             timeout,
             answers: sender,
@@ -85,7 +90,7 @@ impl Lambda {
             let listener = TcpListener::from_std(listener).expect("a listener");
             axum::serve(listener, router).await
         });
-        Lambda { address, events, answers, served_by: Some(served_by) }
+        Lambda { address, events, answers, asked, served_by: Some(served_by) }
     }
 
     /// Invokes the function with a signed request; the invocations' ids are `request-0`,
@@ -115,6 +120,16 @@ impl Lambda {
     pub async fn answer(&mut self) -> Value {
         let answer = tokio::time::timeout(Duration::from_secs(60), self.answers.recv()).await;
         answer.expect("in time").expect("an answer")
+    }
+}
+
+impl Lambda {
+    /// Waits until functions have asked for events this number of times.
+    #[allow(dead_code, reason = "only the benchmark waits for it")]
+    pub async fn asked(&mut self, times: usize) {
+        let asked = self.asked.wait_for(|asked| *asked >= times);
+        let asked = tokio::time::timeout(Duration::from_secs(60), asked).await;
+        asked.expect("in time").expect("a runtime API");
     }
 }
 

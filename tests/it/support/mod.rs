@@ -9,6 +9,7 @@ pub mod proxy;
 #[path = "../../../examples/local/sample.rs"]
 pub mod sample;
 pub mod stream;
+pub mod tls;
 pub mod tunnel;
 
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! The least function that `lambda_http` makes: the baseline of the start-up benchmark.
+//! The least function that `lambda_http` makes.
 
 use lambda_http::{Error, Request, service_fn};
 
