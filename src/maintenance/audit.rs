@@ -54,7 +54,7 @@ impl TallyReport {
 /// A month: what its tallies say, and what there is. Both at one moment: no recorder wrote in
 /// between.
 pub(crate) struct MonthAudit {
-    /// The version of the month's tally; `None`: there is none.
+    /// The version of the month's tally; `None`: the tally or its version is missing.
     pub version: Option<AttributeValue>,
     /// `None`: not readable.
     tallied_hours: Option<Counts>,

@@ -35,10 +35,10 @@ impl PastRooms {
         maintenance::check(&self.table, room_id).await
     }
 
-    /// Lets the sessions of a room that are there expire as [this handle](Self::with_retention_days)
-    /// lets those that it records: sets their time of expiry, or clears it for a handle that keeps
-    /// sessions for ever. Safe while others write; if it is interrupted, call it again. Costs one
-    /// write unit for each 1 KB of a session that is changed.
+    /// Applies [this handle's retention](Self::with_retention_days) to the existing sessions of a room:
+    /// sets their time of expiry, or clears it for a handle that keeps sessions forever. Safe while others
+    /// write; if it is interrupted, call it again. Costs one write unit for each 1 KB of a changed
+    /// session.
     ///
     /// # Errors
     /// As [`record`](Self::record). What was changed before an error stays changed.

@@ -132,8 +132,8 @@ pub(crate) fn session_sort_key(created: &str, room_sid: &str) -> String {
     format!("{created}{SEPARATOR}{room_sid}")
 }
 
-/// Returns whether a row lies among the sessions and is none: its sort key begins with a digit, as
-/// those of sessions do.
+/// Returns whether a row lies among the sessions but is not a session: its sort key begins with a
+/// digit, as those of sessions do, but is invalid.
 pub fn is_stray(sort_key: &str) -> bool {
     sort_key.starts_with(|first: char| first.is_ascii_digit())
         && SessionKey::parse(sort_key).is_none()
