@@ -192,9 +192,9 @@ impl Meeting {
     /// Returns when it ended, and whether that was reported. A meeting that is presumed to be over ended
     /// when it was last seen.
     ///
-    /// A later report disproves the presumption. Somebody who joins does so at once. Somebody who leaves
-    /// does so after [`CLOCK_TOLERANCE`] only: the media server reports the last departures by its own
-    /// clock, and the room's next meeting may have begun by then.
+    /// A later report disproves the presumption. A join counts at once, a departure only after
+    /// [`CLOCK_TOLERANCE`]: the media server reports the last departures by its own clock, and the room's
+    /// next meeting may have begun by then.
     fn ended(&self) -> Option<(i64, bool)> {
         let reported = self.report(Kind::SessionEnded).or_else(|| self.report(Kind::RoomFinished));
         if let Some(report) = reported {

@@ -45,7 +45,7 @@ fn seconds(time: Timestamp) -> i64 {
 
 proptest! {
     /// What arrives decides, and not in which order nor how often. What the session must be is said
-    /// here once more, from the kinds that arrived.
+    /// here again, from the kinds that arrived.
     #[test]
     fn order_and_repetition_make_no_difference(
         picks in vec(0..7_usize, 1..40),
@@ -107,6 +107,18 @@ fn presumed_over_it_ended_when_it_was_last_seen() {
     presumed.add(Kind::RoomFinished, &report(CREATED + 612, None, ""));
     let draft = presumed.draft("room", "sid").expect("over");
     assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 612));
+    // A late departure does not prove that it goes on; a join does.
+    let mut late = meeting(&reports()[..4]);
+    late.add(Kind::PresumedOver, &report(CREATED + 9_000, None, ""));
+    late.add(Kind::Left, &report(CREATED + 9_060, None, ""));
+    let draft = late.draft("room", "sid").expect("over");
+    assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 9_060));
+    for (kind, at) in [(Kind::Left, CREATED + 9_061), (Kind::Participant, CREATED + 9_001)] {
+        let mut resumed = late.clone();
+        resumed.add(kind, &report(at, None, ""));
+        assert_eq!(resumed.draft("room", "sid"), None, "{kind:?}");
+        assert!(resumed.goes_on_after_all());
+    }
     // One that was seen later goes on.
     let mut seen = meeting(&reports()[..4]);
     seen.add(Kind::PresumedOver, &report(CREATED + 500, None, ""));

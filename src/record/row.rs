@@ -53,16 +53,6 @@ impl Row {
         Row { room, expires: retention.of_session(session), heard: None }
     }
 
-    /// About how many bytes it has in the table.
-    pub fn bytes(&self) -> usize {
-        const NAMES_AND_TIMES: usize = 250;
-        let PastRoom { room_title, room_id, room_sid, webhook_url, analytics_file_id, .. } =
-            &self.room;
-        let analytics_file_id = analytics_file_id.as_ref().map_or(0, String::len);
-        let texts = room_title.len() + room_id.len() + 2 * room_sid.len() + webhook_url.len();
-        NAMES_AND_TIMES + texts + analytics_file_id
-    }
-
     /// Its attributes but the primary key.
     pub fn attributes(&self) -> Result<Item, serde_dynamo::Error> {
         let mut attributes: Item = serde_dynamo::to_item(&self.room)?;

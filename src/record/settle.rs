@@ -37,7 +37,7 @@ pub(crate) struct Settlement<'a> {
 
 /// Records the session, once: at its own key, or at that of a row of another writer whose `created`
 /// is better; other rows of it are deleted. What is not empty in any of them is kept. `claim` is the
-/// update of the meeting's own row, on condition that nobody changed it, for the key it is given.
+/// update of the meeting's own row for the given key, on condition that the row is unchanged.
 ///
 /// A session that was recorded and is nowhere any more was deleted on purpose, and is left alone.
 pub(crate) async fn settle(
@@ -82,7 +82,7 @@ pub(crate) async fn settle(
     Ok(())
 }
 
-/// The rows of the session that are there.
+/// Returns the existing rows of the session.
 fn rows_of<'a>(
     snapshot: &'a Snapshot,
     keys: &'a [RowKey],

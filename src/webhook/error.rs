@@ -12,7 +12,7 @@ use crate::record::WriteError;
 /// The only method.
 pub const METHOD: Method = Method::POST;
 
-/// Bytes of a body at the most.
+/// Maximum number of bytes of a body.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// A webhook that is answered with an error.

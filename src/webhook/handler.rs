@@ -85,7 +85,7 @@ async fn answer_and_log(app: &App, request: Request) -> Response<Body> {
     response
 }
 
-/// Servers do not show answers to anybody, so the reason of each refusal is in the log.
+/// Logs the reason of a refusal, because plugNmeet does not show answers.
 fn log_failure(error: &WebhookError) {
     let status = error.status().as_u16();
     match error.source() {
@@ -109,8 +109,8 @@ async fn take(
     }
     let now = Timestamp::now().as_second();
     let body = request.body().as_ref();
-    // First, so that whoever has no secret gets 401, whatever else is wrong: other refusals set off an
-    // alarm. The event's body is there unless it was no base64, which API Gateway never sends.
+    // First, so that unsigned requests get 401, whatever else is wrong: other refusals set off an alarm.
+    // The event's body exists unless it was not base64, which API Gateway never sends.
     let check = |pair: &_| verify::verify(pair, request.headers(), body, now);
     app.credentials.authenticate(check).await?;
     if let Some(malformed) = MalformedEvent::of(request) {

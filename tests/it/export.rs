@@ -215,7 +215,7 @@ async fn a_file_is_there_only_when_it_is_complete_and_none_is_overwritten() {
     let arguments = ["export", "--all", "--output", file.path()];
     let output = run(&database, &arguments).await;
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("is there already"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("already exists"), "{}", text(&output.stderr));
     assert_eq!(std::fs::read_to_string(file.path()).expect("the file"), "mine");
     let proxy = Proxy::start(&database.endpoint, |number, _| match number {
         0..5 => Fault::Pass,
@@ -238,33 +238,6 @@ async fn a_file_is_there_only_when_it_is_complete_and_none_is_overwritten() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(lines(&path).len(), 50);
     assert_eq!(names().len(), 2);
-}
-
-#[tokio::test]
-async fn a_part_that_is_there_is_named_and_left_as_it_is() {
-    let database = Database::start().await;
-    database.record(&history("room01", 5, 60)).await;
-    let file = File::new("history.jsonl.part", "of another export");
-    let path = file.beside("history.jsonl");
-    let refused = async || {
-        let output = run(&database, &["export", "--all", "--output", &path]).await;
-        assert_eq!(output.status.code(), Some(2));
-        let said = text(&output.stderr);
-        let named = format!("{} is there: another export is running, or left it", file.path());
-        assert!(said.contains(&named), "{said}");
-        assert!(!std::fs::exists(&path).expect("a folder"));
-        assert!(std::fs::exists(file.path()).expect("a folder"));
-    };
-    refused().await;
-    assert_eq!(std::fs::read_to_string(file.path()).expect("the part"), "of another export");
-    #[cfg(unix)]
-    {
-        let mine = file.beside("mine");
-        std::fs::rename(file.path(), &mine).expect("renamed");
-        std::os::unix::fs::symlink(&mine, file.path()).expect("a link");
-        refused().await;
-        assert_eq!(std::fs::read_to_string(&mine).expect("a file"), "of another export");
-    }
 }
 
 #[tokio::test]

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
-use past_rooms::PastRoom;
 use past_rooms::table::keys::SessionKey;
 use past_rooms::table::schema::EXPIRES;
+use past_rooms::{Entry, Fields, Marks, PastRoom};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::admin::{File, admin, text};
 use crate::import_files::{counts, import, lines, stored};
 use crate::record::assert_agreement;
-use crate::support::Database;
 use crate::support::proxy::{Fault, Proxy};
+use crate::support::{Database, history};
 use crate::webhook;
 
 /// 2026-11-22T10:00:00Z.
@@ -275,14 +275,14 @@ async fn two_imports_at_once_give_a_session_one_row() {
 }
 
 #[tokio::test]
-async fn of_a_session_with_two_beginnings_in_the_input_the_first_counts() {
+async fn last_beginning_of_a_session_wins() {
     let database = Database::start().await;
     let rows = [row("a", &json!({})), row("a", &json!({"created": START + 3600}))];
-    for expected in [[1, 0, 0, 1, 0], [0, 0, 1, 1, 0]] {
+    for expected in [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]] {
         assert_eq!(import_rows(&database, &rows, &[]).await, expected);
     }
-    assert_eq!(import_rows(&database, &rows, &["--move"]).await, [0, 0, 1, 1, 0]);
-    assert_eq!(one(&database).await.created, "2026-11-22T10:00:00.000Z");
+    assert_eq!(import_rows(&database, &rows, &["--move"]).await, [0, 0, 1, 0, 0]);
+    assert_eq!(one(&database).await.created, "2026-11-22T11:00:00.000Z");
 }
 
 #[tokio::test]
@@ -370,6 +370,35 @@ async fn an_outage_ends_the_import_which_says_how_far_it_came() {
     let (_, summary, _) = import(&database, &[first.path(), second.path()]).await;
     assert_eq!(counts(&summary), [800 - stored, 0, stored, 0]);
     assert_eq!(assert_agreement(&database).await, 800);
+}
+
+#[tokio::test]
+async fn rows_whose_answers_were_lost_are_new() {
+    let database = Database::start().await;
+    // More answers are lost than the SDK retries, so the importer looks at the rows again.
+    let proxy = Proxy::start(&database.endpoint, {
+        let transactions = AtomicUsize::new(0);
+        move |_, operation| match operation {
+            "TransactWriteItems" if transactions.fetch_add(1, Ordering::SeqCst) < 7 => {
+                Fault::CutAfter
+            }
+            _ => Fault::Pass,
+        }
+    })
+    .await;
+    let sessions = history("room01", 30, 60);
+    let entry = |session| Entry { session, fields: Fields::default(), marks: Marks::default() };
+    let entries: Vec<Entry> = sessions.into_iter().map(entry).collect();
+    let written = database.at(&proxy.endpoint).importer().write(&entries).await.expect("written");
+    assert_eq!((written.recorded.new, written.recorded.unchanged), (30, 0));
+    assert_eq!(assert_agreement(&database).await, 30);
+
+    let file = file(&rows_of_rooms(8));
+    let arguments = ["import", "--json", file.path()];
+    let output = admin(&database, &proxy.endpoint, &arguments).output().await.expect("it runs");
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rows = assert_agreement(&database).await as u64;
+    assert_eq!(counts(&summary), [rows - 30, 0, 0, 0], "{}", text(&output.stderr));
 }
 
 /// Some rows of each of these rooms, enough for a transaction of its own.

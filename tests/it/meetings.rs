@@ -285,7 +285,7 @@ async fn sessions_with_like_ids_have_their_own_people() {
         }
         sessions.push(past_room(room, sid, START));
     }
-    // Whoever is told of again is counted anew.
+    // People in repeated events are counted once.
     for event in meeting("r", "a", START) {
         assert_eq!(post(&app, &event).await, 200);
     }

@@ -89,7 +89,7 @@ async fn room_that_never_closes_is_past_only_while_it_is_silent() {
         post_all(&database, [joined(at, &format!("p{day}"))]).await;
         assert_eq!(history(&database, &["r"]).await, [], "day {day}");
         people += 1;
-        // Somebody who is known comes back, and a timer that is set for an earlier time expires.
+        // A person joins again, and a timer that was set for an earlier time expires.
         post_all(&database, [joined(at + 5, "ann")]).await;
         expire_timers(&database, at + 60).await;
         assert_eq!(history(&database, &["r"]).await, [], "day {day}");

@@ -67,7 +67,7 @@ pub fn with_person(mut event: Value, identity: &str) -> Value {
     event
 }
 
-/// The events of a meeting that begins at `start`: three people, one of whom comes twice, and a
+/// The events of a meeting that begins at `start`: three people, one joining twice, and a
 /// recorder.
 pub fn meeting(room: &str, sid: &str, start: i64) -> Vec<Value> {
     let joined = |at, identity| {
@@ -255,7 +255,7 @@ async fn what_is_lost_is_made_up_for() {
     }
 }
 
-/// Nobody who cannot sign causes a request to DynamoDB.
+/// Unsigned requests cause no request to DynamoDB.
 #[tokio::test]
 async fn what_is_refused_reads_and_writes_nothing() {
     let database = Database::start().await;
@@ -430,7 +430,7 @@ async fn a_meeting_of_which_nothing_is_heard_ends_when_its_timer_does() {
         session.analytics_file_id = None;
         assert_eq!(history(&database, &["r"]).await, [session]);
     }
-    // Timers of meetings that are not known, and rows that are none.
+    // Timers of unknown meetings, and rows that are not timers.
     expired(RowKey::new("r", "!timer#SID_y"), START).await;
     expired(RowKey::new("r", "~"), START).await;
 }

@@ -1,9 +1,13 @@
-//! What to do about what DynamoDB and the AWS SDK say.
+//! Advice on errors of DynamoDB and of the AWS SDK.
 
 use std::error::Error;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::ProvideCredentials;
+use past_rooms::WriteError;
+use past_rooms::table::TableError;
+
+use crate::stop::Outage;
 
 /// Looks for what every request needs, before the first: without credentials each would be tried
 /// again and again.
@@ -48,41 +52,52 @@ pub fn causes(error: &dyn Error) -> String {
     texts.join(": ")
 }
 
-/// What to do about an error, if its text tells.
-pub fn on(error: &str, table: &str) -> Option<String> {
-    let says = |codes: &[&str]| codes.iter().any(|code| error.contains(code));
-    if says(&["ResourceNotFoundException"]) {
-        return Some(format!(
-            "There is no table {table:?} for this account in this region. Name the table with --table \
-             or TABLE_NAME (the stack's outputs have its name), the region with AWS_REGION."
-        ));
-    }
-    if says(&["AccessDeniedException", "not authorized"]) {
-        return Some(format!(
-            "These credentials may not do that to the table {table:?}. The documentation of \
-             past-rooms-admin lists the actions that its commands need."
-        ));
-    }
-    if says(&[
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "ExpiredToken",
-        "InvalidClientTokenId",
-    ]) {
-        return Some(
-            "AWS does not accept these credentials: they may be wrong, expired, or of another \
-             account. See AWS_PROFILE, and `aws sts get-caller-identity`."
-                .to_owned(),
-        );
-    }
-    if says(&["dispatch failure", "connector error", "timeout", "timed out"]) {
-        return Some(
-            "DynamoDB cannot be reached: is AWS_REGION right, or AWS_ENDPOINT_URL_DYNAMODB, if it \
-             is set?"
-                .to_owned(),
-        );
+/// Returns what to do about an error, if its kind tells.
+pub fn on(error: &(dyn Error + 'static), table: &str) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<Outage>().is_some_and(|outage| !outage.is_answered) {
+            return Some(
+                "DynamoDB cannot be reached: is AWS_REGION right, or AWS_ENDPOINT_URL_DYNAMODB, if it \
+                 is set?"
+                    .to_owned(),
+            );
+        }
+        let failed = match error.downcast_ref::<WriteError>() {
+            Some(WriteError::Table(failed)) => Some(failed),
+            _ => error.downcast_ref::<TableError>(),
+        };
+        if let Some(failed) = failed {
+            return on_code(&failed.code, table);
+        }
+        next = error.source();
     }
     None
+}
+
+/// Returns what to do about an error that DynamoDB answers with `code`.
+fn on_code(code: &str, table: &str) -> Option<String> {
+    Some(match code {
+        "ResourceNotFoundException" => format!(
+            "There is no table {table:?} for this account in this region. Name the table with --table \
+             or TABLE_NAME (the stack's outputs have its name), the region with AWS_REGION."
+        ),
+        "AccessDeniedException" => format!(
+            "These credentials may not do that to the table {table:?}. The documentation of \
+             past-rooms-admin lists the actions that its commands need."
+        ),
+        "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationTokenException"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId" => {
+            "AWS does not accept these credentials: they may be wrong, expired, \
+            or of another account. See AWS_PROFILE, and `aws sts get-caller-identity`."
+                .to_owned()
+        }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -90,22 +105,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_errors_have_advice_and_others_none() {
-        for (error, advice) in [
-            (
-                "DynamoDB Query failed: ResourceNotFoundException: Requested resource not found",
-                "--table",
-            ),
-            ("DynamoDB Query failed: AccessDeniedException: User: x is not authorized", "actions"),
-            (
-                "DynamoDB Query failed: UnrecognizedClientException: The security token",
-                "AWS_PROFILE",
-            ),
-            ("DynamoDB Query failed: dispatch failure: io error", "AWS_REGION"),
+    fn known_codes_have_advice_and_others_none() {
+        for (code, part) in [
+            ("ResourceNotFoundException", "--table"),
+            ("AccessDeniedException", "actions"),
+            ("UnrecognizedClientException", "AWS_PROFILE"),
         ] {
-            let given = on(error, "past-rooms").expect("advice");
-            assert!(given.contains(advice), "{given}");
+            let advice = on_code(code, "past-rooms").expect("advice");
+            assert!(advice.contains(part), "{advice}");
         }
-        assert_eq!(on("the row is not a session", "past-rooms"), None);
+        assert_eq!(on_code("ValidationException", "past-rooms"), None);
     }
 }

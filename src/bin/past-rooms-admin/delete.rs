@@ -11,6 +11,7 @@ use past_rooms::table::{Consistency, RowQuery};
 use past_rooms::{PastRooms, RowKey, SessionKey};
 use serde_json::json;
 
+use crate::stop::Stopped;
 use crate::{Outcome, output, progress, question, rooms, times};
 
 /// Sessions that one transaction deletes.
@@ -80,10 +81,11 @@ pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcom
                     return Err("nothing was deleted".into());
                 }
                 delete(past_rooms, room_id, &keys, &mut deleted).await.map_err(|error| {
-                    format!(
-                        "{error}; {deleted} of {sessions} are deleted. To delete the rest, start the \
-                         same command again"
-                    )
+                    let done = format!(
+                        "{deleted} of {sessions} are deleted. To delete the rest, start the same command \
+                         again"
+                    );
+                    Stopped { error, done }
                 })?;
                 format!("{room_id}: {} deleted", output::count(deleted, "session"))
             }

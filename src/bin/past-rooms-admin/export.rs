@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::destination::Destination;
 use crate::exported::{Exported, Line};
 use crate::rooms::{InFlight, Rooms};
+use crate::stop::Stopped;
 use crate::{Outcome, output, progress, rooms};
 
 /// Write sessions as JSON Lines, which `import` takes.
@@ -46,7 +47,7 @@ pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcom
     let output = Destination::open(arguments.output.as_deref())?;
     let mut export = Export { output, found: Found::default() };
     if let Err(error) = export.all(&past_rooms, &arguments.rooms).await {
-        return Err(format!("{error}; the export is incomplete").into());
+        return Err(Stopped { error, done: "the export is incomplete".to_owned() }.into());
     }
     let Export { output, found } = export;
     output.finish()?;

@@ -1,42 +1,57 @@
-//! Why an import does not come to the end of a file, and how large its files are.
+//! Reasons for an import to stop before its end.
 
 use std::error::Error;
-use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::stop::Reason;
 
-/// Why a file was not imported to its end.
+/// Why an import stopped.
 pub enum Failure {
-    /// The file cannot be read on; the next one may be.
-    File(String),
-    /// Nothing can be written any more.
-    Stop(Box<dyn Error>),
-    /// The command has to stop.
-    Interrupted(Reason),
+    Interrupted,
+    Error(Box<dyn Error>),
 }
 
-impl<E: Error + 'static> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Failure::Stop(error.into())
+impl From<String> for Failure {
+    fn from(error: String) -> Self {
+        Failure::Error(error.into())
     }
 }
 
-/// Returns the size of the files together, if all of them have one.
-pub fn bytes(files: &[PathBuf]) -> Option<u64> {
-    let sizes = files.iter().map(|path| std::fs::metadata(path).map(|file| file.len()));
-    sizes.sum::<io::Result<u64>>().ok().filter(|bytes| *bytes > 0)
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Interrupted => Failure::Interrupted,
+            Reason::Outage(error) => Failure::Error(error.into()),
+        }
+    }
 }
 
-/// Returns how far a stopped import came, to the row `imported_to` at least, and how to go on.
-pub fn how_to_go_on(imported_to: Option<&str>, keeps_rejects: bool) -> String {
-    let done = match imported_to {
-        Some(row) => format!("All rows up to {row} are done, and some after it may be."),
-        None => "A part of its first rows may be imported.".to_owned(),
-    };
-    let rejects = if keeps_rejects { " The file of rejects is as it was before." } else { "" };
-    format!(
-        "The import has stopped. {done} To go on, start the same command again, which is safe: rows \
-         that are in the table are found unchanged, none is counted twice.{rejects}"
-    )
+/// How far a stopped import came.
+#[derive(Default)]
+pub struct Reached {
+    /// File and line of the last row before which every row is done.
+    pub row: Option<String>,
+    /// Whether rows after it may be done.
+    pub further: bool,
+}
+
+impl Reached {
+    /// Returns how far the import came and how to go on; `rejects` is the file with the rows rejected so far.
+    pub fn report(&self, rejects: Option<&Path>) -> String {
+        let done = match (&self.row, self.further) {
+            (Some(row), true) => {
+                format!("All rows up to {row} are done, and some after it may be.")
+            }
+            (Some(row), false) => format!("All rows up to {row} are done, and none after it."),
+            (None, true) => "Some rows may be imported.".to_owned(),
+            (None, false) => "No row was imported.".to_owned(),
+        };
+        let rejects =
+            rejects.map(|path| format!(" The rows rejected so far are in {}.", path.display()));
+        format!(
+            "The import has stopped. {done} To go on, start the same command again, which is safe: rows \
+             in the table are found unchanged, and none is counted twice.{}",
+            rejects.unwrap_or_default()
+        )
+    }
 }

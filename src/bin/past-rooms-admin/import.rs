@@ -2,21 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use indicatif::ProgressBar;
 use jiff::Timestamp;
 use past_rooms::table::rows::retention::Retention;
 use past_rooms::{Importer, Meter, PastRooms, Stopped};
+use serde_json::json;
 
 use crate::chunk::{Chunk, Rejected};
-use crate::duplicates::{Duplicates, Verdict};
-use crate::failure::{Failure, bytes, how_to_go_on};
-use crate::files::{self, Line, Row};
+use crate::failure::{Failure, Reached};
+use crate::files::{Line, Lines, Row};
+use crate::input::{Input, LastRows};
 use crate::rejects::{Reject, Rejects};
 use crate::row::{ImportedRow, NAMED_COLUMNS};
 use crate::stop::{Reason, Stop};
@@ -25,14 +23,13 @@ use crate::{Outcome, advice, output, progress};
 
 pub use crate::options::Arguments;
 
-/// Rejected rows that are reported on the terminal; all are counted and written to `--rejects`.
+/// Maximum number of rejected rows that are reported on standard error.
 const REPORTED_REJECTS: u64 = 20;
 
 pub async fn run(
     past_rooms: &PastRooms,
     arguments: &Arguments,
     stop: &Stop,
-    json: bool,
 ) -> Result<Outcome, Box<dyn Error>> {
     let start = Instant::now();
     let meter = Arc::new(Meter::default());
@@ -42,7 +39,6 @@ pub async fn run(
     let retention_days = arguments.retention_days()?;
     let history = past_rooms.metered(&meter).with_retention_days(retention_days);
     let mut import = Import {
-        table: past_rooms.table().name().to_owned(),
         importer: arguments.importer(&history, stop.patience()).counting(&done),
         stop,
         done,
@@ -50,138 +46,184 @@ pub async fn run(
         now: Timestamp::now().as_second(),
         arguments,
         rejects,
-        duplicates: Duplicates::new(),
-        read: ProgressBar::hidden(),
-        bytes: bytes(&arguments.files),
-        shown_to: 0,
+        last_rows: LastRows::default(),
         totals: Totals::default(),
-        imported_to: None,
+        reached: Reached::default(),
         impossible_ends: 0,
         ignored: BTreeSet::new(),
         unnamed: Vec::new(),
-        meter,
     };
-    let mut stopped = None;
-    progress::begin("rows done", None);
-    for path in &arguments.files {
-        match import.file(path).await {
-            Ok(()) => continue,
-            Err(Failure::File(reason)) => {
-                output::note(format_args!("error: {}: {reason}", path.display()));
-            }
-            Err(Failure::Stop(error)) => {
-                import.report_stop(&format!("error: {error}"), Some(&error.to_string()));
-                stopped = Some(Outcome::Incomplete);
-            }
-            Err(Failure::Interrupted(Reason::Outage(cause))) => {
-                import.report_stop(&format!("error: {cause}"), Some(&cause));
-                stopped = Some(Outcome::Incomplete);
-            }
-            Err(Failure::Interrupted(Reason::Interrupted)) => {
-                import.report_stop("interrupted", None);
-                stopped = Some(Outcome::Interrupted);
-            }
+    let files = arguments.files.iter();
+    let inputs: Vec<Input> = files.map(|path| Input::new(path, arguments.format)).collect();
+    let imported = import.all(&inputs).await;
+    progress::end();
+    let Import { mut totals, rejects, reached, .. } = import;
+    let mut kept = Ok(());
+    let outcome = match imported {
+        Ok(()) => {
+            kept = rejects.map_or(Ok(()), Rejects::finish);
+            totals.outcome()
         }
-        import.totals.incomplete = true;
-        if stopped.is_some() {
-            break;
+        Err(failure) => {
+            totals.incomplete = true;
+            let outcome = report(&failure, past_rooms.table().name());
+            output::note(reached.report(rejects.and_then(Rejects::keep).as_deref()));
+            outcome
+        }
+    };
+    totals.print(start.elapsed(), &meter, arguments.mode());
+    kept?;
+    Ok(outcome)
+}
+
+/// Says why an import has stopped.
+fn report(failure: &Failure, table: &str) -> Outcome {
+    match failure {
+        Failure::Interrupted => {
+            output::problem("error", json!({"error": "interrupted"}), "interrupted");
+            Outcome::Interrupted
+        }
+        Failure::Error(error) => {
+            let advice = advice::on(&**error, table);
+            output::error(&error.to_string(), advice.as_deref(), None);
+            Outcome::Incomplete
         }
     }
-    progress::end();
-    let finished = match import.rejects.take() {
-        Some(rejects) if stopped.is_none() => rejects.finish(),
-        _ => Ok(()),
-    };
-    import.totals.print(start.elapsed(), &import.meter, arguments.mode(), json);
-    finished.map_err(|error| format!("the rejected rows could not be written: {error}"))?;
-    Ok(stopped.unwrap_or_else(|| import.totals.outcome()))
 }
 
 struct Import<'a> {
-    table: String,
     importer: Importer,
     retention: Retention,
     /// UNIX seconds.
     now: i64,
     arguments: &'a Arguments,
     rejects: Option<Rejects>,
-    duplicates: Duplicates,
+    last_rows: LastRows,
     stop: &'a Stop,
     /// Rows that are done.
     done: Arc<AtomicU64>,
-    /// Counts the bytes that were read; it is never shown.
-    read: ProgressBar,
-    /// Bytes of all files.
-    bytes: Option<u64>,
-    /// Bytes of the rows before those that are written now.
-    shown_to: u64,
     totals: Totals,
-    /// The last row, as file and line, of those that are all imported.
-    imported_to: Option<String>,
+    reached: Reached,
     /// Rows whose end is before their beginning.
     impossible_ends: u64,
     /// Columns that no import reads.
     ignored: BTreeSet<String>,
     /// Those of them that the user has not been told yet.
     unnamed: Vec<String>,
-    meter: Arc<Meter>,
 }
 
 impl Import<'_> {
-    async fn file(&mut self, path: &Path) -> Result<(), Failure> {
-        let name = path.to_string_lossy();
-        let lines = files::open(path, self.arguments.format, &self.read).map_err(Failure::File)?;
-        self.duplicates.start_file(&name);
+    async fn all(&mut self, inputs: &[Input]) -> Result<(), Failure> {
+        let rows = self.look_ahead(inputs)?;
+        progress::begin("rows done", Some(rows));
+        for input in inputs {
+            self.file(input).await?;
+        }
+        if self.totals.rows != rows {
+            return Err("the files have changed while they were read".to_owned().into());
+        }
+        Ok(())
+    }
+
+    /// Notes the last row of each session, and returns the number of rows. What is wrong with the inputs is
+    /// reported when they are imported.
+    fn look_ahead(&mut self, inputs: &[Input]) -> Result<u64, Reason> {
+        progress::begin("rows read", None);
+        let mut rows = 0;
+        for lines in inputs.iter().filter_map(|input| input.lines().ok()) {
+            for line in lines.map_while(Result::ok) {
+                self.stop.check()?;
+                rows += 1;
+                progress::add(1);
+                let row = line.row.ok();
+                let row = row.map(|row| ImportedRow::read(&row, &self.arguments.time_zone));
+                if let Some(Ok(row)) = row {
+                    self.last_rows.note(&row.session, rows);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn file(&mut self, input: &Input) -> Result<(), Failure> {
+        let name = &*input.name;
         let rows_before = self.totals.rows;
-        let mut broken = None;
         let mut chunk = Chunk::default();
+        let outcome = match input.lines() {
+            Ok(lines) => self.lines(name, lines, &mut chunk).await?,
+            Err(reason) => Err(reason),
+        };
+        self.write(name, chunk).await?;
+        if let Err(reason) = outcome {
+            self.totals.incomplete = true;
+            output::error(&reason, None, Some(("file", name)));
+        } else if self.totals.rows == rows_before {
+            output::note(format_args!("{name} has no rows"));
+        }
+        Ok(())
+    }
+
+    /// Imports the lines of a file but those that are left in `chunk`. Returns an error of the file as a text.
+    async fn lines(
+        &mut self,
+        file: &str,
+        lines: Lines<'_>,
+        chunk: &mut Chunk,
+    ) -> Result<Result<(), String>, Failure> {
         for line in lines {
             let line = match line {
                 Ok(line) => line,
-                Err(error) => {
-                    broken = Some(Failure::File(error.to_string()));
-                    break;
-                }
+                Err(error) => return Ok(Err(error.to_string())),
             };
-            if let Some(reason) = self.stop.reason() {
-                return Err(Failure::Interrupted(reason));
-            }
+            self.stop.check()?;
             self.totals.rows += 1;
-            self.take(&name, &mut chunk, line);
-            if chunk.is_full() {
-                self.write(&name, std::mem::take(&mut chunk)).await?;
+            let bytes = line.bytes;
+            self.take(file, chunk, line);
+            if chunk.is_full_after(bytes) {
+                self.write(file, std::mem::take(chunk)).await?;
             }
         }
-        self.write(&name, chunk).await?;
-        if self.totals.rows == rows_before && broken.is_none() {
-            output::note(format_args!("{name} has no rows"));
-        }
-        broken.map_or(Ok(()), Err)
+        Ok(Ok(()))
     }
 
-    /// Takes a line in: as a session that has to be written, or as one that is rejected.
+    /// Adds a line to the chunk, as a session to write or as a rejected row, unless nothing is to be done.
     fn take(&mut self, file: &str, chunk: &mut Chunk, line: Line) {
         let number = line.number;
-        match line.row {
+        let rejected = match line.row {
             Ok(row) => {
                 self.note_ignored(&row);
-                match self.accept(&row, number) {
-                    Ok(None) => {}
-                    Ok(Some(accepted)) => {
-                        if accepted.session.ended.is_some_and(|end| end < accepted.session.created)
-                        {
-                            self.warn_of_end(file, number);
-                        }
-                        let kept = self.rejects.is_some().then(|| Reject::kept(&row));
-                        chunk.add(accepted, number, kept);
-                    }
-                    Err(reason) => chunk.reject(number, reason, Reject::from(row)),
+                match ImportedRow::read(&row, &self.arguments.time_zone) {
+                    Ok(read) => return self.accept(file, chunk, number, (row, read)),
+                    Err(reason) => (reason, Reject::from(row)),
                 }
             }
-            Err(unreadable) => {
-                chunk.reject(number, unreadable.reason.clone(), Reject::from(unreadable));
+            Err(unreadable) => (unreadable.reason.clone(), Reject::from(unreadable)),
+        };
+        self.done.fetch_add(1, Ordering::Relaxed);
+        chunk.reject(number, rejected.0, rejected.1);
+    }
+
+    /// Adds a session to the chunk, unless a later row has it or it has expired.
+    fn accept(
+        &mut self,
+        file: &str,
+        chunk: &mut Chunk,
+        line: u64,
+        (row, read): (Row, ImportedRow),
+    ) {
+        let session = &read.session;
+        if self.last_rows.supersede(session, self.totals.rows) {
+            self.totals.repeated += 1;
+        } else if self.has_expired(&read) {
+            self.totals.expired += 1;
+        } else {
+            if session.ended.is_some_and(|end| end < session.created) {
+                self.warn_of_end(file, line);
             }
+            let kept = self.rejects.is_some().then_some(row);
+            return chunk.add(read, line, kept);
         }
+        self.done.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Warns of a session whose end is before its beginning. It is imported as the file has it.
@@ -205,7 +247,7 @@ impl Import<'_> {
         }
     }
 
-    fn reject(&mut self, file: &str, rejected: Rejected) -> io::Result<()> {
+    fn reject(&mut self, file: &str, rejected: Rejected) -> Result<(), String> {
         let Rejected { line, reason, row } = rejected;
         self.totals.rejected += 1;
         if self.totals.rejected <= REPORTED_REJECTS {
@@ -219,28 +261,7 @@ impl Import<'_> {
         }
     }
 
-    /// `Ok(None)`: it has been there already, or is not kept any more.
-    fn accept(&mut self, row: &Row, line: u64) -> Result<Option<ImportedRow>, String> {
-        let row = ImportedRow::read(row, &self.arguments.time_zone)?;
-        let verdict = self.duplicates.look_up(&row, line);
-        match verdict.map_err(|error| error.to_string())? {
-            Verdict::First if self.has_expired(&row) => {
-                self.totals.expired += 1;
-                Ok(None)
-            }
-            Verdict::First => Ok(Some(row)),
-            Verdict::Repeated => {
-                self.totals.repeated += 1;
-                Ok(None)
-            }
-            Verdict::Differs { file, line } => Err(format!(
-                "{file}:{line} has the same session with other values; keep one of the two, or \
-                 import this one afterwards (with --move, if its created is another)"
-            )),
-        }
-    }
-
-    /// Whether DynamoDB would delete the session as soon as it is there.
+    /// Returns whether DynamoDB would delete the session at once.
     fn has_expired(&self, row: &ImportedRow) -> bool {
         let ImportedRow { session, marks, .. } = row;
         let expires = self.retention.expires(session.ended.unwrap_or(session.created));
@@ -252,47 +273,37 @@ impl Import<'_> {
             output::note(format_args!("{file}: columns ignored: {}", self.unnamed.join(", ")));
             self.unnamed.clear();
         }
-        let entries = if self.arguments.needs_table() { &*chunk.entries } else { &[] };
-        let (before, read) = (self.done.load(Ordering::Relaxed), self.read.position());
-        let (all, number) = (self.bytes, entries.len().max(1) as f64);
-        let show = || {
-            let done = self.done.load(Ordering::Relaxed);
-            let part = (done - before) as f64 / number;
-            let bytes = self.shown_to as f64 + part * (read - self.shown_to) as f64;
-            progress::set(done, all.map(|all| (bytes / all as f64).min(1.0)));
-        };
+        let number = chunk.entries.len();
+        if !self.arguments.needs_table() {
+            self.done.fetch_add(number as u64, Ordering::Relaxed);
+            chunk.entries.clear();
+        }
         let mut reason = None;
+        let show = || progress::set(self.done.load(Ordering::Relaxed));
         let stop = async { reason = Some(self.stop.wait(show).await) };
-        let outcome = self.importer.write_until(entries, stop).await;
-        self.shown_to = read;
+        let outcome = self.importer.write_until(&chunk.entries, stop).await;
         let (written, certain, stopped) = match outcome {
-            Ok(written) => (written, chunk.entries.len(), None),
-            Err(Stopped { error, written, certain, .. }) => (written, certain, Some(error)),
+            Ok(written) => (written, number, None),
+            Err(Stopped { error, written, certain, attempted, .. }) => {
+                self.reached.further = attempted;
+                (written, certain, Some(error))
+            }
         };
         self.totals.recorded += written.recorded;
         self.totals.moved += written.moved;
         for misplaced in &written.misplaced {
             chunk.misplace(misplaced);
         }
+        if let Some(line) = chunk.line(certain) {
+            self.reached.row = Some(format!("{file}:{line}"));
+        }
         for rejected in chunk.take_rejected() {
             self.reject(file, rejected)?;
         }
-        if let Some(line) = chunk.line(certain) {
-            self.imported_to = Some(format!("{file}:{line}"));
+        match (reason, stopped) {
+            (Some(reason), _) => Err(reason.into()),
+            (None, Some(error)) => Err(Failure::Error(error.into())),
+            (None, None) => Ok(()),
         }
-        if let Some(reason) = reason {
-            return Err(Failure::Interrupted(reason));
-        }
-        stopped.map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// Says why the import has stopped, how far it came, and how to go on.
-    fn report_stop(&self, why: &str, error: Option<&str>) {
-        output::note(why);
-        if let Some(advice) = error.and_then(|error| advice::on(error, &self.table)) {
-            output::note(&advice);
-        }
-        let keeps_rejects = self.arguments.rejects.is_some();
-        output::note(how_to_go_on(self.imported_to.as_deref(), keeps_rejects));
     }
 }

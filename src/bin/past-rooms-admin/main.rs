@@ -6,15 +6,16 @@ mod chunk;
 mod columns;
 mod delete;
 mod destination;
-mod duplicates;
 mod export;
 mod exported;
 mod failure;
 mod files;
 mod history;
 mod import;
+mod input;
 mod list;
 mod marks;
+mod new_file;
 mod options;
 mod output;
 mod progress;
@@ -109,8 +110,8 @@ async fn main() -> ExitCode {
         Ok(Outcome::Incomplete) => ExitCode::from(2),
         Ok(Outcome::Interrupted) => ExitCode::from(stop::INTERRUPTED),
         Err(error) => {
-            let error = error.to_string();
-            output::error(&error, advice::on(&error, &table).as_deref(), None);
+            let advice = advice::on(&*error, &table);
+            output::error(&error.to_string(), advice.as_deref(), None);
             ExitCode::from(2)
         }
     }
@@ -148,7 +149,7 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
     type Work<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Box<dyn Error>>> + 'a>>;
     let work: Work<'_> = match &arguments.command {
         Command::Import(command) => {
-            return import::run(past_rooms, command, &stop, arguments.json).await;
+            return import::run(past_rooms, command, &stop).await;
         }
         Command::List(command) => Box::pin(list::run(past_rooms, command)),
         Command::Show(command) => Box::pin(show::run(past_rooms, command)),

@@ -18,9 +18,11 @@ use crate::totals::Mode;
 /// analytics_file_id), their camel-case spellings, or plugNmeet's own (sid, file_id). room_id, room_sid
 /// and created are required; other columns are ignored, and named once.
 ///
-/// Importing the same rows again changes nothing, so an import that was interrupted is simply
-/// started again. A session that is in the input twice with different values is rejected where it
-/// comes the second time.
+/// Importing the same rows again changes nothing, so an interrupted import is simply started again. If a
+/// session appears in the input twice, the last row wins.
+///
+/// An import from a server that still has deleted sessions brings them back. To erase a session for good,
+/// delete it on the server first.
 ///
 /// A column that a file does not have leaves what is stored alone; an empty value clears it. Of
 /// sessions that webhooks recorded, only what is missing is filled in.
@@ -38,8 +40,8 @@ pub struct Arguments {
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     pub time_zone: TimeZone,
 
-    /// Write rejected rows here as JSON Lines, with the reason; once mended, the file can be
-    /// imported. It is replaced at the end of an import, not before
+    /// Write rejected rows here as JSON Lines, with the reason; once corrected, the file can be
+    /// imported. An existing file is replaced at the end of the import
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
 
@@ -51,7 +53,7 @@ pub struct Arguments {
     #[arg(long)]
     pub overwrite: bool,
 
-    /// Let sessions expire so many days after their end, and leave out those that have; 0: for ever
+    /// Let sessions expire this many days after their end, and leave out those that have; 0: never
     /// [env: RETENTION_DAYS]
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<u32>,

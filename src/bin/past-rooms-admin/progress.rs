@@ -24,8 +24,6 @@ struct Work {
     last_line: Instant,
     done: u64,
     total: Option<u64>,
-    /// The part that is done, from 0 to 1.
-    part: Option<f64>,
 }
 
 impl Work {
@@ -36,9 +34,9 @@ impl Work {
         }
     }
 
+    /// Returns the part that is done, from 0 to 1.
     fn part(&self) -> Option<f64> {
-        let of_total = self.total.map(|total| self.done as f64 / total.max(1) as f64);
-        self.part.or(of_total)
+        self.total.map(|total| self.done as f64 / total.max(1) as f64)
     }
 
     fn text(&self) -> String {
@@ -54,7 +52,7 @@ fn work() -> MutexGuard<'static, Option<Work>> {
 /// Begins work that is called `name`, such as `sessions deleted`, of which `total` are to be done.
 pub fn begin(name: &'static str, total: Option<u64>) {
     let now = Instant::now();
-    *work() = Some(Work { name, start: now, last_line: now, done: 0, total, part: None });
+    *work() = Some(Work { name, start: now, last_line: now, done: 0, total });
 }
 
 /// Counts work that is done.
@@ -64,11 +62,10 @@ pub fn add(number: u64) {
     }
 }
 
-/// Sets how much is done, and which part that is, from 0 to 1.
-pub fn set(done: u64, part: Option<f64>) {
+/// Sets how much is done.
+pub fn set(done: u64) {
     if let Some(work) = &mut *work() {
         work.done = done;
-        work.part = part;
     }
 }
 

@@ -1,49 +1,36 @@
-//! The file of rejected rows: JSON Lines that hold all of each row, and can be imported once
-//! mended.
+//! The file of rejected rows: JSON Lines with all of each row. Once corrected, the file can be imported.
 //!
-//! It is written beside its place and moved there at the end, so that an import that did not come
-//! to its end leaves the file of the last one as it was.
+//! It is written beside its place and moved there at the end of the import. If the import stops before, the
+//! rows rejected so far are kept in a file of their own.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
+use tempfile::NamedTempFile;
 
 use crate::files::{Row, Unreadable};
+use crate::new_file::{beside, naming};
 
 pub struct Rejects {
-    output: BufWriter<File>,
-    /// Where the rows are, and where they go at the end; `None` if they are written to their place
-    /// at once.
-    moving: Option<(PathBuf, PathBuf)>,
+    place: PathBuf,
+    output: Output,
+    /// Bytes of the rows written so far.
+    bytes: u64,
 }
 
-/// A row as it goes into the file: its columns, and its text if they could not all be read.
+enum Output {
+    /// A device or a pipe, such as `/dev/stderr`, which no file replaces.
+    Special(File),
+    New(NamedTempFile),
+}
+
+/// A rejected row: its columns, and its text if they could not all be read.
+#[derive(Default)]
 pub struct Reject {
     columns: Row,
     raw: Option<Vec<u8>>,
-}
-
-impl Reject {
-    /// A row that was kept as [`kept`](Self::kept).
-    pub fn of_kept(kept: &str) -> Self {
-        Reject { columns: serde_json::from_str(kept).unwrap_or_default(), raw: None }
-    }
-
-    /// A row as one piece of text, which takes a fraction of the memory.
-    pub fn kept(row: &Row) -> Box<str> {
-        serde_json::to_string(row).unwrap_or_default().into()
-    }
-
-    /// About how many bytes of memory it takes.
-    pub fn bytes(&self) -> usize {
-        let columns = self
-            .columns
-            .iter()
-            .map(|(name, value)| 100 + name.len() + value.as_str().map_or(0, str::len));
-        columns.sum::<usize>() + self.raw.as_ref().map_or(0, Vec::len)
-    }
 }
 
 impl From<Row> for Reject {
@@ -59,45 +46,48 @@ impl From<Unreadable> for Reject {
 }
 
 impl Rejects {
-    /// Begins a file of rejects at `path`, which must be none of the inputs.
+    /// Begins a file of rejects at `path`, which must not be one of the inputs.
     ///
     /// # Errors
     /// A text that names the path. Nothing has been changed then.
     pub fn create(path: &Path, inputs: &[PathBuf]) -> Result<Self, String> {
-        let named = |error: io::Error| format!("{}: {error}", path.display());
         if is_special(path) {
-            // A device or a pipe, such as /dev/stderr: not to be replaced by a file.
-            let output = OpenOptions::new().write(true).open(path).map_err(named)?;
-            return Ok(Rejects { output: BufWriter::new(output), moving: None });
+            let output = OpenOptions::new().write(true).open(path).map_err(naming(path))?;
+            return Ok(Rejects {
+                place: path.to_owned(),
+                output: Output::Special(output),
+                bytes: 0,
+            });
         }
         if path.is_dir() {
             return Err(format!("{}: --rejects needs a file, this is a directory", path.display()));
         }
-        // Through a link, the file that it leads to is the one to replace.
+        // A link stays, and the file that it leads to is replaced.
         let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let mut part = place.clone().into_os_string();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        for input in inputs {
-            if let Some(file) = [&place, &part].into_iter().find(|file| is_same(file, input)) {
-                return Err(format!(
-                    "--rejects would overwrite {}, which is to be imported; choose another file",
-                    file.display()
-                ));
-            }
+        if inputs.iter().any(|input| is_same(&place, input)) {
+            return Err(format!(
+                "--rejects would overwrite {}, which is to be imported; choose another file",
+                place.display()
+            ));
         }
-        // What an import that was killed has left.
-        let _ = fs::remove_file(&part);
-        let output = OpenOptions::new().write(true).create_new(true).open(&part).map_err(named)?;
+        let file = beside(&place)?;
         if let Ok(old) = fs::metadata(&place) {
-            output.set_permissions(old.permissions()).map_err(named)?;
+            file.as_file().set_permissions(old.permissions()).map_err(naming(&place))?;
         }
-        Ok(Rejects { output: BufWriter::new(output), moving: Some((part, place)) })
+        Ok(Rejects { place, output: Output::New(file), bytes: 0 })
     }
 
-    /// Adds a row. A row of an earlier file of rejects keeps the file and line that it first came
-    /// from.
-    pub fn add(&mut self, file: &str, line: u64, reason: &str, reject: Reject) -> io::Result<()> {
+    /// Adds a row. A row of an earlier file of rejects keeps the file and line of its origin.
+    ///
+    /// # Errors
+    /// A text that names the file. The rows before stay.
+    pub fn add(
+        &mut self,
+        file: &str,
+        line: u64,
+        reason: &str,
+        reject: Reject,
+    ) -> Result<(), String> {
         let mut object = Map::new();
         object.insert("rejected_file".to_owned(), file.into());
         object.insert("rejected_line".to_owned(), line.into());
@@ -110,31 +100,41 @@ impl Rejects {
         }
         object.extend(reject.columns);
         object.insert("rejected_reason".to_owned(), reason.into());
-        writeln!(self.output, "{}", Value::Object(object))
+        let row = format!("{}\n", Value::Object(object));
+        let output = match &mut self.output {
+            Output::Special(file) => file,
+            Output::New(file) => file.as_file_mut(),
+        };
+        let written = output.write_all(row.as_bytes());
+        if written.is_err() {
+            // On a full disk, a part of the row may be there.
+            let _ = output.set_len(self.bytes);
+        }
+        self.bytes += row.len() as u64;
+        written.map_err(naming(&self.place))
     }
 
     /// Moves the file to its place.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.output.flush()?;
-        if let Some((part, place)) = &self.moving {
-            self.output.get_ref().sync_all()?;
-            fs::rename(part, place)?;
+    ///
+    /// # Errors
+    /// A text that names the file.
+    pub fn finish(self) -> Result<(), String> {
+        let Output::New(file) = self.output else { return Ok(()) };
+        file.as_file().sync_all().map_err(naming(&self.place))?;
+        file.persist(&self.place).map(drop).map_err(|error| naming(&self.place)(error.error))
+    }
+
+    /// Keeps the rows written so far, if any, and returns the path of their file.
+    pub fn keep(self) -> Option<PathBuf> {
+        match self.output {
+            Output::New(file) if self.bytes > 0 => Some(file.into_temp_path().keep().ok()?),
+            _ => None,
         }
-        self.moving = None;
-        Ok(())
     }
 }
 
-impl Drop for Rejects {
-    fn drop(&mut self) {
-        if let Some((part, _)) = &self.moving {
-            let _ = fs::remove_file(part);
-        }
-    }
-}
-
-/// Text with `\xNN` for each byte that is not UTF-8, and `\\` for each backslash, so that nothing
-/// is lost.
+/// Returns text with `\xNN` for each byte that is not UTF-8 and `\\` for each backslash, so that nothing is
+/// lost.
 fn escaped(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 16);
     for chunk in bytes.utf8_chunks() {
@@ -146,12 +146,12 @@ fn escaped(bytes: &[u8]) -> String {
     text
 }
 
-/// Whether something other than a file is there.
+/// Returns whether the path leads to something other than a file or a folder.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
-/// Whether an input is this very file, under whatever name.
+/// Returns whether an input is this file, also under another name.
 fn is_same(file: &Path, input: &Path) -> bool {
     let input = if input == Path::new("-") { Path::new("/dev/stdin") } else { input };
     let (Ok(one), Ok(other)) = (fs::metadata(file), fs::metadata(input)) else {
@@ -167,7 +167,7 @@ fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Paths tell, as far as they can.
+/// Returns whether two files are the same, which here only their paths tell.
 #[cfg(not(unix))]
 fn is_same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     false

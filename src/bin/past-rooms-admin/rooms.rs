@@ -87,9 +87,8 @@ impl<'a> Failures<'a> {
     /// If too many failed in a row.
     pub fn add(&mut self, room_id: &str, error: &WriteError) -> Result<(), Box<dyn Error>> {
         self.number += 1;
-        let text = error.to_string();
-        let advice = advice::on(&text, self.table);
-        output::error(&text, advice.as_deref(), Some(("room_id", room_id)));
+        let advice = advice::on(error, self.table);
+        output::error(&error.to_string(), advice.as_deref(), Some(("room_id", room_id)));
         self.in_a_row = match error {
             WriteError::Table(_) => self.in_a_row + 1,
             _ => 0,

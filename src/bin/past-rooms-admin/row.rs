@@ -5,16 +5,15 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use past_rooms::table::schema::{BY_WEBHOOKS, EXPIRES};
-use past_rooms::{Entry, Fields, Marks, Session};
+use past_rooms::{Entry, Fields, Marks, PastRoom, Session};
 use serde_json::{Number, Value};
 
 use crate::columns::Column;
 use crate::files::Row;
 use crate::{marks, times};
 
-/// Keys that rejects have while they are not mended: the row as it was, of which the columns could
-/// not be read.
-pub const NOT_MENDED: [&str; 2] = ["rejected_text", "rejected_escaped"];
+/// Keys of rejects that are not corrected: the text of a row whose columns could not be read.
+pub const NOT_CORRECTED: [&str; 2] = ["rejected_text", "rejected_escaped"];
 
 /// Keys of exports and of files of rejects that are no columns of a session.
 const OTHER_KEYS: [&str; 5] =
@@ -23,14 +22,10 @@ const OTHER_KEYS: [&str; 5] =
 /// Maximum number of ignored columns that an import names.
 pub const NAMED_COLUMNS: usize = 50;
 
-/// Bytes of an item at the most, with its attributes' names.
+/// Maximum size of an item, with its attributes' names.
 ///
 /// Source: Amazon DynamoDB Developer Guide, "Service, account, and table quotas", item size.
 const MAX_ITEM_BYTES: usize = 400 * 1024;
-
-/// Bytes of an item that are no text of the session: names, times, the number, and attributes that
-/// are not imported.
-const OTHER_BYTES: usize = 1024;
 
 /// A session to be imported, and the columns that its file has. A column that is not among them
 /// says nothing of the session; one that is and is empty says that the session has no such value.
@@ -47,9 +42,9 @@ impl ImportedRow {
     /// # Errors
     /// A text that says which column is wrong and what was expected.
     pub fn read(row: &Row, zone: &TimeZone) -> Result<Self, String> {
-        if let Some(key) = NOT_MENDED.iter().find(|key| row.contains_key(**key)) {
+        if let Some(key) = NOT_CORRECTED.iter().find(|key| row.contains_key(**key)) {
             return Err(format!(
-                "it is not mended yet: write its columns as keys, and take out {key}"
+                "it is not corrected yet: write its columns as keys, and take out {key}"
             ));
         }
         let mut columns = BTreeSet::new();
@@ -74,7 +69,7 @@ impl ImportedRow {
         session.analytics_file_id =
             Some(id(row, Column::AnalyticsFileId)?).filter(|id| !id.is_empty());
         session.key().map_err(|error| error.to_string())?;
-        check_size(&session)?;
+        check_size(&session.to_past_room())?;
         Ok(ImportedRow { session, columns, marks: marks::read(row)? })
     }
 
@@ -139,30 +134,18 @@ fn participants(row: &Row) -> Result<u32, String> {
     })
 }
 
-/// The texts of a session, and how many bytes each takes in the table.
-fn texts(session: &Session) -> [(Column, usize); 5] {
-    let analytics_file_id = session.analytics_file_id.as_ref();
-    [
-        (Column::RoomId, session.room_id.len()),
-        // It is in the sort key, too.
-        (Column::RoomSid, 2 * session.room_sid.len()),
-        (Column::RoomTitle, session.room_title.len()),
-        (Column::WebhookUrl, session.webhook_url.len()),
-        (Column::AnalyticsFileId, analytics_file_id.map_or(0, String::len)),
-    ]
-}
-
-/// How many bytes a session takes in the table, at the most.
-pub fn item_bytes(session: &Session) -> usize {
-    OTHER_BYTES + texts(session).iter().map(|(_, bytes)| bytes).sum::<usize>()
-}
-
-fn check_size(session: &Session) -> Result<(), String> {
-    let bytes = item_bytes(session);
+fn check_size(room: &PastRoom) -> Result<(), String> {
+    let bytes = room.item_bytes();
     if bytes <= MAX_ITEM_BYTES {
         return Ok(());
     }
-    let longest = texts(session).into_iter().max_by_key(|(_, bytes)| *bytes);
+    let analytics_file_id = room.analytics_file_id.as_ref();
+    let texts = [
+        (Column::RoomTitle, room.room_title.len()),
+        (Column::WebhookUrl, room.webhook_url.len()),
+        (Column::AnalyticsFileId, analytics_file_id.map_or(0, String::len)),
+    ];
+    let longest = texts.into_iter().max_by_key(|(_, bytes)| *bytes);
     let longest = longest
         .map_or(String::new(), |(column, bytes)| format!("; {} alone has {bytes}", column.name()));
     Err(format!("it takes {bytes} bytes in the table, {MAX_ITEM_BYTES} are possible{longest}"))

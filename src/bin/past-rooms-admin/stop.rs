@@ -52,12 +52,30 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 /// An attempt that takes longer has failed. It is not longer than the patience.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why a command stops before its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Reason for a command to stop before its end.
+#[derive(Debug)]
 pub enum Reason {
     Interrupted,
-    /// DynamoDB failed for longer than the patience; the text says how.
-    Outage(String),
+    Outage(Outage),
+}
+
+/// DynamoDB failed for longer than the patience.
+#[derive(Debug, thiserror::Error)]
+#[error("no request to DynamoDB succeeded for {} s (--patience): {cause}", patience.as_secs())]
+pub struct Outage {
+    patience: Duration,
+    cause: String,
+    /// Whether DynamoDB answered, but with errors.
+    pub is_answered: bool,
+}
+
+/// An error, and how far the command came.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}; {done}")]
+pub struct Stopped {
+    #[source]
+    pub error: Box<dyn Error>,
+    pub done: String,
 }
 
 /// Watches for a reason to stop.
@@ -78,6 +96,8 @@ struct Requests {
     since: Option<Instant>,
     /// Why the last attempt since then failed.
     cause: Option<String>,
+    /// Whether that attempt was answered.
+    is_answered: bool,
     is_told: bool,
 }
 
@@ -132,7 +152,7 @@ impl Stop {
     }
 
     /// Returns a reason to stop now, if one exists.
-    pub fn reason(&self) -> Option<Reason> {
+    fn reason(&self) -> Option<Reason> {
         if self.0.is_interrupted.load(Ordering::SeqCst) {
             return Some(Reason::Interrupted);
         }
@@ -144,10 +164,8 @@ impl Stop {
         let longest = if cause.is_some() { patience } else { patience.max(NO_ANSWER) };
         if waiting >= longest {
             let cause = cause.unwrap_or_else(|| "no answer".to_owned());
-            return Some(Reason::Outage(format!(
-                "no request to DynamoDB succeeded for {} s (--patience): {cause}",
-                patience.as_secs()
-            )));
+            let is_answered = requests.is_answered;
+            return Some(Reason::Outage(Outage { patience, cause, is_answered }));
         }
         if let Some(cause) = cause
             && !requests.is_told
@@ -163,16 +181,22 @@ impl Stop {
         None
     }
 
-    /// Waits for a reason to stop, and shows the progress meanwhile.
+    /// Shows the progress.
+    ///
+    /// # Errors
+    /// A reason to stop now, if one exists.
+    pub fn check(&self) -> Result<(), Reason> {
+        progress::show().into_iter().for_each(output::note);
+        self.reason().map_or(Ok(()), Err)
+    }
+
+    /// Waits for a reason to stop. Meanwhile, it shows the progress, which `update` sets.
     pub async fn wait(&self, mut update: impl FnMut()) -> Reason {
         loop {
-            if let Some(reason) = self.reason() {
+            if let Err(reason) = self.check() {
                 return reason;
             }
             update();
-            if let Some(line) = progress::show() {
-                output::note(line);
-            }
             tokio::time::sleep(TICK).await;
         }
     }
@@ -198,7 +222,9 @@ impl Stop {
                 output::problem("error", json!({ "error": text }), &text);
                 Ok(Outcome::Interrupted)
             }
-            Reason::Outage(cause) => Err(format!("{cause}; {done}. {AGAIN}").into()),
+            Reason::Outage(outage) => {
+                Err(Stopped { error: outage.into(), done: format!("{done}. {AGAIN}") }.into())
+            }
         }
     }
 
@@ -230,7 +256,9 @@ impl Intercept for Stop {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(Err(error)) = context.output_or_error() {
-            self.requests().cause = Some(advice::causes(error));
+            let mut requests = self.requests();
+            requests.cause = Some(advice::causes(error));
+            requests.is_answered = !error.is_connector_error() && !error.is_timeout_error();
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! How many rows of an import were new, changed, unchanged or rejected, and how long it took.
+//! The summary of an import.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{Outcome, output};
 
-/// What an import does with the rows.
+/// Work of an import on the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Write,
@@ -21,12 +21,12 @@ pub enum Mode {
 pub struct Totals {
     pub rows: u64,
     pub recorded: Recorded,
-    /// Rows that were in the input before, with the same values.
+    /// Rows of sessions that a later row has.
     pub repeated: u64,
     pub rejected: u64,
-    /// Sessions that were there under another time.
+    /// Sessions that the table had with another `created`.
     pub moved: u64,
-    /// Rows of sessions that are not kept any more.
+    /// Rows of sessions that have expired.
     pub expired: u64,
     /// A part of the input has not been imported.
     pub incomplete: bool,
@@ -41,25 +41,22 @@ impl Totals {
         }
     }
 
-    pub fn print(&self, time: Duration, meter: &Meter, mode: Mode, as_json: bool) {
+    pub fn print(&self, time: Duration, meter: &Meter, mode: Mode) {
         let Recorded { new, changed, unchanged, .. } = self.recorded;
-        let unchanged = unchanged + self.repeated;
         let seconds = time.as_secs_f64();
         let written = new + changed + unchanged + self.moved;
-        let done = if self.incomplete { written + self.expired + self.rejected } else { self.rows };
+        let done = match self.incomplete {
+            true => written + self.expired + self.repeated + self.rejected,
+            false => self.rows,
+        };
         let rate = done as f64 / seconds.max(0.001);
-        if as_json {
-            output::summary(
-                json!({
-                    "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
-                    "moved": self.moved, "expired": self.expired, "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
-                    "rows_per_second": rate, "dynamodb_requests": meter.requests(),
-                    "dynamodb_units": meter.units(), "dry_run": mode != Mode::Write,
-                }),
-                "",
-            );
-            return;
-        }
+        let fields = json!({
+            "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
+            "moved": self.moved, "expired": self.expired, "repeated": self.repeated,
+            "rejected": self.rejected, "complete": !self.incomplete, "seconds": seconds,
+            "rows_per_second": rate, "dynamodb_requests": meter.requests(),
+            "dynamodb_units": meter.units(), "dry_run": mode != Mode::Write,
+        });
         let counts = format!("{new} new, {changed} changed, {unchanged} unchanged");
         let written = match mode {
             Mode::Write => counts,
@@ -72,13 +69,15 @@ impl Totals {
             number => format!(", {number} {what}"),
         };
         let (moved, expired) = (some(self.moved, "moved"), some(self.expired, "expired"));
+        let repeated = some(self.repeated, "repeated (the last row of a session wins)");
         let rows = match self.incomplete {
             true => format!("{done} of {} read", output::count(self.rows, "row")),
             false => output::count(self.rows, "row"),
         };
-        output::line(format_args!(
-            "{rows} in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}, {} rejected{incomplete}",
+        let text = format!(
+            "{rows} in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}{repeated}, {} rejected{incomplete}",
             self.rejected
-        ));
+        );
+        output::summary(fields, text);
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Lane<'a> {
     pub rooms: Rooms<'a>,
     pub todo: Vec<Task<'a>>,
     pub progress: &'a Mutex<Progress>,
+    /// Entries that a transaction without an answer may have done, and how.
+    pub unanswered: HashMap<usize, Done>,
 }
 
 /// What the table holds of the sessions to import.
@@ -118,7 +120,10 @@ impl<'a> Lane<'a> {
             };
             let here = snapshot.session(&task.key);
             if deleted.is_empty() && here.is_some_and(|stored| stored.is(&row)) {
-                note(self.progress).done(task.index, Done::Recorded(Placed::Unchanged));
+                // The row may be there by a transaction of this import.
+                let unanswered = self.unanswered.remove(&task.index);
+                let done = unanswered.unwrap_or(Done::Recorded(Placed::Unchanged));
+                note(self.progress).done(task.index, done);
                 continue;
             }
             if !pack.takes(&task.key, &row, &deleted) {
@@ -150,7 +155,16 @@ impl<'a> Lane<'a> {
 
     async fn write(&mut self, pack: Pack<'_>, snapshot: &mut Snapshot) -> Result<(), WriteError> {
         if !self.rules.compares {
-            let raised = pack.transaction.write(snapshot).await?;
+            note(self.progress).attempted = true;
+            let raised = match pack.transaction.write(snapshot).await {
+                Ok(raised) => raised,
+                Err(error) => {
+                    if error.is_table_transient() {
+                        self.unanswered.extend(pack.done);
+                    }
+                    return Err(error);
+                }
+            };
             for (room_id, more) in pack.more {
                 if let Some(sids) = self.rooms.get_mut(&*room_id) {
                     sids.written(more, raised.contains(&room_id));

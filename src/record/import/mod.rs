@@ -73,8 +73,10 @@ pub struct Stopped {
     pub error: WriteError,
     /// What was done all the same.
     pub written: Written,
-    /// So many entries, counted from the first, are done; others may be.
+    /// Number of entries, counted from the first, of which all are done.
     pub certain: usize,
+    /// Whether anything was sent to be written, so that other entries may be done, too.
+    pub attempted: bool,
 }
 
 impl Importer {
@@ -154,6 +156,7 @@ impl Importer {
             error: error.into(),
             written: Written::default(),
             certain: 0,
+            attempted: false,
         })?;
         let progress = Mutex::new(progress);
         let rules = &self.rules;
@@ -166,7 +169,8 @@ impl Importer {
                     let known = || self.rooms.remove(room_id).unwrap_or_default();
                     rooms.entry(room_id).or_insert_with(known);
                 }
-                Lane { rules, rooms, todo, progress: &progress }.import()
+                let unanswered = HashMap::new();
+                Lane { rules, rooms, todo, progress: &progress, unanswered }.import()
             });
             let lanes: Vec<_> = lanes.collect();
             let mut lanes = stream::iter(lanes).buffer_unordered(rules.table.most_in_flight());
@@ -194,12 +198,12 @@ impl Importer {
             self.rooms.clear();
         }
         let mut progress = note(&progress);
-        let certain = progress.first_undone();
+        let (certain, attempted) = (progress.first_undone(), progress.attempted);
         let mut written = std::mem::take(&mut progress.written);
         written.misplaced.sort_by_key(|misplaced| misplaced.index);
         match outcome {
             Ok(()) => Ok(written),
-            Err(error) => Err(Stopped { error, written, certain }),
+            Err(error) => Err(Stopped { error, written, certain, attempted }),
         }
     }
 }

@@ -42,7 +42,7 @@ impl<'a> Pack<'a> {
         let tallies = self.tallies.len() + tallies.difference(&self.tallies).count();
         self.done.is_empty()
             || (self.rows + 1 + deleted.len() + tallies <= MAX_ACTIONS
-                && self.bytes + row.bytes() <= MAX_TRANSACTION_BYTES)
+                && self.bytes + row.room.item_bytes() <= MAX_TRANSACTION_BYTES)
     }
 
     /// Adds it.
@@ -55,7 +55,7 @@ impl<'a> Pack<'a> {
     ) -> Result<(), WriteError> {
         self.tallies.extend(tallies(key, deleted));
         self.rows += 1 + deleted.len();
-        self.bytes += row.bytes();
+        self.bytes += row.room.item_bytes();
         let placed = place(&mut self.transaction, snapshot, (key, row), deleted)?;
         let more = self.more.entry(key.room_id.clone()).or_default();
         *more += i64::from(placed == Placed::New) - deleted.len() as i64;

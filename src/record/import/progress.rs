@@ -45,6 +45,8 @@ pub(super) enum Done {
 #[derive(Debug)]
 pub(super) struct Progress {
     pub written: Written,
+    /// Whether any transaction was sent.
+    pub attempted: bool,
     done: Vec<bool>,
     /// Counts entries that are done.
     counter: Arc<AtomicU64>,
@@ -54,7 +56,12 @@ impl Progress {
     /// Returns the progress of entries of which none is done; `counter` counts those that are.
     pub fn new(entries: usize, counter: &Arc<AtomicU64>) -> Self {
         let counter = Arc::clone(counter);
-        Progress { written: Written::default(), done: vec![false; entries], counter }
+        Progress {
+            written: Written::default(),
+            attempted: false,
+            done: vec![false; entries],
+            counter,
+        }
     }
 
     pub fn done(&mut self, index: usize, done: Done) {

@@ -22,6 +22,7 @@ impl InvalidAnswer {
             kind: TableErrorKind::Transient,
             operation,
             request_id: request_id.unwrap_or("-").to_owned(),
+            code: String::new(),
             cause: format!("the answer cannot be one: {}", self.0),
         }
     }

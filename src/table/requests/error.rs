@@ -30,6 +30,8 @@ pub struct TableError {
     pub operation: &'static str,
     /// DynamoDB's id of the request, or `-` if no answer came.
     pub request_id: String,
+    /// DynamoDB's code of the error, such as `AccessDeniedException`; empty if it gave none.
+    pub code: String,
     /// DynamoDB's code and message, or what went wrong on the way.
     pub cause: String,
 }
@@ -87,6 +89,7 @@ impl TableError {
             },
             operation,
             request_id: error.request_id().unwrap_or("-").to_owned(),
+            code: code.to_owned(),
             cause: match (error.code(), error.message()) {
                 (Some(code), Some(message)) => format!("{code}: {message}"),
                 (Some(code), None) => code.to_owned(),
@@ -101,6 +104,7 @@ impl TableError {
             kind: TableErrorKind::Throttled,
             operation,
             request_id: "-".to_owned(),
+            code: String::new(),
             cause: "DynamoDB left a part of the request unprocessed, again and again".to_owned(),
         }
     }
@@ -111,6 +115,7 @@ impl TableError {
             kind: TableErrorKind::Throttled,
             operation,
             request_id: request_id.unwrap_or("-").to_owned(),
+            code: String::new(),
             cause: "DynamoDB throttles the rows of the transaction".to_owned(),
         }
     }
@@ -121,6 +126,7 @@ impl TableError {
             kind: TableErrorKind::Permanent,
             operation,
             request_id: "-".to_owned(),
+            code: String::new(),
             cause: format!("the request cannot be built: {error}"),
         }
     }

@@ -39,7 +39,17 @@ pub struct PastRoom {
     pub analytics_file_id: Option<String>,
 }
 
+/// Maximum size of what a row has besides the session's texts: names, times, a number, and attributes that the
+/// API does not answer.
+const OTHER_BYTES: usize = 1024;
+
 impl PastRoom {
+    /// Returns the maximum size of the session's row in the table.
+    pub fn item_bytes(&self) -> usize {
+        // The sort key has the id, too.
+        OTHER_BYTES + self.text_bytes() + self.room_sid.len()
+    }
+
     /// Bytes of its text.
     pub(crate) fn text_bytes(&self) -> usize {
         let texts = [

@@ -1,159 +1,158 @@
 //! CSV: comma-separated, quoted with `"`.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::io::{self, Read};
-use std::rc::Rc;
+use std::io::{self, BufRead, Read};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::header::Header;
+use super::lines::NumberedLines;
 use super::{Line, Lines, MAX_ROW_BYTES, Row, Unreadable, too_long};
 
-/// How NULL is written by MySQL's `SELECT … INTO OUTFILE`. CSV itself has no NULL.
+/// NULL as MySQL's `SELECT … INTO OUTFILE` writes it. CSV itself has no NULL.
 const NULL: &[u8] = b"\\N";
 
-pub fn read<'a>(input: impl Read + 'a) -> io::Result<Lines<'a>> {
-    let mut records = Records::new(input);
-    let Some(header) = records.next().transpose()? else {
+pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
+    let records = Records { lines: NumberedLines::new(input), current: Current::default() };
+    let mut parser = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(records);
+    let mut fields = ByteRecord::new();
+    if !parser.read_byte_record(&mut fields)? {
         return Ok(Box::new(std::iter::empty()));
+    }
+    let header = Header::new(fields.iter())?;
+    Ok(Box::new(std::iter::from_fn(move || next(&mut parser, &header).transpose())))
+}
+
+/// Reads the next row.
+fn next<R: BufRead>(parser: &mut Reader<Records<R>>, header: &Header) -> io::Result<Option<Line>> {
+    let mut fields = ByteRecord::new();
+    if !parser.read_byte_record(&mut fields)? {
+        return Ok(None);
+    }
+    // The parser asks for the next record only when it needs more bytes, so this one is the current.
+    let Current { number, bytes: raw, quotes, .. } = &parser.get_ref().current;
+    let bytes = raw.len();
+    let end = raw.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n'));
+    let raw = raw.get(..=end.unwrap_or_default()).unwrap_or_default();
+    let row = match quotes.problem() {
+        None => {
+            let fields = fields.iter();
+            let fields = fields.map(|field| (field != NULL).then_some(Cow::Borrowed(field)));
+            header.row(&fields.collect::<Vec<_>>(), raw)
+        }
+        Some(reason) => {
+            let reason = reason.to_owned();
+            Err(Unreadable { reason, columns: Row::new(), raw: raw.to_vec() })
+        }
     };
-    let header = Header::new(header.fields.iter())?;
-    Ok(Box::new(records.map(move |record| {
-        let Record { number, fields, raw } = record?;
-        let fields: Vec<_> =
-            fields.iter().map(|field| (field != NULL).then_some(Cow::Borrowed(field))).collect();
-        let row = match misquoted(&raw) {
-            None => header.row(&fields, &raw),
-            Some(reason) => Err(Unreadable { reason: reason.to_owned(), columns: Row::new(), raw }),
-        };
-        Ok(Line { number, row })
-    })))
+    Ok(Some(Line { number: *number, bytes, row }))
 }
 
-/// What is wrong with a record's quotes. The parser takes all that comes after an open one for a part
-/// of the value, which would be the rows behind it.
-fn misquoted(raw: &[u8]) -> Option<&'static str> {
-    enum At {
-        Start,
-        Unquoted,
-        Quoted,
-        /// Behind a quote in a quoted value: its end, or the first half of a doubled one.
-        Quote,
-    }
-    let mut at = At::Start;
-    for byte in raw {
-        at = match (at, byte) {
-            (At::Quoted, b'"') => At::Quote,
-            (At::Quoted, _) | (At::Start | At::Quote, b'"') => At::Quoted,
-            (_, b',') => At::Start,
-            (At::Start | At::Unquoted, _) => At::Unquoted,
-            (At::Quote, _) => {
-                return Some(
-                    "a quoted value goes on behind its closing quote; a quote in it must be doubled, \
-                     and one before it may not be closed",
-                );
-            }
-        };
-    }
-    matches!(at, At::Quoted)
-        .then_some("a quote is not closed, so the row goes on to the end of the file")
-}
-
-struct Record {
-    number: u64,
-    fields: ByteRecord,
-    raw: Vec<u8>,
-}
-
-/// The records, with what the parser does not tell: their bytes, and the line that they begin on.
+/// The input of the parser, of which each read returns bytes of one record only. So what the parser does not
+/// tell of a record is known: its bytes, its line, and whether its quotes are right.
 struct Records<R> {
-    parser: Reader<Kept<R>>,
-    recent: Rc<RefCell<Recent>>,
+    lines: NumberedLines<R>,
+    current: Current,
 }
 
-impl<R: Read> Records<R> {
-    fn new(input: R) -> Self {
-        let recent = Rc::new(RefCell::new(Recent { start: 0, line: 1, bytes: Vec::new() }));
-        let kept = Kept { input, recent: Rc::clone(&recent) };
-        let parser = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(kept);
-        Records { parser, recent }
-    }
-}
-
-impl<R: Read> Iterator for Records<R> {
-    type Item = io::Result<Record>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut fields = ByteRecord::new();
-        match self.parser.read_byte_record(&mut fields) {
-            Ok(false) => None,
-            Ok(true) => {
-                let end = self.parser.position().byte();
-                let (number, raw) = self.recent.borrow_mut().take_until(end);
-                Some(Ok(Record { number, fields, raw }))
-            }
-            Err(error) => Some(Err(io::Error::from(error))),
-        }
-    }
-}
-
-/// What the parser was given and has not made a record of.
-struct Recent {
-    /// The first byte's place in the file.
-    start: u64,
-    /// The line that it is on.
-    line: u64,
+/// A record, with its line ends.
+#[derive(Default)]
+struct Current {
+    number: u64,
     bytes: Vec<u8>,
+    /// Number of bytes that the parser has read.
+    read: usize,
+    quotes: Quotes,
 }
 
-impl Recent {
-    /// The record that ends before the byte `end`, and its line. In front of it are blank lines,
-    /// and the rest of a `\r\n` of which the parser took the `\r` for the end of the record before.
-    fn take_until(&mut self, end: u64) -> (u64, Vec<u8>) {
-        let length = usize::try_from(end - self.start).unwrap_or(usize::MAX);
-        let taken: Vec<u8> = self.bytes.drain(..length.min(self.bytes.len())).collect();
-        self.start = end;
-        let begin = blank(&taken);
-        let number = self.line + newlines(&taken[..begin]);
-        self.line += newlines(&taken);
-        let mut raw = taken[begin..].to_vec();
-        while raw.last().is_some_and(is_line_end) {
-            raw.pop();
+impl<R: BufRead> Read for Records<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.current.read == self.current.bytes.len() {
+            self.advance()?;
         }
-        (number, raw)
+        let current = &mut self.current;
+        let length = current.bytes.get(current.read..).unwrap_or_default().read(buffer)?;
+        current.read += length;
+        Ok(length)
     }
 }
 
-fn is_line_end(byte: &u8) -> bool {
-    matches!(byte, b'\r' | b'\n')
-}
-
-/// How many bytes are in front of the first row.
-fn blank(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| is_line_end(byte)).count()
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
-}
-
-/// The input, which keeps what was read of it.
-struct Kept<R> {
-    input: R,
-    recent: Rc<RefCell<Recent>>,
-}
-
-impl<R: Read> Read for Kept<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut recent = self.recent.borrow_mut();
-        if recent.bytes.len() > MAX_ROW_BYTES {
-            let line = recent.line + newlines(&recent.bytes[..blank(&recent.bytes)]);
-            return Err(too_long(line));
+impl<R: BufRead> Records<R> {
+    /// Reads the lines of the next record, if there is one. Blank lines before it are skipped.
+    fn advance(&mut self) -> io::Result<()> {
+        let mut next = Current::default();
+        for line in self.lines.by_ref() {
+            let line = line?;
+            if next.bytes.is_empty() {
+                if matches!(&*line.bytes, b"" | b"\r") {
+                    continue;
+                }
+                next.number = line.number;
+            }
+            next.bytes.extend_from_slice(&line.bytes);
+            next.bytes.push(b'\n');
+            if line.is_cut || next.bytes.len() > MAX_ROW_BYTES {
+                return Err(too_long(next.number));
+            }
+            next.quotes.read(&line.bytes);
+            if !next.quotes.are_open() {
+                break;
+            }
         }
-        let length = self.input.read(buffer)?;
-        recent.bytes.extend_from_slice(&buffer[..length]);
-        Ok(length)
+        if !next.bytes.is_empty() {
+            self.current = next;
+        }
+        Ok(())
+    }
+}
+
+/// The quotes of a record. The parser takes everything after an open quote as a part of the value, also the
+/// rows after it.
+#[derive(Default)]
+struct Quotes {
+    at: At,
+    is_misplaced: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum At {
+    #[default]
+    Start,
+    Unquoted,
+    Quoted,
+    /// After a quote in a quoted value: its end, or the first half of a doubled one.
+    Quote,
+}
+
+impl Quotes {
+    fn read(&mut self, line: &[u8]) {
+        for byte in line {
+            self.at = match (self.at, byte) {
+                (At::Quoted, b'"') => At::Quote,
+                (At::Quoted, _) | (At::Start | At::Quote, b'"') => At::Quoted,
+                (_, b',' | b'\r') => At::Start,
+                (At::Start | At::Unquoted, _) => At::Unquoted,
+                (At::Quote, _) => {
+                    self.is_misplaced = true;
+                    At::Unquoted
+                }
+            };
+        }
+    }
+
+    fn are_open(&self) -> bool {
+        self.at == At::Quoted
+    }
+
+    fn problem(&self) -> Option<&'static str> {
+        if self.is_misplaced {
+            return Some(
+                "a quoted value goes on after its closing quote; a quote in it must be doubled, and one \
+                 before it may not be closed",
+            );
+        }
+        self.are_open()
+            .then_some("a quote is not closed, so the row goes on to the end of the file")
     }
 }
 

@@ -28,18 +28,19 @@ pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
                 MAX_ROW_BYTES >> 20
             );
             let row = Err(Unreadable { reason, columns: Row::new(), raw: line });
-            return Ok(Line { number, row });
+            return Ok(Line { number, bytes: 0, row });
         }
         if line.last() == Some(&b'\r') {
             line.pop();
         }
+        let bytes = line.len();
         let row = match serde_json::from_slice::<UniqueKeys>(&line) {
             Ok(UniqueKeys(row)) => Ok(row),
             Err(error) => {
                 Err(Unreadable { reason: reason(&error), columns: Row::new(), raw: line })
             }
         };
-        Ok(Line { number, row })
+        Ok(Line { number, bytes, row })
     })))
 }
 

@@ -10,15 +10,12 @@ mod jsonl;
 mod lines;
 mod tsv;
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
-use std::path::Path;
 
 use clap::ValueEnum;
-use indicatif::ProgressBar;
 use serde_json::{Map, Value};
 
-/// Bytes of one row at the most. An unclosed quote must not read the rest of a file into memory.
+/// Maximum size of a row. An unclosed quote must not read the rest of a file into memory.
 const MAX_ROW_BYTES: usize = 4 << 20;
 
 /// A file's format.
@@ -53,6 +50,8 @@ pub type Row = Map<String, Value>;
 pub struct Line {
     /// The line that it begins on, from 1.
     pub number: u64,
+    /// Its size in the file.
+    pub bytes: usize,
     pub row: Result<Row, Unreadable>,
 }
 
@@ -69,28 +68,7 @@ pub struct Unreadable {
 /// The rows of a file. After an error there are no more.
 pub type Lines<'a> = Box<dyn Iterator<Item = io::Result<Line>> + 'a>;
 
-/// Opens the file at `path`, or standard input for `-`; `bytes` counts what is read of it.
-///
-/// # Errors
-/// A text that says what is wrong with it.
-pub fn open(
-    path: &Path,
-    format: Option<Format>,
-    bytes: &ProgressBar,
-) -> Result<Lines<'static>, String> {
-    let name = path.to_string_lossy();
-    let format = format
-        .or_else(|| Format::of_file(&name))
-        .ok_or("the name does not tell the format: say --format csv, tsv or jsonl")?;
-    let input: Box<dyn Read> = if name == "-" {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(File::open(path).map_err(|error| error.to_string())?)
-    };
-    read(bytes.wrap_read(input), format).map_err(|error| error.to_string())
-}
-
-/// Opens a file of rows. A file without a byte has no rows, and needs no header.
+/// Reads the rows of a file. An empty file has no rows and needs no header.
 ///
 /// # Errors
 /// If it cannot be read, or its first line is not what the format needs.

@@ -29,7 +29,7 @@ pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
         let line = without_end(line);
         let fields: Vec<_> = line.split(|byte| *byte == b'\t').map(value).collect();
         let row = header.row(&fields, &line);
-        Ok(Line { number, row })
+        Ok(Line { number, bytes: line.len(), row })
     })))
 }
 
