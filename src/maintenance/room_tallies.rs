@@ -25,7 +25,7 @@ use crate::record::{DOES_NOT_EXIST, EXISTS, Transaction, on_condition};
 use crate::table::bucket::Bucket;
 use crate::table::keys::{KeyRange, RowKey};
 use crate::table::requests::retry::with_retries;
-use crate::table::rows::tally::{self, INCOMPLETE};
+use crate::table::rows::tally::{self, INCOMPLETE, VERSION};
 use crate::table::schema::{PARTITION_KEY, SORT_KEY, TALLY_PREFIX};
 use crate::table::{Consistency, Item, RowQuery, Table, TableError};
 
@@ -100,7 +100,7 @@ impl RoomTallies<'_> {
     async fn has_rows(&self) -> Result<bool, TableError> {
         let range = KeyRange { low: TALLY_PREFIX.to_owned(), ..KeyRange::sessions() };
         let query = RowQuery::keys(self.room_id, &range, Consistency::Strong);
-        let page = self.page(RowQuery { limit: Some(1), ..query }).await?;
+        let page = self.table.query(RowQuery { limit: Some(1), ..query }).await?;
         Ok(!page.items.is_empty() || page.next.is_some())
     }
 
@@ -115,15 +115,15 @@ impl RoomTallies<'_> {
         Ok(TallyReport { untallied, ..TallyReport::default() })
     }
 
-    /// Makes sure that the room has a tally, incomplete if it had none, and that it has no attribute
-    /// that no tally has.
+    /// Begins the room's tally, incomplete, if it has none, and removes attributes that no tally has. The
+    /// version stays: importers rely on it growing.
     async fn begin(&self) -> Result<(), WriteError> {
         let Some(row) = self.room_tally().await? else {
             return self.set_incomplete().await;
         };
         let names = row.keys().filter(|name| {
             tally::month(name).is_none()
-                && ![PARTITION_KEY, SORT_KEY, INCOMPLETE].contains(&name.as_str())
+                && ![PARTITION_KEY, SORT_KEY, INCOMPLETE, VERSION].contains(&name.as_str())
         });
         let names: Vec<&String> = names.collect();
         if names.is_empty() {

@@ -3,20 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use futures_util::future::try_join;
 
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
 #[cfg(feature = "history")]
 use crate::record::WriteError;
 use crate::table::history::{self, ALL_ROOMS, COMPLETE};
-use crate::table::keys::KeyRange;
-#[cfg(feature = "history")]
 use crate::table::keys::RowKey;
+use crate::table::requests::scan::Source;
+use crate::table::schema::{PARTITION_KEY, SORT_KEY};
 use crate::table::{Consistency, Meter, Table, TableError};
 #[cfg(feature = "history")]
 use crate::whole_history::{
-    project::{self, Mode, Projected},
+    project::{self, Cause, Mode, Projected},
     reconcile::Reconciliation,
 };
 
@@ -62,7 +61,7 @@ impl WholeHistory {
         table: &Table,
         keys: impl IntoIterator<Item = RowKey>,
     ) -> Result<Projected, WriteError> {
-        project::project(table, &self.table, keys, Mode::Write).await
+        project::project(table, &self.table, keys, Cause::Event).await
     }
 
     /// Continues the projection of the sessions that existed before the stream function, until it is
@@ -96,18 +95,9 @@ impl WholeHistory {
 
 /// Returns whether a table is so small that one request reads it, and has no session.
 async fn is_without_sessions(table: &Table) -> Result<bool, TableError> {
-    let sessions = KeyRange::sessions();
-    let page = table
-        .client()
-        .scan()
-        .table_name(table.name())
-        .consistent_read(true)
-        .select(Select::Count)
-        .filter_expression("created_sid BETWEEN :low AND :high")
-        .expression_attribute_values(":low", AttributeValue::S(sessions.low))
-        .expression_attribute_values(":high", AttributeValue::S(sessions.high))
-        .send()
-        .await
-        .map_err(|error| TableError::new("Scan", &error))?;
-    Ok(page.count() == 0 && page.last_evaluated_key().is_none())
+    let keys = Source { attributes: &[PARTITION_KEY, SORT_KEY], ..Source::ALL };
+    let keys = Source { consistency: Consistency::Strong, ..keys };
+    let (rows, next) = table.scan(keys, None).await?;
+    let is_session = |row| RowKey::of_item(row).is_some_and(|key| key.session_key().is_some());
+    Ok(next.is_none() && !rows.iter().any(is_session))
 }

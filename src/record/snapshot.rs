@@ -63,6 +63,17 @@ impl Snapshot {
         Ok(snapshot)
     }
 
+    /// Returns the snapshot of a room without external writers, from its tally.
+    #[cfg(feature = "history")]
+    pub fn of_room_tally(room_id: &str, tally: Option<&Item>) -> Self {
+        let mut snapshot = Snapshot::default();
+        if let Some(tally) = tally {
+            snapshot.tallies.insert(room_id.to_owned(), TallyState::Present);
+            snapshot.versions.extend(version(tally).map(|now| (room_id.to_owned(), now)));
+        }
+        snapshot
+    }
+
     /// Reads more sessions of the same rooms.
     pub async fn add(&mut self, table: &Table, keys: &[RowKey]) -> Result<(), TableError> {
         let rows = table.get_rows_by_key(keys.iter().cloned(), Consistency::Strong).await?;

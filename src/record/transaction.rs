@@ -55,6 +55,18 @@ impl<'a> Transaction<'a> {
         Transaction { is_exclusive: true, ..Transaction::new(table) }
     }
 
+    /// Raises the version of a room's tally, even if no session is put or deleted.
+    #[cfg(feature = "history")]
+    pub fn raise(&mut self, room_id: &str) {
+        self.counts.entry(room_id.to_owned()).or_default();
+    }
+
+    /// Returns whether there is nothing to write.
+    #[cfg(feature = "history")]
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.counts.is_empty()
+    }
+
     /// Puts a session that is not there yet, counts it, and marks it as counted. Attributes of
     /// others come along.
     pub fn put_new(&mut self, key: &RowKey, row: &Row, others: Item) -> Result<(), WriteError> {
@@ -243,15 +255,15 @@ impl<'a> Transaction<'a> {
             .transact_write_items()
             .set_transact_items(Some(self.actions))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let turn = self.table.turn().await;
-        let answer = request.send().await.map_err(|error| match cancellation(&error) {
-            Some(Cancellation::Conflict) => WriteError::Conflict,
-            Some(Cancellation::Throttled) => {
-                TableError::throttled(OPERATION, error.request_id()).into()
-            }
-            None => TableError::new(OPERATION, &error).into(),
-        });
-        let answer = turn.end(answer, WriteError::throttles).await?;
+        let answer =
+            self.table.send(request.send()).await.map_err(|error| match cancellation(&error) {
+                Some(Cancellation::Conflict) => WriteError::Conflict,
+                Some(Cancellation::Throttled) => {
+                    TableError::throttled(OPERATION, error.request_id()).into()
+                }
+                None => TableError::new(OPERATION, &error).into(),
+            });
+        let answer = answer?;
         self.table.count_request(units(answer.consumed_capacity()));
         Ok(())
     }

@@ -86,8 +86,12 @@ pub async fn handle(
     // none is missed, and those that existed before can be completed.
     if batch.has_counted {
         let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
-        if let Err(error) = Box::pin(past_rooms.complete_history(half)).await {
-            tracing::warn!(cause = %error, "the history table cannot be completed at the moment");
+        match timeout_at(deadline, Box::pin(past_rooms.complete_history(half))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(cause = %error, "the history table cannot be completed at the moment");
+            }
+            Err(_) => tracing::warn!("no time is left to complete the history table"),
         }
     }
     let response = batch.response(&failed);

@@ -4,6 +4,12 @@
 //! deletes its row in the history table, together with the counts. So events that come twice, late, or
 //! after the row has changed again lead to the same rows.
 //!
+//! Several processes may project at the same time: those of two shards, a build, and one that Lambda
+//! has given up while its last transaction is on its way. So each transaction raises the version of the
+//! room tally, on condition that it is what it was before the table was read: of two, the one that read
+//! the table earlier is written earlier or fails. For an event the version is raised even if there is
+//! nothing to write, because a transaction with an older state may be on its way.
+//!
 //! The projection is *complete* once every session that existed before it began is projected, too. The
 //! state row says so, or how far the scan of the table has come.
 
@@ -16,9 +22,11 @@ use tokio::time::Instant;
 use crate::record::Snapshot;
 use crate::record::{ATTEMPTS, WriteError};
 use crate::record::{MAX_ACTIONS, Transaction};
-use crate::table::history::{self, COMPLETE};
+use crate::table::history::{self, ALL_ROOMS, COMPLETE, HISTORY_ROOM, HISTORY_SORT_KEY};
 use crate::table::keys::RowKey;
 use crate::table::requests::retry::with_retries;
+use crate::table::requests::scan::Source;
+use crate::table::schema::{PARTITION_KEY, SORT_KEY};
 use crate::table::{Consistency, Item, Table, TableError};
 use crate::whole_history::projected_row;
 
@@ -26,8 +34,6 @@ use crate::whole_history::projected_row;
 const MAX_TRANSACTION_BYTES: usize = 3_000_000;
 /// Rows that one step of the scan reads.
 const ROWS_PER_STEP: i32 = 500;
-/// Times that a step is repeated while its sessions change. The stream function gets those changes, too.
-const STEP_ATTEMPTS: usize = 5;
 /// The attributes of the state row with the key after which the scan continues.
 const AFTER: [&str; 2] = ["after_room_id", "after_created_sid"];
 
@@ -66,19 +72,28 @@ pub enum Mode {
     Check,
 }
 
+/// Why sessions are projected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// An event of the stream: the last one of a session decides what is projected of it.
+    Event,
+    /// A build or a comparison, beside the stream function.
+    Reconciliation(Mode),
+}
+
 /// Projects the sessions at these keys of `table` into `history`. Other keys are ignored.
 pub(crate) async fn project(
     table: &Table,
     history: &Table,
     keys: impl IntoIterator<Item = RowKey>,
-    mode: Mode,
+    cause: Cause,
 ) -> Result<Projected, WriteError> {
     // In the order of time, so that a transaction touches few months.
     let keys: BTreeMap<RowKey, RowKey> =
         keys.into_iter().filter_map(|key| Some((projected_row::key(&key)?, key))).collect();
     let mut projected = Projected::default();
     for batch in batches(keys) {
-        let attempt = || project_batch(table, history, &batch, mode);
+        let attempt = || project_batch(table, history, &batch, cause);
         projected += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
     }
     Ok(projected)
@@ -117,21 +132,27 @@ async fn project_batch(
     table: &Table,
     history: &Table,
     batch: &[Pair],
-    mode: Mode,
+    cause: Cause,
 ) -> Result<Projected, WriteError> {
     // First what is projected: what changes in the table after that has an event of its own.
-    let own_keys = batch.iter().map(|(own_key, _)| own_key.clone());
+    let room_tally = RowKey::room_tally(ALL_ROOMS);
+    let own_keys = batch.iter().map(|(own_key, _)| own_key.clone()).chain([room_tally.clone()]);
     let mut before = history.get_rows_by_key(own_keys, Consistency::Strong).await?;
+    let mut snapshot = Snapshot::of_room_tally(ALL_ROOMS, before.get(&room_tally));
     let keys = batch.iter().map(|(_, key)| key.clone());
     let mut rows = table.get_rows_by_key(keys, Consistency::Strong).await?;
     let mut projected = Projected::default();
-    let mut transaction = Transaction::new(history);
+    let mut transaction = Transaction::exclusive(history);
+    if cause == Cause::Event {
+        transaction.raise(ALL_ROOMS);
+    }
     let mut bytes = 0;
     for (own_key, key) in batch {
         let after = rows.remove(key).map(|row| projected_row::row(own_key, key, &row));
         let size = after.as_ref().map_or(0, size);
         if bytes + size > MAX_TRANSACTION_BYTES {
-            write(std::mem::replace(&mut transaction, Transaction::new(history)), mode).await?;
+            let full = std::mem::replace(&mut transaction, Transaction::exclusive(history));
+            write(full, &mut snapshot, cause).await?;
             bytes = 0;
         }
         bytes += size;
@@ -141,6 +162,7 @@ async fn project_batch(
                 projected.added += 1;
             }
             (Some(before), Some(after)) if before != after => {
+                transaction.raise(ALL_ROOMS);
                 transaction.put_projected(own_key, after, false)?;
                 projected.changed += 1;
             }
@@ -151,42 +173,25 @@ async fn project_batch(
             _ => {}
         }
     }
-    write(transaction, mode).await?;
+    write(transaction, &mut snapshot, cause).await?;
     Ok(projected)
 }
 
-/// Writes a transaction. The history table has no other writers, so its tally can always be begun.
-async fn write(transaction: Transaction<'_>, mode: Mode) -> Result<(), WriteError> {
-    match mode {
-        Mode::Write => transaction.write(&Snapshot::default()).await.map(drop),
-        Mode::Check => Ok(()),
+async fn write(
+    transaction: Transaction<'_>,
+    snapshot: &mut Snapshot,
+    cause: Cause,
+) -> Result<(), WriteError> {
+    if cause != Cause::Reconciliation(Mode::Check) && !transaction.is_empty() {
+        let raised = transaction.write(snapshot).await?;
+        raised.into_iter().for_each(|room_id| snapshot.raised(room_id));
     }
+    Ok(())
 }
 
 /// Returns about how many bytes a row has.
 fn size(row: &Item) -> usize {
     row.iter().map(|(name, value)| name.len() + value.as_s().map_or(20, String::len)).sum()
-}
-
-/// Projects the sessions at these keys until the history table agrees with the table: for a caller
-/// beside the stream function, which may have projected a newer state in between.
-pub(crate) async fn reconcile(
-    table: &Table,
-    history: &Table,
-    keys: Vec<RowKey>,
-    mode: Mode,
-) -> Result<Projected, WriteError> {
-    let mut projected = project(table, history, keys.iter().cloned(), mode).await?;
-    if mode == Mode::Write {
-        for _ in 0..STEP_ATTEMPTS {
-            let more = project(table, history, keys.iter().cloned(), mode).await?;
-            if more.is_empty() {
-                break;
-            }
-            projected += more;
-        }
-    }
-    Ok(projected)
 }
 
 /// Projects the sessions that existed before the stream function projected any: continues the scan of
@@ -206,7 +211,7 @@ pub(crate) async fn complete(
     let mut after = room_id.zip(sort_key).map(|(room_id, key)| RowKey::new(room_id, key));
     while Instant::now() < deadline {
         let (keys, next) = scan(table, after).await?;
-        reconcile(table, history, keys, Mode::Write).await?;
+        project(table, history, keys, Cause::Reconciliation(Mode::Write)).await?;
         write_state(history, next.as_ref()).await?;
         if next.is_none() {
             return Ok(true);
@@ -221,7 +226,7 @@ pub(crate) async fn scan(
     table: &Table,
     after: Option<RowKey>,
 ) -> Result<(Vec<RowKey>, Option<RowKey>), TableError> {
-    let (rows, next) = scan_rows(table, after, "room_id, created_sid").await?;
+    let (rows, next) = scan_rows(table, after, &[PARTITION_KEY, SORT_KEY]).await?;
     Ok((rows.iter().filter_map(RowKey::of_item).collect(), next))
 }
 
@@ -231,31 +236,20 @@ pub(crate) async fn scan_sources(
     history: &Table,
     after: Option<RowKey>,
 ) -> Result<(Vec<RowKey>, Option<RowKey>), TableError> {
-    let attributes = "room_id, created_sid, history_room_id, history_sort_key";
-    let (rows, next) = scan_rows(history, after, attributes).await?;
+    const ATTRIBUTES: [&str; 4] = [PARTITION_KEY, SORT_KEY, HISTORY_ROOM, HISTORY_SORT_KEY];
+    let (rows, next) = scan_rows(history, after, &ATTRIBUTES).await?;
     Ok((rows.iter().filter_map(projected_row::source).collect(), next))
 }
 
 async fn scan_rows(
     table: &Table,
     after: Option<RowKey>,
-    attributes: &str,
+    attributes: &'static [&'static str],
 ) -> Result<(Vec<Item>, Option<RowKey>), TableError> {
-    let permit = table.turn().await;
-    let page = table
-        .client()
-        .scan()
-        .table_name(table.name())
-        .consistent_read(true)
-        .limit(ROWS_PER_STEP)
-        .projection_expression(attributes)
-        .set_exclusive_start_key(after.map(RowKey::into_item))
-        .send()
-        .await
-        .map_err(|error| TableError::new("Scan", &error));
-    let page = permit.end(page, TableError::throttles).await?;
-    let next = page.last_evaluated_key().and_then(RowKey::of_item);
-    Ok((page.items.unwrap_or_default(), next))
+    let source = Source { attributes, rows: ROWS_PER_STEP, ..Source::ALL };
+    let source = Source { consistency: Consistency::Strong, ..source };
+    let (rows, next) = table.scan(source, after.map(RowKey::into_item)).await?;
+    Ok((rows, next.as_ref().and_then(RowKey::of_item)))
 }
 
 /// Records how far the scan is. `None`: it is at its end. A complete projection stays complete.

@@ -4,7 +4,7 @@
 use crate::record::WriteError;
 use crate::table::Table;
 use crate::table::keys::RowKey;
-use crate::whole_history::project::{self, Mode, Projected};
+use crate::whole_history::project::{self, Cause, Mode, Projected};
 use crate::whole_history::projected_row;
 
 /// Brings the history table into agreement with the table, step by step, while others write.
@@ -64,8 +64,8 @@ impl Reconciliation {
         let keys: Vec<RowKey> =
             keys.into_iter().filter(|key| projected_row::key(key).is_some()).collect();
         let sessions = if is_table { keys.len() as u64 } else { 0 };
-        let mut differences =
-            project::reconcile(&self.table, &self.history, keys, self.mode).await?;
+        let cause = Cause::Reconciliation(self.mode);
+        let mut differences = project::project(&self.table, &self.history, keys, cause).await?;
         if !is_table && self.mode == Mode::Check {
             // The step over the table has counted the other differences.
             differences = Projected { deleted: differences.deleted, ..Projected::default() };

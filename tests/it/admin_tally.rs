@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use past_rooms::table::Consistency;
+use past_rooms::table::rows::tally::VERSION;
 use past_rooms::table::schema::EXPIRES;
 use past_rooms::{Meter, PageQuery, RowKey, Session};
 use serde_json::{Value, json};
@@ -266,7 +268,7 @@ async fn retention_is_set_and_cleared_on_sessions_that_are_there() {
         let printed = [text(&output.stdout), text(&output.stderr)].concat();
         (output.status.code().expect("it ended"), printed)
     };
-    // Sessions would be deleted at once, so somebody has to agree.
+    // Sessions would expire at once, so the command asks.
     let before = database.all_items().await;
     let (status, printed) = retention(&["--all", "--days", "30"]).await;
     assert_eq!(status, 2);
@@ -360,4 +362,20 @@ async fn retention_heeds_who_writes_meanwhile_and_goes_on_when_it_was_killed() {
         let ended = session.ended.expect("an end").as_second();
         assert_eq!(expires(&database, session).await, Some(ended + 60 * DAY));
     }
+}
+
+#[tokio::test]
+async fn built_tally_keeps_its_version() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    let table = database.past_rooms.table();
+    let version = || async {
+        let tally = RowKey::room_tally("room01");
+        let tally = table.get_row(tally, Consistency::Strong).await.expect("a tally");
+        tally.and_then(|tally| tally.get(VERSION).cloned())
+    };
+    let before = version().await;
+    assert!(before.is_some());
+    database.past_rooms.tally("room01").await.expect("built");
+    assert_eq!(version().await, before);
 }

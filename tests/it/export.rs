@@ -31,8 +31,8 @@ async fn sessions(database: &Database) -> Vec<(RowKey, Item)> {
     rows
 }
 
-/// A table with sessions of every kind: some that expire, and some that webhooks recorded, of which one
-/// has only guessed times.
+/// A table with sessions of every kind: some that expire, and some that webhooks recorded, one of them
+/// with presumed times only.
 async fn full() -> Database {
     let database = Database::start().await;
     database.record(&sample::sessions()).await;

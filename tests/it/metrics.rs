@@ -173,7 +173,7 @@ async fn webhooks_make_the_metrics_of_webhooks() {
         (&database.endpoint, "webhook-1-room-created", 200, [].as_slice()),
         (&failing.endpoint, ended, 503, &[("FailedWebhooks", 1)]),
         (&database.endpoint, ended, 200, &recorded),
-        // Told once more, it is recorded already.
+        // A repeated event finds it recorded.
         (&database.endpoint, ended, 200, &[]),
         (&database.endpoint, "webhook-6-bad-token", 401, &[("DeniedWebhooks", 1)]),
     ];

@@ -1,17 +1,29 @@
 //! Those who read and write, and what must be true of what they are told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use past_rooms::{PageQuery, PastRooms, ReadError, RowKey, Session, SessionKey, WriteError};
+use aws_sdk_dynamodb::Client;
+use past_rooms::table::history::ALL_ROOMS;
+use past_rooms::{
+    Entry, Fields, Marks, PageQuery, PastRooms, ProjectionMode, ReadError, RowKey, Session,
+    SessionKey, WriteError,
+};
 use serde_json::{Value, json};
 
 use crate::content::{self, Version};
-use crate::database::TABLE;
+use crate::database::{HISTORY, TABLE};
 use crate::history::Step;
 use crate::network;
 use crate::plan::Task;
 use crate::promise;
 use crate::scheduler::Scheduler;
+
+/// How long an import retries while DynamoDB fails.
+const IMPORT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Failures of steps after which a reconciliation ends.
+const RECONCILIATION_FAILURES: u32 = 3;
 
 /// One actor.
 pub struct Actor {
@@ -43,8 +55,11 @@ impl Actor {
     }
 
     async fn read(&self, query: &PageQuery, cold: bool, began: Step) {
-        let fresh = || PastRooms::new(self.past_rooms.table().client().clone(), TABLE);
-        let past_rooms = if cold { fresh() } else { self.past_rooms.clone() };
+        let client = self.past_rooms.table().client();
+        let past_rooms = match cold {
+            true => process(client, self.past_rooms.has_history()),
+            false => self.past_rooms.clone(),
+        };
         let outcome = past_rooms.page(query).await;
         self.note(|| match &outcome {
             Ok(page) => format!("has {} rows of {}", page.sessions.len(), page.total),
@@ -52,18 +67,40 @@ impl Actor {
         });
         let mut world = self.scheduler.world();
         let ended = world.now;
-        let history = &world.cluster.history;
-        let is_contended = history.is_contended(&query.room_ids, began, ended);
+        let is_of_all_rooms = query.room_ids.is_empty();
+        let cluster = match &world.projection {
+            Some(projection) if is_of_all_rooms => projection,
+            _ => &world.cluster,
+        };
+        let all_rooms = [ALL_ROOMS.to_owned()];
+        let room_ids = if is_of_all_rooms { &all_rooms[..] } else { &query.room_ids };
+        let history = &cluster.history;
+        let is_contended = history.is_contended(room_ids, began, ended);
+        let completion = cluster.completion;
+        let may_be_empty = || world.cluster.history.may_be_empty(began, ended);
         match outcome {
             Ok(page) => {
-                let violation = promise::violation(history, query, &page, began, ended);
+                let sources = &cluster.sources;
+                let violation =
+                    promise::violation((history, sources), room_ids, query, &page, (began, ended));
+                let is_complete = completion.is_some_and(|completion| completion.at <= ended);
+                assert!(
+                    !is_of_all_rooms || is_complete || may_be_empty(),
+                    "{query:?}: the history table is not complete: {page:?}"
+                );
                 assert!(
                     violation.is_none(),
                     "{query:?}: {}: {page:?}",
                     violation.unwrap_or_default()
                 );
                 world.counters.pages += 1;
+                world.counters.pages_of_all_rooms += u64::from(is_of_all_rooms);
                 world.counters.contended_pages += u64::from(is_contended);
+            }
+            Err(ReadError::HistoryIncomplete)
+                if completion.is_none_or(|completion| completion.replicated > began) =>
+            {
+                world.counters.incomplete += 1;
             }
             Err(ReadError::Table(error)) if world.may_fail(error.is_transient()) => {
                 world.counters.read_errors += 1;
@@ -100,6 +137,7 @@ impl Actor {
                 world.counters.writes += 1;
                 world.cluster.history.built(&room_id, began, ended);
             }
+            Ok(Written::Projection) => world.counters.reconciliations += 1,
             Err(error) => {
                 let is_conflict = error == WriteError::Conflict;
                 let may_fail = is_conflict || world.may_fail(error.is_transient());
@@ -115,11 +153,13 @@ impl Actor {
                 unreachable!("nothing is written")
             }
             Task::Record(sessions) => self.record(sessions).await,
+            Task::Import { sessions, moves } => self.import(sessions, *moves).await,
             Task::Delete(room_id, keys) => self.delete(room_id, keys).await,
             Task::Tally(room_id) => {
                 self.past_rooms.tally(room_id).await?;
                 Ok(Written::Tally(room_id.clone()))
             }
+            Task::Reconcile => self.reconcile().await,
             Task::ForeignPut(key, version) => {
                 let row = json!({"TableName": TABLE, "Item": content::row(key, *version)});
                 Ok(self.send("PutItem", &row).await)
@@ -142,6 +182,46 @@ impl Actor {
         Ok(Written::Sessions(states.collect()))
     }
 
+    async fn import(
+        &self,
+        sessions: &[(RowKey, Version)],
+        moves: bool,
+    ) -> Result<Written, WriteError> {
+        let entries = sessions.iter().map(|(key, version)| Entry {
+            session: content::session(key, *version),
+            fields: Fields::ALL,
+            marks: Marks::default(),
+        });
+        let entries: Vec<Entry> = entries.collect();
+        let importer = self.past_rooms.importer().patience(IMPORT_PATIENCE);
+        let mut importer = if moves { importer.moving() } else { importer };
+        let written = importer.write(&entries).await.map_err(|stopped| stopped.error)?;
+        let recorded = written.recorded;
+        let told = recorded.new + recorded.changed + recorded.unchanged + written.moved;
+        let misplaced = written.misplaced.len();
+        assert_eq!(told + misplaced as u64, sessions.len() as u64, "{written:?}");
+        assert!(!moves || misplaced == 0, "{written:?}");
+        let is_misplaced =
+            |index: usize| written.misplaced.iter().any(|misplaced| misplaced.index == index);
+        let states = sessions.iter().enumerate().filter(|(index, _)| !is_misplaced(*index));
+        let states = states.map(|(_, (key, version))| (key.clone(), Some(*version)));
+        Ok(Written::Sessions(states.collect()))
+    }
+
+    async fn reconcile(&self) -> Result<Written, WriteError> {
+        let reconciliation = self.past_rooms.reconciliation(ProjectionMode::Write);
+        let mut reconciliation = reconciliation.expect("a history table");
+        let mut failures = 0;
+        loop {
+            match reconciliation.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(Written::Projection),
+                Err(_) if failures < RECONCILIATION_FAILURES => failures += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     async fn delete(&self, room_id: &str, keys: &[RowKey]) -> Result<Written, WriteError> {
         let sort_keys: Vec<SessionKey> = keys.iter().filter_map(RowKey::session_key).collect();
         let deleted = self.past_rooms.delete(room_id, &sort_keys).await?;
@@ -153,7 +233,7 @@ impl Actor {
     async fn send(&self, operation: &str, request: &Value) -> Written {
         let sent = self.scheduler.send(self.number, operation.to_owned(), request.to_string());
         // What became of it tells nobody anything.
-        drop(tokio::time::timeout(std::time::Duration::from_secs(3), sent).await);
+        drop(tokio::time::timeout(Duration::from_secs(3), sent).await);
         Written::Sessions(vec![])
     }
 }
@@ -165,6 +245,8 @@ enum Written {
     Sessions(Vec<(RowKey, Option<Version>)>),
     /// This room's tally was built.
     Tally(String),
+    /// The history table agreed with the table.
+    Projection,
 }
 
 fn name(task: &Task) -> String {
@@ -188,14 +270,21 @@ fn name(task: &Task) -> String {
     }
 }
 
+/// What a process has that has just started.
+pub fn process(client: &Client, has_history: bool) -> PastRooms {
+    let past_rooms = PastRooms::new(client.clone(), TABLE);
+    if has_history { past_rooms.with_history(HISTORY) } else { past_rooms }
+}
+
 /// A process of its own for each actor, all on one client.
 pub fn spawn(scheduler: &Arc<Scheduler>, actors: Vec<Vec<Task>>) -> tokio::task::JoinSet<()> {
     let client = network::client(scheduler);
+    let has_history = scheduler.world().projection.is_some();
     let mut running = tokio::task::JoinSet::new();
     for (number, tasks) in actors.into_iter().enumerate() {
-        let past_rooms = PastRooms::new(client.clone(), TABLE);
+        let past_rooms = process(&client, has_history);
         let actor = Actor { number, scheduler: Arc::clone(scheduler), past_rooms };
-        running.spawn(network::ACTOR.scope(number, actor.act(tasks)));
+        running.spawn_local(network::ACTOR.scope(number, actor.act(tasks)));
     }
     running
 }

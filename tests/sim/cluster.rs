@@ -1,7 +1,7 @@
 //! DynamoDB as its clients see it: a table, other states of it that readers may see, and its stream.
 //! Keeps the model up to date with what took effect.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -10,35 +10,60 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::content;
-use crate::database::{Database, Reply, TABLE};
-use crate::history::{Effect, History, Step};
+use crate::database::{Database, Reply};
+use crate::history::{Effect, History, NEVER, Step};
 use crate::miscounts::Miscounted;
 use crate::stream::{self, Stream};
 use crate::views::{Views, Which};
 
-/// The table, what else readers may see of it, its stream, and the model.
+/// A table, what else readers may see of it, its stream, and the model.
 pub struct Cluster {
+    table: &'static str,
     pub primary: Database,
     views: Views,
     pub history: History,
     /// `None`: nobody listens to it.
     pub stream: Option<Stream>,
+    /// The sessions that rows of a history table project, by the rows' keys.
+    pub sources: BTreeMap<RowKey, RowKey>,
+    /// Since when a history table is complete.
+    pub completion: Option<Completion>,
     /// Tokens of the transactions that took effect; DynamoDB does none twice.
     tokens: HashSet<String>,
     /// When something was written last.
     begun: Instant,
 }
 
+/// When the state row of a history table said first that it is complete.
+#[derive(Debug, Clone, Copy)]
+pub struct Completion {
+    pub at: Step,
+    /// When every replica had it.
+    pub replicated: Step,
+    effects: usize,
+}
+
 /// A transaction is seen as a whole so long after its first part, at the latest.
 const LONGEST_TRANSACTION: Duration = Duration::from_millis(50);
 
 impl Cluster {
-    /// A table with these rows; `lags`: with a replica; `streams`: with the function on its stream.
-    pub fn new(rows: &[Value], miscounted: &[Miscounted], lags: bool, streams: bool) -> Self {
+    /// A table with these rows; `lags`: with a replica.
+    pub fn new(
+        table: &'static str,
+        rows: &[Value],
+        miscounted: &[Miscounted],
+        lags: bool,
+        stream: Option<Stream>,
+    ) -> Self {
         let mut history = History::default();
+        let mut sources = BTreeMap::new();
+        let mut completion = None;
         for row in rows {
             let key = content::key(row);
-            if content::is_session(&key) {
+            if row.get("complete").is_some() {
+                completion = Some(Completion { at: 0, replicated: 0, effects: 0 });
+            } else if content::is_session(&key) {
+                sources.extend(content::source(row).map(|source| (key.clone(), source)));
                 let title = row["room_title"]["S"].as_str().expect("a title");
                 history.begin_with(key, content::version(title));
             } else if key.sort_key == "~" && row.get("incomplete").is_none() {
@@ -48,9 +73,17 @@ impl Cluster {
         for (key, before, after) in miscounted {
             history.begin_miscounted(key.clone(), *before, *after);
         }
-        let (primary, views) = (Database::filled(rows), Views::new(rows, lags));
-        let stream = streams.then(Stream::default);
-        Cluster { primary, views, history, stream, tokens: HashSet::new(), begun: Instant::now() }
+        Cluster {
+            table,
+            primary: Database::filled(table, rows),
+            views: Views::new(table, rows, lags),
+            history,
+            stream,
+            sources,
+            completion,
+            tokens: HashSet::new(),
+            begun: Instant::now(),
+        }
     }
 
     /// Does what a request asks for. `stale`: the probability that a read that may be stale sees the
@@ -65,8 +98,12 @@ impl Cluster {
     ) -> Reply {
         let request: Value = serde_json::from_str(body).expect("JSON");
         let read = match operation {
-            "Query" => &request,
-            "BatchGetItem" => &request["RequestItems"][TABLE],
+            // The index does not lag.
+            "Query" if request.get("IndexName").is_some() => {
+                return self.primary.execute(operation, body);
+            }
+            "Query" | "Scan" => &request,
+            "BatchGetItem" => &request["RequestItems"][self.table],
             _ => return self.write(now, operation, body, &request),
         };
         if self.begun.elapsed() >= LONGEST_TRANSACTION {
@@ -80,9 +117,9 @@ impl Cluster {
             return self.primary.execute(operation, body);
         };
         match operation {
-            "Query" if random.f64() < probability => self.other(which, operation, body, random),
-            "Query" => self.primary.execute(operation, body),
-            _ => self.mixed(which, body, random, probability),
+            "BatchGetItem" => self.mixed(which, body, random, probability),
+            _ if random.f64() < probability => self.other(which, operation, body, random),
+            _ => self.primary.execute(operation, body),
         }
     }
 
@@ -99,7 +136,7 @@ impl Cluster {
         let mut answer: Value = serde_json::from_str(&new.body).expect("JSON");
         let old: Value = serde_json::from_str(&old.body).expect("JSON");
         let rows = |answer: &Value| -> Vec<(RowKey, Value)> {
-            let rows = answer["Responses"][TABLE].as_array().expect("rows").iter();
+            let rows = answer["Responses"][self.table].as_array().expect("rows").iter();
             rows.map(|row| (content::key(row), row.clone())).collect()
         };
         let (new_rows, old_rows) = (rows(&answer), rows(&old));
@@ -109,7 +146,8 @@ impl Cluster {
             keys.into_iter().filter(|_| random.f64() < probability).collect();
         let new_rows = new_rows.iter().filter(|(key, _)| !other.contains(key));
         let old_rows = old_rows.iter().filter(|(key, _)| other.contains(key));
-        answer["Responses"][TABLE] = new_rows.chain(old_rows).map(|(_, row)| row.clone()).collect();
+        answer["Responses"][self.table] =
+            new_rows.chain(old_rows).map(|(_, row)| row.clone()).collect();
         Reply { body: answer.to_string(), ..new }
     }
 
@@ -134,35 +172,50 @@ impl Cluster {
             (key.clone(), row)
         });
         let states: Vec<_> = states.collect();
+        for (key, row) in states.iter().filter_map(|(key, row)| Some((key, row.as_ref()?))) {
+            self.sources.extend(content::source(row).map(|source| (key.clone(), source)));
+        }
+        let is_complete = states
+            .iter()
+            .any(|(_, row)| row.as_ref().is_some_and(|row| row.get("complete").is_some()));
         let (sessions, others): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|(key, _)| content::is_session(key));
-        self.tell_stream(operation, request, &sessions);
+        self.tell_stream(operation, request, &sessions, &states);
         let is_transaction = operation == "TransactWriteItems";
         self.history.commit(now, Effect { sessions, is_foreign: !is_transaction });
         for (key, _) in others.iter().filter(|(key, _)| key.sort_key == "~") {
             self.look_at_tally(now, &key.room_id);
+        }
+        if is_complete && self.completion.is_none() {
+            let effects = self.history.effects();
+            self.completion = Some(Completion { at: now, replicated: NEVER, effects });
         }
         self.views.push(states, is_transaction);
         self.begun = Instant::now();
         self.settle(now);
     }
 
-    /// Tells the stream of the sessions that a request puts where there was none, and of those that it
-    /// deletes. A change of one that is there is an event, too, but calls nobody.
+    /// Adds an event for each session that a request puts, changes or deletes.
     fn tell_stream(
         &mut self,
         operation: &str,
         request: &Value,
         sessions: &[(RowKey, Option<content::Version>)],
+        states: &[(RowKey, Option<Value>)],
     ) {
         let Some(stream) = &mut self.stream else { return };
         for (key, after) in sessions {
             match (self.history.state(key), after) {
                 (None, Some(_)) => {
                     let image = stream::new_image(operation, request, key).expect("it was put");
-                    stream.add(key, Some(&image));
+                    stream.add("INSERT", key, Some(&image));
                 }
-                (Some(_), None) => stream.add(key, None),
+                (Some(before), Some(after)) if before != *after => {
+                    let state = states.iter().find(|(other, _)| other == key);
+                    let image = state.and_then(|(_, row)| row.as_ref());
+                    stream.add("MODIFY", key, image);
+                }
+                (Some(_), None) => stream.add("REMOVE", key, None),
                 _ => {}
             }
         }
@@ -179,7 +232,13 @@ impl Cluster {
 
     fn settle(&mut self, now: Step) {
         self.history.finish(now, self.views.whole());
-        self.history.replicate(now, self.views.settled());
+        let settled = self.views.settled();
+        self.history.replicate(now, settled);
+        if let Some(completion) = &mut self.completion
+            && completion.effects <= settled
+        {
+            completion.replicated = completion.replicated.min(now);
+        }
     }
 
     /// The transaction in progress is done.

@@ -1,8 +1,10 @@
 //! What a session consists of, made from its key and a number: the version. Whoever reads a row can
 //! tell which write it comes from, and whether it is whole.
 
+use past_rooms::table::history::ALL_ROOMS;
 use past_rooms::{PastRoom, RowKey, Session};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// A value of a session's mutable fields.
 pub type Version = u64;
@@ -42,6 +44,33 @@ pub fn row(key: &RowKey, version: Version) -> Value {
         row["analytics_file_id"] = json!({"S": id});
     }
     row
+}
+
+/// The key of the row of the history table that projects a session.
+pub fn projected_key(key: &RowKey) -> RowKey {
+    let mut hash = Sha256::new();
+    hash.update((key.room_id.len() as u64).to_be_bytes());
+    hash.update(&key.room_id);
+    hash.update(&key.sort_key);
+    let hash: String = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    RowKey::new(ALL_ROOMS, format!("{}#{hash}", key.sort_key))
+}
+
+/// The row of the history table that projects a session.
+pub fn projected_row(key: &RowKey, version: Version) -> Value {
+    let own_key = projected_key(key);
+    let mut row = row(key, version);
+    row["room_id"] = json!({"S": own_key.room_id});
+    row["created_sid"] = json!({"S": own_key.sort_key});
+    row["history_room_id"] = json!({"S": key.room_id});
+    row
+}
+
+/// The key of the session that a row of the history table projects. `None`: it is another row.
+pub fn source(row: &Value) -> Option<RowKey> {
+    let room_id = row["history_room_id"]["S"].as_str()?;
+    let (sort_key, _) = row["created_sid"]["S"].as_str()?.rsplit_once('#')?;
+    Some(RowKey::new(room_id, sort_key))
 }
 
 fn title(version: Version) -> String {

@@ -4,15 +4,19 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::database::{Reply, TABLE};
+use crate::database::{HISTORY, Reply, TABLE};
 
-/// Makes an answer to a `Query` or a `BatchGetItem` one that cannot be.
+/// Makes an answer to a read of several rows invalid.
 pub fn corrupt(random: &mut Rng, request: &str, reply: Reply) -> Reply {
     if reply.status != 200 {
         return reply;
     }
     let whole: Value = serde_json::from_str(&reply.body).expect("JSON");
-    let body = match random.u8(0..10) {
+    // The index and a scan have rows of any room, in any order.
+    let has_order = request.contains("KeyConditionExpression") && !request.contains("IndexName");
+    let is_batch = request.contains("RequestItems");
+    let kinds = if has_order || is_batch { 10 } else { 6 };
+    let body = match random.u8(0..kinds) {
         0 => String::new(),
         1 => "{}".to_owned(),
         2 => reply.body[..reply.body.len() / 2].to_owned(),
@@ -57,8 +61,14 @@ fn without(mut answer: Value, field: &str) -> String {
 /// is not there, so there it is none of another key.
 fn with_rows(mut answer: Value, change: impl FnOnce(&mut Vec<Value>)) -> String {
     let is_query = answer.get("Items").is_some();
-    let rows = if is_query { &mut answer["Items"] } else { &mut answer["Responses"][TABLE] };
-    let Some(rows) = rows.as_array_mut() else { return String::new() };
+    let rows = match is_query {
+        true => answer.get_mut("Items"),
+        false => answer.get_mut("Responses").and_then(Value::as_object_mut).and_then(|tables| {
+            let table = if tables.contains_key(TABLE) { TABLE } else { HISTORY };
+            tables.get_mut(table)
+        }),
+    };
+    let Some(rows) = rows.and_then(Value::as_array_mut) else { return String::new() };
     let before = rows.len();
     change(rows);
     if !is_query && rows.len() < before {

@@ -59,7 +59,7 @@ impl History {
                 rows.push(row);
             }
         }
-        let database = Database::filled(&rows);
+        let database = Database::filled(TABLE, &rows);
         let client = timed::timed_client(move |operation, body| database.execute(operation, body));
         History { client, room_ids, sessions }
     }

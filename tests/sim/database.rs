@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 pub const TABLE: &str = "past-rooms";
 
+/// The table with the projection of all rooms.
+pub const HISTORY: &str = "past-rooms-history";
+
 /// What DynamoDB answers over HTTP.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -15,33 +18,43 @@ pub struct Reply {
     pub body: String,
 }
 
-/// One database with the project's table.
-pub struct Database(dynoxide::Database);
+/// A database with one table.
+pub struct Database {
+    database: dynoxide::Database,
+    table: &'static str,
+}
 
 impl Database {
     /// An empty table.
-    fn new() -> Self {
-        let database = Database(dynoxide::Database::memory().expect("a database"));
-        let table = json!({
-            "TableName": TABLE,
+    fn new(table: &'static str) -> Self {
+        let memory = dynoxide::Database::memory().expect("a database");
+        let database = Database { database: memory, table };
+        let request = json!({
+            "TableName": table,
             "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [
                 {"AttributeName": "room_id", "AttributeType": "S"},
                 {"AttributeName": "created_sid", "AttributeType": "S"},
+                {"AttributeName": "room_sid", "AttributeType": "S"},
             ],
+            "GlobalSecondaryIndexes": [{
+                "IndexName": "by_sid",
+                "KeySchema": [{"AttributeName": "room_sid", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }],
             "KeySchema": [
                 {"AttributeName": "room_id", "KeyType": "HASH"},
                 {"AttributeName": "created_sid", "KeyType": "RANGE"},
             ],
         });
-        let reply = database.execute("CreateTable", &table.to_string());
+        let reply = database.execute("CreateTable", &request.to_string());
         assert_eq!(reply.status, 200, "{}", reply.body);
         database
     }
 
-    /// The table with these rows.
-    pub fn filled(rows: &[Value]) -> Self {
-        let database = Database::new();
+    /// A table with these rows.
+    pub fn filled(table: &'static str, rows: &[Value]) -> Self {
+        let database = Database::new(table);
         database.import(rows);
         database
     }
@@ -49,13 +62,14 @@ impl Database {
     /// Puts rows as they are.
     fn import(&self, rows: &[Value]) {
         let rows = rows.iter().map(|row| serde_json::from_value(row.clone()).expect("an item"));
-        let imported = self.0.import_items(TABLE, rows.collect(), ImportOptions::default());
+        let imported =
+            self.database.import_items(self.table, rows.collect(), ImportOptions::default());
         imported.expect("imported");
     }
 
     /// Does what a request asks for.
     pub fn execute(&self, operation: &str, body: &str) -> Reply {
-        let database = &self.0;
+        let database = &self.database;
         match operation {
             "BatchGetItem" => reply(body, |request| database.batch_get_item(request)),
             "CreateTable" => reply(body, |request| database.create_table(request)),
@@ -63,6 +77,7 @@ impl Database {
             "GetItem" => reply(body, |request| database.get_item(request)),
             "PutItem" => reply(body, |request| database.put_item(request)),
             "Query" => reply(body, |request| database.query(request)),
+            "Scan" => reply(body, |request| database.scan(request)),
             "TransactWriteItems" => reply(body, |request| database.transact_write_items(request)),
             _ => panic!("the simulation does not know {operation}"),
         }
@@ -71,9 +86,9 @@ impl Database {
     /// Every row of the table.
     pub fn rows(&self) -> Vec<Value> {
         let mut rows = Vec::new();
-        let mut request = json!({"TableName": TABLE});
+        let mut request = json!({"TableName": self.table});
         loop {
-            let reply = reply(&request.to_string(), |request| self.0.scan(request));
+            let reply = self.execute("Scan", &request.to_string());
             let mut answer: Value = serde_json::from_str(&reply.body).expect("JSON");
             rows.extend(answer["Items"].as_array().expect("items").iter().cloned());
             match answer["LastEvaluatedKey"].take() {
@@ -86,7 +101,7 @@ impl Database {
     /// One row.
     pub fn row(&self, room_id: &str, sort_key: &str) -> Option<Value> {
         let request = json!({
-            "TableName": TABLE,
+            "TableName": self.table,
             "Key": {"room_id": {"S": room_id}, "created_sid": {"S": sort_key}},
             "ConsistentRead": true,
         });
@@ -94,6 +109,11 @@ impl Database {
         let mut answer: Value = serde_json::from_str(&reply.body).expect("JSON");
         Some(answer["Item"].take()).filter(|item| !item.is_null())
     }
+}
+
+/// The table that a `BatchGetItem` reads.
+pub fn table_of_batch(request: &Value) -> &'static str {
+    if request["RequestItems"].get(TABLE).is_some() { TABLE } else { HISTORY }
 }
 
 fn reply<Request: DeserializeOwned, Answer: Serialize>(

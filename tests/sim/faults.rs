@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::database::{Reply, TABLE};
+use crate::database::{Reply, table_of_batch};
 
 /// Probabilities: of what may become of a request, and of what may happen between two events.
 #[derive(Debug, Clone, Default)]
@@ -86,7 +86,7 @@ impl Faults {
             Fate::Refused(cancellation(random, body))
         } else if operation == "BatchGetItem" && drawn(self.unprocessed) {
             Fate::Unprocessed
-        } else if ["Query", "BatchGetItem"].contains(&operation) && drawn(self.corruption) {
+        } else if ["Query", "BatchGetItem", "Scan"].contains(&operation) && drawn(self.corruption) {
             Fate::Corrupted
         } else {
             Fate::Delivered
@@ -145,7 +145,8 @@ pub fn leave_unprocessed(random: &mut Rng, request: &str, reply: Reply) -> Reply
     }
     let mut answer: Value = serde_json::from_str(&reply.body).expect("JSON");
     let mut left: Value = serde_json::from_str(request).expect("JSON");
-    let mut left = left["RequestItems"][TABLE].take();
+    let table = table_of_batch(&left);
+    let mut left = left["RequestItems"][table].take();
     let keys = left["Keys"].as_array_mut().expect("keys");
     let certain = random.usize(0..keys.len());
     let mut number = 0..;
@@ -153,8 +154,8 @@ pub fn leave_unprocessed(random: &mut Rng, request: &str, reply: Reply) -> Reply
     let is_key = |key: &Value, row: &Value| {
         key["room_id"] == row["room_id"] && key["created_sid"] == row["created_sid"]
     };
-    let rows = answer["Responses"][TABLE].as_array_mut().expect("rows");
+    let rows = answer["Responses"][table].as_array_mut().expect("rows");
     rows.retain(|row| !keys.iter().any(|key| is_key(key, row)));
-    answer["UnprocessedKeys"] = json!({TABLE: left});
+    answer["UnprocessedKeys"] = json!({table: left});
     Reply { body: answer.to_string(), ..reply }
 }

@@ -1,6 +1,6 @@
 //! What must hold when everybody is done, and every replica has everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use past_rooms::table::schema::COUNTED;
@@ -8,10 +8,11 @@ use past_rooms::{Order, Page, PageQuery, PastRoom, PastRooms, RowKey};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::actors::Actor;
+use crate::actors::{self, Actor};
 use crate::content::{self, Version};
-use crate::database::TABLE;
 use crate::network;
+use crate::plan::IMPORTER;
+use crate::projection;
 use crate::promise;
 use crate::run;
 use crate::scheduler::Scheduler;
@@ -19,17 +20,22 @@ use crate::stream::{SHARDS, Stream};
 use crate::tallies::{self, Tallies};
 
 /// Nothing lost, nothing twice, every tally right, every page that of the model.
-pub async fn check(scheduler: &Arc<Scheduler>, room_ids: &[String]) {
+pub async fn check(scheduler: &Arc<Scheduler>, room_ids: &[String], is_projection_wrong: bool) {
     scheduler.world().calm_down();
     drain_stream(scheduler).await;
     check_rows(scheduler);
     let mut work = JoinSet::new();
-    let past_rooms = PastRooms::new(network::client(scheduler), TABLE);
+    let has_history = scheduler.world().projection.is_some();
+    let past_rooms = actors::process(&network::client(scheduler), has_history);
     let rooms = room_ids.to_vec();
     let counting = Arc::clone(scheduler);
-    work.spawn(network::ACTOR.scope(0, async move {
+    work.spawn_local(network::ACTOR.scope(0, async move {
         build(&counting, &past_rooms, &rooms).await;
         read(&counting, &past_rooms, &rooms).await;
+        if has_history {
+            projection::check(&counting, &past_rooms, is_projection_wrong).await;
+            projection::read(&counting, &past_rooms).await;
+        }
     }));
     run::drive(scheduler, work).await;
 }
@@ -40,10 +46,11 @@ async fn drain_stream(scheduler: &Arc<Scheduler>) {
     if !has_stream {
         return;
     }
-    let past_rooms = PastRooms::new(network::client(scheduler), TABLE);
+    let has_history = scheduler.world().projection.is_some();
+    let past_rooms = actors::process(&network::client(scheduler), has_history);
     let mut work = JoinSet::new();
     let function = Actor { number: 0, scheduler: Arc::clone(scheduler), past_rooms };
-    work.spawn(network::ACTOR.scope(0, async move {
+    work.spawn_local(network::ACTOR.scope(0, async move {
         let is_drained = || {
             let world = function.scheduler.world();
             world.cluster.stream.as_ref().is_none_or(Stream::is_drained)
@@ -77,6 +84,13 @@ fn check_rows(scheduler: &Scheduler) {
         } else {
             tallies.entry(key.room_id).or_default().push(row);
         }
+    }
+    for (room_id, rows) in &sessions {
+        let sids = rows.keys().filter_map(|key| key.sort_key.split_once('#'));
+        let mut sids = sids.map(|(_, sid)| sid).filter(|sid| sid.starts_with(IMPORTER));
+        let mut seen = BTreeSet::new();
+        let twice = sids.find(|sid| !seen.insert(*sid));
+        assert_eq!(twice, None, "{room_id} has this session twice: {rows:?}");
     }
     let history = &world.cluster.history;
     for (room_id, rows) in &sessions {

@@ -19,6 +19,10 @@ pub enum Focus {
     /// Pages that end where a room's sessions end, and those of another begin: what is deleted or
     /// recorded there decides which rooms have to be read.
     Ends,
+    /// Importers of the same sessions at different times, beside recorders and deleters.
+    Imports,
+    /// The projection of a few sessions that come and go.
+    Projection,
 }
 
 /// A request arrives so late at the most: it may be passed by somebody who waits until transactions
@@ -39,6 +43,8 @@ impl Focus {
         match random.clone().fork().fork().u8(0..16) {
             0 | 1 => Focus::Counting,
             2 => Focus::Ends,
+            3 => Focus::Imports,
+            4..=6 => Focus::Projection,
             _ => Focus::Everything,
         }
     }
@@ -46,9 +52,10 @@ impl Focus {
     /// How long a request is on its way.
     pub fn delay(self, random: &mut Rng, operation: &str) -> Duration {
         let is_late = match self {
-            Focus::Everything => false,
+            Focus::Everything | Focus::Imports => false,
             // What was counted is written late, and counting takes no longer.
             Focus::Counting => operation == "TransactWriteItems" && random.bool(),
+            Focus::Projection => operation == "TransactWriteItems" && random.u8(0..4) == 0,
             Focus::Ends => random.u8(0..3) == 0,
         };
         if is_late { LATEST.mul_f64(random.f64()) } else { Duration::ZERO }
@@ -58,6 +65,7 @@ impl Focus {
     pub fn rooms(self, rooms: usize) -> usize {
         match self {
             Focus::Everything => rooms,
+            Focus::Imports | Focus::Projection => rooms.min(2),
             Focus::Counting => 1,
             Focus::Ends => 2,
         }
@@ -65,9 +73,10 @@ impl Focus {
 
     pub fn calendar(self, calendar: Calendar) -> Calendar {
         match self {
-            Focus::Everything => calendar,
+            Focus::Everything | Focus::Imports => calendar,
             Focus::Counting => Calendar { months: 1, days: 1, hours: 1, ..Calendar::FULL },
             Focus::Ends => Calendar { months: 2, ..Calendar::FULL },
+            Focus::Projection => Calendar { months: 2, days: 1, hours: 2, minutes: 2, ids: 3 },
         }
     }
 
@@ -75,6 +84,34 @@ impl Focus {
     pub fn actors(self, planner: &mut Planner) -> Vec<Vec<Task>> {
         match self {
             Focus::Everything => planner.actors(),
+            Focus::Imports => {
+                let mut actors = planner.importers();
+                actors.extend(writers(planner, &[RECORD, DELETE]));
+                actors.push(vec![planner.page()]);
+                for shard in (0..SHARDS).filter(|_| planner.streams) {
+                    actors.push(vec![Task::Deliver { shard }; 3]);
+                }
+                actors
+            }
+            Focus::Projection => {
+                let mut actors = match planner.random.bool() {
+                    true => vec![[undone(planner), undone(planner)].concat()],
+                    false => vec![],
+                };
+                actors.extend(writers(planner, &[RECORD, RECORD, DELETE, FOREIGN]));
+                if planner.random.bool() {
+                    actors.extend(planner.importers());
+                }
+                for _ in 0..planner.random.usize(0..=2) {
+                    actors.push(vec![Task::Reconcile]);
+                }
+                actors.push((0..4).map(|_| planner.page()).collect());
+                for shard in 0..SHARDS {
+                    let batches = planner.random.usize(2..=10);
+                    actors.push(vec![Task::Deliver { shard }; batches]);
+                }
+                actors
+            }
             Focus::Counting => {
                 let mut actors = match planner.streams && planner.random.bool() {
                     true => vec![[undone(planner), undone(planner)].concat()],

@@ -23,7 +23,7 @@ fn room(sessions: usize) -> (Vec<RowKey>, Database) {
     let keys: Vec<RowKey> = keys.collect();
     let mut rows: Vec<_> = keys.iter().map(|key| content::row(key, 1)).collect();
     rows.extend(tallies::rows(ROOM, &tallies::expected(&keys)));
-    (keys, Database::filled(&rows))
+    (keys, Database::filled(TABLE, &rows))
 }
 
 #[test]

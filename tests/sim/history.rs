@@ -131,6 +131,11 @@ impl History {
         self.effects.push(written);
     }
 
+    /// How many requests had an effect.
+    pub fn effects(&self) -> usize {
+        self.effects.len()
+    }
+
     /// The first `effects` requests can be seen in whole only.
     pub fn finish(&mut self, at: Step, effects: usize) {
         for (key, write) in self.effects[self.whole..effects].iter().flatten() {
@@ -246,6 +251,13 @@ impl History {
     pub fn is_contended(&self, room_ids: &[String], began: Step, ended: Step) -> bool {
         let mut sessions = room_ids.iter().flat_map(|room_id| self.visible(room_id, began, ended));
         sessions.any(|(_, visible)| visible.versions.len() + usize::from(visible.may_be_absent) > 1)
+    }
+
+    /// Whether any room may have had no session for somebody who read from `began` to `ended`.
+    pub fn may_be_empty(&self, began: Step, ended: Step) -> bool {
+        let rooms = self.room_ids();
+        let mut sessions = rooms.iter().flat_map(|room_id| self.visible(room_id, began, ended));
+        sessions.all(|(_, visible)| visible.may_be_absent)
     }
 
     /// The rooms that ever had a session.

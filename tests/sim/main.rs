@@ -26,6 +26,7 @@ mod history;
 mod miscounts;
 mod network;
 mod plan;
+mod projection;
 mod promise;
 mod run;
 mod scheduler;

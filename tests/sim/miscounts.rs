@@ -30,10 +30,10 @@ pub struct Miscounts {
 }
 
 impl Miscounts {
-    /// In a quarter of the runs. Leaves `random` as it is, so that the others stay what they were.
-    pub fn new(random: &Rng) -> Self {
+    /// In a quarter of the runs that may have some. Leaves `random` as it is, so that the others stay what they were.
+    pub fn new(random: &Rng, may_have: bool) -> Self {
         let mut random = random.clone().fork();
-        let any = random.u8(0..4) == 0;
+        let any = random.u8(0..4) == 0 && may_have;
         Miscounts { random, any, all: vec![], by_hour: vec![] }
     }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::content::{self, Version};
 use crate::focus::Focus;
 use crate::miscounts::{Miscounted, Miscounts};
+use crate::projection::Beginning;
 use crate::stream::SHARDS;
 use crate::tallies;
 
@@ -22,8 +23,15 @@ pub enum Task {
         cold: bool,
     },
     Record(Vec<(RowKey, Version)>),
+    /// Imports sessions; `moves`: those that exist under another time are moved.
+    Import {
+        sessions: Vec<(RowKey, Version)>,
+        moves: bool,
+    },
     Delete(String, Vec<RowKey>),
     Tally(String),
+    /// Builds or repairs the history table.
+    Reconcile,
     /// As a writer does that knows nothing of tallies.
     ForeignPut(RowKey, Version),
     ForeignDelete(RowKey),
@@ -43,6 +51,10 @@ pub struct Plan {
     pub actors: Vec<Vec<Task>>,
     /// Whether the function on the stream counts what others write.
     pub streams: bool,
+    /// The history table, if there is one.
+    pub projection: Option<Beginning>,
+    /// The sessions of `rows`.
+    pub sessions: Vec<(RowKey, Version)>,
     /// What the run is about.
     pub focus: Focus,
 }
@@ -75,16 +87,25 @@ impl Calendar {
 
     /// A session's sort key. `writer` begins its id: nobody else writes those sessions.
     pub fn sort_key(&self, random: &mut Rng, writer: char) -> String {
+        format!("{}#{writer}{}", self.time(random), random.u16(0..self.ids))
+    }
+
+    fn time(&self, random: &mut Rng) -> String {
         format!(
-            "{}-{:02}T{:02}:{:02}:00.000Z#{writer}{}",
+            "{}-{:02}T{:02}:{:02}:00.000Z",
             MONTHS[random.usize(0..self.months)],
             random.u8(1..=self.days),
             random.u8(0..self.hours),
             random.u8(0..self.minutes),
-            random.u16(0..self.ids),
         )
     }
 }
+
+/// The beginning of the ids that only importers write: a room has each of them at most once.
+pub const IMPORTER: char = 'i';
+
+/// Number of ids of a room that several importers write.
+const IMPORTED_SIDS: usize = 8;
 
 pub struct Planner {
     pub random: Rng,
@@ -98,9 +119,12 @@ pub struct Planner {
     known: Vec<RowKey>,
     /// The same, of writers who know nothing of tallies.
     foreign: Vec<RowKey>,
+    /// The same, of importers, each `room_sid` of a room at several times.
+    imported: Vec<RowKey>,
     version: Version,
     miscounts: Miscounts,
     pub streams: bool,
+    pub projection: Option<Beginning>,
 }
 
 impl Plan {
@@ -110,13 +134,17 @@ impl Plan {
         let rooms = focus.rooms([1, 1, 2, 3, 3, 4, 6, 10][random.usize(0..8)]);
         let room_ids = (0..rooms).map(|room| format!("room{room}")).collect();
         let is_crowded = random.bool();
-        let miscounts = Miscounts::new(&random);
+        let is_projection = focus == Focus::Projection;
+        let miscounts = Miscounts::new(&random, !is_projection);
         // Nobody hears of tallies that are wrong from the beginning.
         let streams = random.clone().fork().u8(8..16).is_multiple_of(2);
-        let streams = !miscounts.any() && (streams || focus == Focus::Counting);
+        let streams = !miscounts.any() && (streams || focus == Focus::Counting || is_projection);
+        let has_projection = streams && (random.bool() || is_projection);
+        let projection = has_projection.then(|| Beginning::draw(&mut random));
         let mut planner = Planner {
             miscounts,
             streams,
+            projection,
             focus,
             is_crowded,
             random,
@@ -124,9 +152,16 @@ impl Plan {
             room_ids,
             known: vec![],
             foreign: vec![],
+            imported: vec![],
             version: 0,
         };
         let rows = planner.rows();
+        let sessions = rows.iter().map(|row| (content::key(row), row));
+        let sessions = sessions.filter(|(key, _)| content::is_session(key));
+        let sessions = sessions.map(|(key, row)| {
+            (key, content::version(row["room_title"]["S"].as_str().expect("a title")))
+        });
+        let sessions = sessions.collect();
         let actors = focus.actors(&mut planner);
         let is_deleted_from = |room_id: &str| {
             actors.iter().flatten().any(|task| match task {
@@ -137,7 +172,8 @@ impl Plan {
         };
         planner.miscounts.excuse(is_deleted_from);
         let miscounted = planner.miscounts.all;
-        Plan { room_ids: planner.room_ids, rows, miscounted, actors, streams, focus }
+        let room_ids = planner.room_ids;
+        Plan { room_ids, rows, miscounted, actors, streams, projection, sessions, focus }
     }
 }
 
@@ -156,10 +192,17 @@ impl Planner {
             let sessions = self.random.usize(0..=most / self.room_ids.len().min(3));
             // Where the stream counts, others also put and delete what our own writers recorded.
             let is_foreign = |session: usize| self.streams && session.is_multiple_of(3);
-            let writers = (0..sessions).map(|session| if is_foreign(session) { 'q' } else { 'p' });
+            let writers = (0..sessions).map(|session| match session {
+                _ if is_foreign(session) => 'q',
+                _ if session % 5 == 1 => IMPORTER,
+                _ => 'p',
+            });
             let writers: Vec<char> = writers.collect();
-            let keys = writers.iter().map(|writer| {
-                let key = self.calendar.sort_key(&mut self.random, *writer);
+            let keys = writers.iter().enumerate().map(|(session, writer)| {
+                let key = match *writer {
+                    IMPORTER => self.imported_key(session),
+                    writer => self.calendar.sort_key(&mut self.random, writer),
+                };
                 // Each room has a month of its own.
                 if self.focus == Focus::Ends { MONTHS[room].to_owned() + &key[7..] } else { key }
             });
@@ -176,6 +219,8 @@ impl Planner {
                 rows.push(row);
                 if key.sort_key.contains("#q") {
                     self.foreign.push(key);
+                } else if key.sort_key.contains("#i") {
+                    self.imported.push(key);
                 } else {
                     self.known.push(key);
                 }
@@ -206,9 +251,16 @@ impl Planner {
             }
             actors.push(tasks);
         }
+        if self.random.u8(0..6) == 0 {
+            actors.extend(self.importers());
+        }
+        let batches = if self.projection.is_some() { 8 } else { 5 };
         for shard in (0..SHARDS).filter(|_| self.streams) {
-            let batches = self.random.usize(0..=5);
+            let batches = self.random.usize(0..=batches);
             actors.push(vec![Task::Deliver { shard }; batches]);
+        }
+        if self.projection.is_some() && self.random.bool() {
+            actors.push(vec![Task::Reconcile]);
         }
         actors
     }
@@ -227,6 +279,38 @@ impl Planner {
             8 | 9 => Task::Tally(self.room_id()),
             _ => self.write_foreign(),
         }
+    }
+
+    /// Several importers of the same sessions, each with times of its own.
+    pub fn importers(&mut self) -> Vec<Vec<Task>> {
+        let sids: Vec<(String, usize)> = (0..self.random.usize(1..=6))
+            .map(|_| (self.room_id(), self.random.usize(0..IMPORTED_SIDS)))
+            .collect();
+        let mut actors = Vec::new();
+        for _ in 0..self.random.usize(2..=3) {
+            let tasks = (0..self.random.usize(1..=2)).map(|_| self.import(&sids)).collect();
+            actors.push(tasks);
+        }
+        actors
+    }
+
+    fn import(&mut self, sids: &[(String, usize)]) -> Task {
+        let mut sids = sids.to_vec();
+        self.random.shuffle(&mut sids);
+        sids.truncate(self.random.usize(1..=sids.len()));
+        sids.sort();
+        sids.dedup();
+        let mut sessions = Vec::new();
+        for (room_id, sid) in sids {
+            let key = RowKey::new(room_id, self.imported_key(sid));
+            self.imported.push(key.clone());
+            sessions.push((key, self.version()));
+        }
+        Task::Import { sessions, moves: self.random.bool() }
+    }
+
+    fn imported_key(&mut self, sid: usize) -> String {
+        format!("{}#{IMPORTER}{sid}", self.calendar.time(&mut self.random))
     }
 
     /// Sessions that are new, or may be there already.
@@ -255,8 +339,8 @@ impl Planner {
     /// Sessions of one room, few of which are not there.
     fn delete(&mut self) -> Task {
         let room_id = self.room_id();
-        let known = self.known.iter().filter(|key| key.room_id == room_id);
-        let mut keys: Vec<RowKey> = known.cloned().collect();
+        let known = self.known.iter().chain(&self.imported);
+        let mut keys: Vec<RowKey> = known.filter(|key| key.room_id == room_id).cloned().collect();
         self.random.shuffle(&mut keys);
         keys.truncate(self.random.usize(1..=5));
         Task::Delete(room_id, keys)
@@ -304,7 +388,9 @@ impl Planner {
         };
         let limit = [0, 1, 2, 3, 5, 8, 8, 20, 20, 100][self.random.usize(0..10)];
         let order = if self.random.bool() { Order::Asc } else { Order::Desc };
-        let query = PageQuery::new(room_ids).from(from).limit(limit).order(order);
+        let is_of_all_rooms = self.projection.is_some() && self.random.u8(0..3) > 0;
+        let query = if is_of_all_rooms { PageQuery::all_rooms() } else { PageQuery::new(room_ids) };
+        let query = query.from(from).limit(limit).order(order);
         Task::Page { query, cold: self.random.u8(0..3) == 0 }
     }
 }

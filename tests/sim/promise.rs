@@ -15,26 +15,33 @@
 //! contradict the rows.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use past_rooms::{Order, Page, PageQuery, RowKey};
 
 use crate::content;
 use crate::history::{History, Step, Visible};
 
-/// What is wrong with an answer. `None`: nothing.
+/// What is wrong with an answer. `None`: nothing. `sources`: the sessions that rows project, by the
+/// rows' keys; other rows are sessions themselves.
 pub fn violation(
-    history: &History,
+    (history, sources): (&History, &BTreeMap<RowKey, RowKey>),
+    room_ids: &[String],
     query: &PageQuery,
     page: &Page,
-    began: Step,
-    ended: Step,
+    (began, ended): (Step, Step),
 ) -> Option<String> {
-    let rooms = query.room_ids.iter();
-    let mut sessions: Vec<(RowKey, Visible)> =
-        rooms.flat_map(|room_id| history.visible(room_id, began, ended)).collect();
+    let rooms = room_ids.iter();
+    let sessions = rooms.flat_map(|room_id| history.visible(room_id, began, ended));
+    let mut sessions: Vec<(RowKey, Visible)> = sessions.collect();
     sessions.sort_by(|(one, _), (other, _)| compare(query.order, one, other));
     let certain = sessions.iter().filter(|(_, visible)| visible.is_certain()).count() as u64;
     let possible = sessions.iter().filter(|(_, visible)| visible.is_possible()).count() as u64;
+    for (key, _) in &mut sessions {
+        if let Some(source) = sources.get(key) {
+            key.clone_from(source);
+        }
+    }
     rows(query, page, &sessions).and_then(|()| total(query, page, certain, possible)).err()
 }
 

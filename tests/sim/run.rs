@@ -9,10 +9,13 @@ use tokio::time::Instant;
 
 use crate::actors;
 use crate::cluster::Cluster;
+use crate::database::{HISTORY, TABLE};
 use crate::faults::Faults;
 use crate::finish;
 use crate::plan::Plan;
+use crate::projection::Beginning;
 use crate::scheduler::{Counters, Scheduler};
+use crate::stream::Stream;
 
 /// What happened in a run.
 pub struct Outcome {
@@ -30,8 +33,13 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
     let mut random = Rng::with_seed(seed);
     let plan = Plan::new(random.fork());
     let faults = Faults::new(&mut random);
-    let cluster = Cluster::new(&plan.rows, &plan.miscounted, faults.lag(), plan.streams);
-    let scheduler = Scheduler::new(cluster, faults, random, &plan.actors);
+    let stream = plan.streams.then(|| Stream::new(plan.projection.is_some()));
+    let cluster = Cluster::new(TABLE, &plan.rows, &plan.miscounted, faults.lag(), stream);
+    let projection = plan.projection.map(|beginning| {
+        let rows = beginning.rows(&mut random, &plan.sessions);
+        Cluster::new(HISTORY, &rows, &[], faults.lag(), None)
+    });
+    let scheduler = Scheduler::new(cluster, projection, faults, random, &plan.actors);
     scheduler.world().focus = plan.focus;
     scheduler.world().trace.0 = traced.then(Vec::new);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -40,7 +48,7 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
         .build()
         .expect("a runtime");
     let work = std::panic::AssertUnwindSafe(|| {
-        runtime.block_on(simulate(&scheduler, plan));
+        tokio::task::LocalSet::new().block_on(&runtime, simulate(&scheduler, plan));
     });
     let result = std::panic::catch_unwind(work).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -56,7 +64,8 @@ pub fn run(seed: u64, traced: bool) -> Outcome {
 async fn simulate(scheduler: &Arc<Scheduler>, plan: Plan) {
     let actors = actors::spawn(scheduler, plan.actors);
     drive(scheduler, actors).await;
-    finish::check(scheduler, &plan.room_ids).await;
+    let is_wrong = plan.projection == Some(Beginning::Wrong);
+    finish::check(scheduler, &plan.room_ids, is_wrong).await;
 }
 
 /// Lets one event happen after the other, each when nobody can go on without it, until all actors

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::cluster::Cluster;
 use crate::corruption;
-use crate::database::Reply;
+use crate::database::{HISTORY, Reply};
 use crate::faults::{self, Fate, Faults};
 use crate::focus::Focus;
 use crate::history::Step;
@@ -37,6 +37,7 @@ enum What {
     },
     Answer {
         operation: String,
+        is_of_history: bool,
         reply: Option<Reply>,
     },
 }
@@ -44,6 +45,8 @@ enum What {
 /// The state of the simulated world.
 pub struct World {
     pub cluster: Cluster,
+    /// The history table.
+    pub projection: Option<Cluster>,
     pub random: Rng,
     pub now: Step,
     pub trace: Trace,
@@ -79,6 +82,12 @@ pub struct Counters {
     pub corruptions: u64,
     pub restarts: u64,
     pub pages: u64,
+    /// Pages of all rooms among them.
+    pub pages_of_all_rooms: u64,
+    /// Pages of all rooms that were refused because the history table was not complete.
+    pub incomplete: u64,
+    /// Reconciliations that came to their end.
+    pub reconciliations: u64,
     /// Pages that overlapped a write.
     pub contended_pages: u64,
     pub read_errors: u64,
@@ -96,6 +105,9 @@ impl std::ops::AddAssign for Counters {
         self.corruptions += other.corruptions;
         self.restarts += other.restarts;
         self.pages += other.pages;
+        self.pages_of_all_rooms += other.pages_of_all_rooms;
+        self.incomplete += other.incomplete;
+        self.reconciliations += other.reconciliations;
         self.contended_pages += other.contended_pages;
         self.read_errors += other.read_errors;
         self.writes += other.writes;
@@ -114,6 +126,7 @@ pub struct Scheduler {
 impl Scheduler {
     pub fn new(
         cluster: Cluster,
+        projection: Option<Cluster>,
         faults: Faults,
         mut random: Rng,
         actors: &[Vec<Task>],
@@ -121,6 +134,7 @@ impl Scheduler {
         let speeds = actors.iter().map(|_| [1.0, 1.0, 1.0, 0.1, 0.02][random.usize(0..5)]);
         let world = World {
             cluster,
+            projection,
             now: 0,
             trace: Trace::default(),
             counters: Counters::default(),
@@ -191,11 +205,13 @@ impl World {
     fn step(&mut self) -> bool {
         let Some(held) = self.draw() else { return false };
         self.now += 1;
-        if self.random.f64() < self.faults.replication {
-            self.cluster.replicate(self.now, &mut self.random, false);
-        }
-        if self.random.u8(0..8) == 0 {
-            self.cluster.finish(self.now);
+        for cluster in [Some(&mut self.cluster), self.projection.as_mut()].into_iter().flatten() {
+            if self.random.f64() < self.faults.replication {
+                cluster.replicate(self.now, &mut self.random, false);
+            }
+            if self.random.u8(0..8) == 0 {
+                cluster.finish(self.now);
+            }
         }
         if self.random.f64() < self.faults.restart {
             let actor = self.random.usize(0..self.restarts.len());
@@ -206,12 +222,13 @@ impl World {
         match what {
             What::Turn => drop(then.send(None)),
             What::Request { operation, body } => self.request(actor, operation, &body, then),
-            What::Answer { operation, reply } => {
+            What::Answer { operation, is_of_history, reply } => {
                 let status = reply.as_ref().map_or(0, |reply| reply.status);
                 self.trace
                     .add(self.now, || format!("actor {actor}: {operation} answered {status}"));
                 if operation == "TransactWriteItems" {
-                    self.cluster.finish(self.now);
+                    let now = self.now;
+                    self.cluster(is_of_history).finish(now);
                 }
                 drop(then.send(reply));
             }
@@ -251,9 +268,10 @@ impl World {
             };
             format!("actor {actor}: {operation} {} {fate}", summary(body))
         });
+        let is_of_history = body.contains(HISTORY);
         let execute = |world: &mut World| {
-            let stale = world.faults.stale;
-            world.cluster.execute(world.now, &operation, body, &mut world.random, stale)
+            let (stale, now, mut random) = (world.faults.stale, world.now, world.random.fork());
+            world.cluster(is_of_history).execute(now, &operation, body, &mut random, stale)
         };
         let reply = match fate {
             Fate::Delivered => Some(execute(self)),
@@ -280,8 +298,15 @@ impl World {
             }
             Fate::Refused(reply) => Some(reply),
         };
-        let what = What::Answer { operation, reply };
+        let what = What::Answer { operation, is_of_history, reply };
         self.held.push(Held { actor, what, then, arrives: Instant::now() });
+    }
+
+    fn cluster(&mut self, is_of_history: bool) -> &mut Cluster {
+        match &mut self.projection {
+            Some(projection) if is_of_history => projection,
+            _ => &mut self.cluster,
+        }
     }
 
     /// Returns if an error of DynamoDB may reach a caller: a transient one if anything went wrong
@@ -295,8 +320,10 @@ impl World {
         self.faults = Faults::default();
         self.focus = Focus::Everything;
         self.now += 1;
-        self.cluster.finish(self.now);
-        self.cluster.replicate(self.now, &mut self.random, true);
+        for cluster in [Some(&mut self.cluster), self.projection.as_mut()].into_iter().flatten() {
+            cluster.finish(self.now);
+            cluster.replicate(self.now, &mut self.random, true);
+        }
     }
 }
 

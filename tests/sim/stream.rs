@@ -9,6 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use past_rooms::RowKey;
 use past_rooms::stream::handler::handle;
+use past_rooms::table::schema::COUNTED;
 use serde_json::{Value, json};
 
 use crate::actors::Actor;
@@ -28,11 +29,15 @@ const TIME: Duration = Duration::from_secs(300);
 /// Events that were handed over before and come once more, at the most.
 const DOUBLES: usize = 3;
 
-static FILTER: LazyLock<Filter> = LazyLock::new(|| Filter::of_template(false).expect("the filter"));
+/// The filter without the whole history, and with it.
+static FILTERS: LazyLock<[Filter; 2]> =
+    LazyLock::new(|| [false, true].map(|on| Filter::of_template(on).expect("the filter")));
 
 /// What happened to the table, as far as it calls the function.
 #[derive(Default)]
 pub struct Stream {
+    /// Whether the function gets the events of all sessions.
+    whole_history: bool,
     shards: [Shard; SHARDS],
     /// Events so far, of all shards.
     events: u64,
@@ -48,6 +53,8 @@ struct Shard {
 #[derive(Clone)]
 struct Event {
     key: RowKey,
+    /// Whether the function counts again because of it.
+    is_uncounted: bool,
     record: Value,
 }
 
@@ -61,10 +68,15 @@ pub struct Batch {
 }
 
 impl Stream {
-    /// A row was put (`Some`) where none was, or deleted.
-    pub fn add(&mut self, key: &RowKey, new_image: Option<&Value>) {
+    /// A stream whose function gets the events of all sessions, or only those that others wrote.
+    pub fn new(whole_history: bool) -> Self {
+        Stream { whole_history, ..Stream::default() }
+    }
+
+    /// A row was put, changed or deleted.
+    pub fn add(&mut self, name: &str, key: &RowKey, new_image: Option<&Value>) {
         let mut record = json!({
-            "eventName": if new_image.is_some() { "INSERT" } else { "REMOVE" },
+            "eventName": name,
             "dynamodb": {
                 "Keys": {"room_id": {"S": key.room_id}, "created_sid": {"S": key.sort_key}},
                 "SequenceNumber": format!("{:021}", self.events),
@@ -74,9 +86,14 @@ impl Stream {
             record["dynamodb"]["NewImage"] = image.clone();
         }
         self.events += 1;
-        if FILTER.passes(&record) {
+        if FILTERS[usize::from(self.whole_history)].passes(&record) {
+            let is_counted = |image: &Value| image.get(COUNTED).is_some();
+            let is_uncounted = match name {
+                "INSERT" => !new_image.is_some_and(is_counted),
+                name => name == "REMOVE",
+            };
             let shard = usize::from(key.room_id.bytes().last().unwrap_or_default()) % SHARDS;
-            self.shards[shard].events.push(Event { key: key.clone(), record });
+            self.shards[shard].events.push(Event { key: key.clone(), is_uncounted, record });
         }
     }
 
@@ -145,7 +162,7 @@ impl Actor {
         let ended = world.now;
         for event in &batch.events {
             let number = event.record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
-            if !failed.contains(number) {
+            if event.is_uncounted && !failed.contains(number) {
                 world.cluster.history.recounted(&event.key, began, ended);
             }
         }

@@ -26,6 +26,17 @@ pub fn expected<'a>(sessions: impl IntoIterator<Item = &'a RowKey>) -> Tallies {
     tallies
 }
 
+/// The tallies of a history table, which also counts by minute.
+pub fn expected_of_history<'a>(sessions: impl IntoIterator<Item = &'a RowKey> + Clone) -> Tallies {
+    let mut tallies = expected(sessions.clone());
+    for key in sessions {
+        let minute: u64 = key.sort_key[14..16].parse().expect("a minute");
+        let minutes = tallies.entry(format!("#{}", &key.sort_key[..13])).or_default();
+        *minutes.entry(minute.to_string()).or_default() += 1;
+    }
+    tallies
+}
+
 /// What a tally row counts.
 pub fn read(row: &Value) -> BTreeMap<String, u64> {
     let attributes = row.as_object().expect("a row").iter();

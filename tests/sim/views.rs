@@ -13,7 +13,7 @@ use fastrand::Rng;
 use past_rooms::RowKey;
 use serde_json::{Value, json};
 
-use crate::database::{Database, Reply, TABLE};
+use crate::database::{Database, Reply};
 
 /// Rows as one request left them; `None`: it is gone.
 type Rows = Vec<(RowKey, Option<Value>)>;
@@ -30,6 +30,7 @@ pub struct Views {
 
 /// A state of the table: that after some of the requests, and perhaps a part of the next.
 struct View {
+    table: &'static str,
     /// The rows at first.
     rows: Arc<[Value]>,
     /// Made when it is first read: many a run never does.
@@ -48,10 +49,10 @@ pub enum Which {
 }
 
 impl Views {
-    /// Of a table with these rows; `lags`: with a replica.
-    pub fn new(rows: &[Value], lags: bool) -> Self {
+    /// Views of a table with these rows; `lags`: with a replica.
+    pub fn new(table: &'static str, rows: &[Value], lags: bool) -> Self {
         let rows: Arc<[Value]> = rows.into();
-        let view = || View { rows: Arc::clone(&rows), database: None, shown: 0, done: 0 };
+        let view = || View { table, rows: Arc::clone(&rows), database: None, shown: 0, done: 0 };
         Views { log: vec![], lagging: lags.then(view), unfinished: view() }
     }
 
@@ -109,16 +110,17 @@ impl Views {
 
 impl View {
     fn execute(&mut self, log: &[Rows], operation: &str, body: &str, random: &mut Rng) -> Reply {
-        let database = self.database.get_or_insert_with(|| Database::filled(&self.rows));
+        let table = self.table;
+        let database = self.database.get_or_insert_with(|| Database::filled(table, &self.rows));
         for (key, row) in log[self.done..self.shown].iter().flatten() {
-            put(database, key, row.as_ref());
+            put(table, database, key, row.as_ref());
         }
         self.done = self.shown;
         // Of the next request, some rows. They are put again with the whole of it.
         if let Some(next) = log.get(self.shown).filter(|rows| rows.len() > 1 && random.bool()) {
             for (key, row) in next {
                 if random.bool() {
-                    put(database, key, row.as_ref());
+                    put(table, database, key, row.as_ref());
                 }
             }
         }
@@ -126,10 +128,10 @@ impl View {
     }
 }
 
-fn put(database: &Database, key: &RowKey, row: Option<&Value>) {
+fn put(table: &str, database: &Database, key: &RowKey, row: Option<&Value>) {
     let reply = match row {
         Some(row) => {
-            let request = json!({"TableName": TABLE, "Item": row});
+            let request = json!({"TableName": table, "Item": row});
             database.execute("PutItem", &request.to_string())
         }
         None => {
@@ -137,7 +139,7 @@ fn put(database: &Database, key: &RowKey, row: Option<&Value>) {
                 "room_id": {"S": key.room_id},
                 "created_sid": {"S": key.sort_key},
             });
-            let request = json!({"TableName": TABLE, "Key": key});
+            let request = json!({"TableName": table, "Key": key});
             database.execute("DeleteItem", &request.to_string())
         }
     };

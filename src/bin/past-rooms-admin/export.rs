@@ -43,7 +43,7 @@ impl Arguments {
 }
 
 pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let past_rooms = past_rooms.adapting(arguments.in_flight.most());
+    let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
     let output = Destination::open(arguments.output.as_deref())?;
     let mut export = Export { output, found: Found::default() };
     if let Err(error) = export.all(&past_rooms, &arguments.rooms).await {

@@ -1,11 +1,12 @@
 //! Importing sessions of a large room, or of some small ones: their transactions one after the
 //! other, because each of them writes the rooms' tallies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use tokio::time::Instant;
 
 use super::entry::{Entry, Precedence};
 use super::pack::Pack;
@@ -15,10 +16,10 @@ use crate::record::error::{ATTEMPTS, WriteError};
 use crate::record::place::Placed;
 use crate::record::row::{Row, Stored};
 use crate::record::snapshot::{Snapshot, TallyState};
-use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::requests::retry::Backoff;
 use crate::table::rows::retention::Retention;
+use crate::table::{Table, isolation};
 
 /// What is the same for all rooms of an import.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl<'a> Task<'a> {
 }
 
 /// What is known of rooms, by their ids.
-pub(super) type Rooms<'a> = HashMap<&'a str, Sids>;
+pub(super) type Rooms<'a> = BTreeMap<&'a str, Sids>;
 
 /// Some rooms, and what of them is still to be imported, by room.
 pub(super) struct Lane<'a> {
@@ -214,6 +215,11 @@ impl<'a> Lane<'a> {
             }
         };
         let suspects: Vec<&Task<'_>> = self.todo.iter().filter(is_suspect).collect();
+        if !suspects.is_empty() && !self.rules.compares {
+            // A move that raised the version already may be seen in part: the old row gone, the new one
+            // not there yet.
+            isolation::until_transactions_are_whole().await;
+        }
         let mut wanted: HashMap<&str, Vec<&str>> = HashMap::new();
         for task in &suspects {
             wanted.entry(task.room_id()).or_default().push(task.room_sid());

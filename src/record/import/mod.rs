@@ -82,7 +82,7 @@ pub struct Stopped {
 impl Importer {
     pub(crate) fn new(table: &Table, retention: Retention) -> Self {
         let rules = Rules {
-            table: table.adapting(IN_FLIGHT),
+            table: table.with_max_in_flight(IN_FLIGHT),
             retention,
             precedence: Precedence::Webhooks,
             moves: false,
@@ -113,10 +113,10 @@ impl Importer {
         self
     }
 
-    /// So many requests are in flight at once, at the most. It begins with fewer.
+    /// Maximum number of requests in flight.
     #[must_use]
     pub fn in_flight(mut self, most: usize) -> Self {
-        self.rules.table = self.rules.table.adapting(most);
+        self.rules.table = self.rules.table.with_max_in_flight(most);
         self
     }
 
@@ -173,7 +173,7 @@ impl Importer {
                 Lane { rules, rooms, todo, progress: &progress, unanswered }.import()
             });
             let lanes: Vec<_> = lanes.collect();
-            let mut lanes = stream::iter(lanes).buffer_unordered(rules.table.most_in_flight());
+            let mut lanes = stream::iter(lanes).buffer_unordered(rules.table.max_in_flight());
             let mut stop = pin!(stop);
             loop {
                 let imported = match select(lanes.next(), stop.as_mut()).await {

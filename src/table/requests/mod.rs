@@ -12,11 +12,10 @@ mod error;
 mod expire;
 pub(crate) mod isolation;
 mod meter;
-mod pace;
 mod pages;
 mod query;
 pub(crate) mod retry;
-mod scan;
+pub(crate) mod scan;
 
 pub(crate) use answer::units;
 pub use client::{Consistency, MAX_IN_FLIGHT, Table};

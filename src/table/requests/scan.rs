@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::operation::RequestId;
+use aws_sdk_dynamodb::operation::scan::ScanOutput;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use futures_util::future::try_join_all;
 
 use crate::table::item::Item;
 use crate::table::keys::{RowKey, string_attribute};
-use crate::table::requests::answer::{InvalidAnswer, present, units};
-use crate::table::requests::client::Table;
+use crate::table::requests::answer::{InvalidAnswer, ensure, present, units, valid};
+use crate::table::requests::client::{Consistency, Table};
 use crate::table::requests::error::TableError;
-use crate::table::requests::retry::with_retries;
 use crate::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 
 const OPERATION: &str = "Scan";
@@ -22,8 +22,6 @@ pub(crate) const SEGMENTS: i32 = 8;
 /// Rows that one request reads at the most, where the table's order is not all that is kept of them.
 /// It bounds the memory of many requests at once.
 const ROWS_AT_ONCE: i32 = 3000;
-/// How often a page is asked for before it is an error.
-pub(crate) const ATTEMPTS: u32 = 12;
 
 /// What of a table is scanned.
 #[derive(Debug, Clone, Copy)]
@@ -33,11 +31,26 @@ pub(crate) struct Source {
     pub attributes: &'static [&'static str],
     /// One part of the table, of [`SEGMENTS`].
     pub segment: Option<i32>,
+    /// Maximum number of rows that one request reads.
+    pub rows: i32,
+    /// Which state of the table to read.
+    pub consistency: Consistency,
 }
 
-const ROOMS: Source = Source { index: None, attributes: &[PARTITION_KEY], segment: None };
+impl Source {
+    /// The table with all its rows and attributes.
+    pub const ALL: Self = Source {
+        index: None,
+        attributes: &[],
+        segment: None,
+        rows: ROWS_AT_ONCE,
+        consistency: Consistency::Eventual,
+    };
+}
+
+const ROOMS: Source = Source { attributes: &[PARTITION_KEY], ..Source::ALL };
 const SIDS: Source =
-    Source { index: Some(BY_SID), attributes: &[ROOM_SID, PARTITION_KEY, SORT_KEY], segment: None };
+    Source { index: Some(BY_SID), attributes: &[ROOM_SID, PARTITION_KEY, SORT_KEY], ..Source::ALL };
 
 /// The rooms of a table, some at a time, each once.
 ///
@@ -91,7 +104,7 @@ impl RoomIds {
     async fn all(mut self) -> Result<Vec<String>, TableError> {
         let mut rooms = Vec::new();
         while !self.at_end {
-            let page = self.table.scan_patiently(self.source, self.start.clone()).await?;
+            let page = self.table.scan(self.source, self.start.clone()).await?;
             rooms.extend(self.take(&page.0, page.1));
         }
         Ok(rooms)
@@ -124,7 +137,7 @@ impl Table {
         let mut sids = RepeatedSids::default();
         let mut start = None;
         loop {
-            let (items, next) = self.scan_patiently(SIDS, start).await?;
+            let (items, next) = self.scan(SIDS, start).await?;
             read(items.len() as u64);
             items.iter().for_each(|item| sids.add(item));
             start = next;
@@ -134,21 +147,20 @@ impl Table {
         }
     }
 
-    pub(crate) async fn scan_patiently(
+    /// Reads one page, and returns where to continue.
+    pub(crate) async fn scan(
         &self,
         source: Source,
         start: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>), TableError> {
-        let attempt = || self.scan(source, start.clone());
-        with_retries(ATTEMPTS, TableError::is_transient, attempt).await
+        valid(|| self.scan_once(source, start.clone())).await
     }
 
-    /// One page, and where to continue.
-    async fn scan(
+    async fn scan_once(
         &self,
         source: Source,
         start: Option<Item>,
-    ) -> Result<(Vec<Item>, Option<Item>), TableError> {
+    ) -> Result<Result<(Vec<Item>, Option<Item>), TableError>, TableError> {
         let mut request = self
             .client
             .scan()
@@ -156,7 +168,8 @@ impl Table {
             .set_index_name(source.index.map(str::to_owned))
             .set_segment(source.segment)
             .set_total_segments(source.segment.map(|_| SEGMENTS))
-            .limit(ROWS_AT_ONCE)
+            .limit(source.rows)
+            .consistent_read(source.consistency == Consistency::Strong)
             .set_exclusive_start_key(start)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let mut projection = Vec::new();
@@ -166,14 +179,32 @@ impl Table {
         }
         let projection = (!projection.is_empty()).then(|| projection.join(", "));
         let request = request.set_projection_expression(projection);
-        let turn = self.turn().await;
-        let page = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
-        let page = turn.end(page, TableError::throttles).await?;
+        let page =
+            self.send(request.send()).await.map_err(|error| TableError::new(OPERATION, &error))?;
         let request_id = page.request_id().map(str::to_owned);
         let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
         self.count_request(units(page.consumed_capacity.as_slice()));
-        Ok((present(page.items, "Items").map_err(invalid)?, page.last_evaluated_key))
+        Ok(validate(source, page).map_err(invalid))
     }
+}
+
+/// Returns the rows of an answer, and where to continue.
+fn validate(
+    source: Source,
+    answer: ScanOutput,
+) -> Result<(Vec<Item>, Option<Item>), InvalidAnswer> {
+    let items = present(answer.items, "Items")?;
+    ensure(usize::try_from(answer.count) == Ok(items.len()), || {
+        format!("Count is {}, but it has {} rows", answer.count, items.len())
+    })?;
+    let next = match answer.last_evaluated_key {
+        // A scan that is stopped by its limit always says where to continue.
+        None if i32::try_from(items.len()) == Ok(source.rows) && source.index.is_none() => {
+            items.last().and_then(RowKey::of_item).map(RowKey::into_item)
+        }
+        next => next,
+    };
+    Ok((items, next))
 }
 
 /// Collects the repeated ids from the index's rows. Rows of one id follow each other, because the id is the
