@@ -43,7 +43,7 @@ pub struct Config {
     pub table_name: String,
     /// The history table, if the whole history is on.
     pub history_table: Option<String>,
-    /// What clients authenticate with.
+    /// The credentials of clients.
     pub credentials: CredentialsSource,
     /// How answers are written.
     pub dialect: Dialect,
@@ -57,7 +57,7 @@ pub enum Dialect {
     /// As the API's documentation has them.
     #[default]
     Documented,
-    /// As plugnmeet-server 2.4 sends them, for clients that were built against a living server.
+    /// As plugnmeet-server 2.4 sends them, for clients that were built against a live server.
     Plugnmeet,
 }
 
@@ -96,7 +96,7 @@ pub enum ConfigError {
     Retention(String),
 }
 
-/// Where the clients' key pair comes from.
+/// The source of the clients' key pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialsSource {
     /// The variables.
@@ -149,7 +149,7 @@ fn required(name: &'static str, value: Option<String>) -> Result<String, Missing
 /// The variable [`RETENTION_DAYS`] of the process's environment.
 ///
 /// # Errors
-/// [`ConfigError::Retention`] if it is no number of days.
+/// [`ConfigError::Retention`] if it is not a number of days.
 pub fn retention_days() -> Result<u32, ConfigError> {
     days(std::env::var(RETENTION_DAYS).ok())
 }

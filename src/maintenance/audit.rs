@@ -1,4 +1,4 @@
-//! What a month's tallies say beside what there is.
+//! A comparison of a month's tallies with its sessions.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub struct Difference {
     pub sessions: u64,
 }
 
-/// What was found about a room's tallies.
+/// The state of a room's tallies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct TallyReport {

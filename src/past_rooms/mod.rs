@@ -159,7 +159,7 @@ impl PastRooms {
     /// throttled or in conflict for longer than the bound on trying again. Then each transaction
     /// is written as a whole or not at all; recording the same sessions again is always safe.
     ///
-    /// Where DynamoDB's answer to a transaction was lost, its sessions may be returned as unchanged
+    /// If DynamoDB's answer to a transaction was lost, its sessions may be returned as unchanged
     /// although this call recorded them.
     ///
     /// ```

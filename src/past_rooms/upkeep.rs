@@ -1,4 +1,4 @@
-//! What keeps a whole history in order: its tallies, and when its sessions expire.
+//! Upkeep of a whole history: its tallies, and when its sessions expire.
 
 use super::PastRooms;
 use crate::maintenance::{self, Expiries, Mode, Repeated, TallyReport};
@@ -59,7 +59,7 @@ impl PastRooms {
         maintenance::apply(&self.table, self.retention, room_id, Mode::Change).await
     }
 
-    /// What [`apply_retention`](Self::apply_retention) would find, without changing anything.
+    /// Returns what [`apply_retention`](Self::apply_retention) would find, without changing anything.
     ///
     /// # Errors
     /// As [`record`](Self::record).

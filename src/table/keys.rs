@@ -12,7 +12,7 @@ use crate::table::schema::{PARTITION_KEY, ROOM_TALLY, SORT_KEY, TALLY_PREFIX};
 /// that prefix.
 const LAST_CHARACTER: char = '\u{10FFFF}';
 
-/// What separates `created` from `room_sid` in a session's sort key.
+/// The separator of `created` and `room_sid` in a session's sort key.
 const SEPARATOR: char = '#';
 
 /// The primary key of a row.

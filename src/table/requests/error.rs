@@ -72,7 +72,7 @@ impl TableError {
         let is_transient = is_transient_status
             || match error {
                 SdkError::DispatchFailure(_) => true,
-                // A success that is no JSON comes as an unhandled service error.
+                // A success that is not JSON comes as an unhandled service error.
                 SdkError::ServiceError(_) => {
                     RETRYABLE_CODES.contains(&code)
                         || status.is_some_and(|status| (200..300).contains(&status.as_u16()))

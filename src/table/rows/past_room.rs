@@ -1,4 +1,4 @@
-//! A past room as it is read from the table, leniently: whatever text is there, because the table
+//! A past room as it is read from the table, leniently: any text, because the table
 //! may hold rows of other writers.
 
 use aws_sdk_dynamodb::types::AttributeValue;

@@ -113,7 +113,7 @@ impl Session {
         Ok(RowKey::new(&*self.room_id, session_sort_key(&created, &self.room_sid)))
     }
 
-    /// What the API will answer of this session.
+    /// Returns the API's answer for this session.
     pub fn to_past_room(&self) -> PastRoom {
         PastRoom {
             room_title: self.room_title.clone(),
