@@ -13,7 +13,7 @@ use crate::support::lambda::{Lambda, end, program};
 
 /// Time for an invocation: under callgrind everything takes fifty times as long.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// Requests of which instructions are counted, and twice as many.
+/// Number of requests whose instructions are counted; a second run has twice as many.
 const COUNTED: u32 = 20;
 /// Requests before anything is measured: they open connections and fill caches.
 pub const WARM_UP: u32 = 5;

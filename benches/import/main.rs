@@ -1,8 +1,8 @@
-//! How fast `past-rooms-admin import` is where every request to DynamoDB takes a while.
+//! Speed of `past-rooms-admin import` with slow requests to DynamoDB.
 //!
 //! `cargo bench --bench import` imports 117 000 sessions of 128 rooms through proxies that delay
-//! every request, with many requests in flight and with one, and once more when all is there. It
-//! prints a row for each, and a last one with how many times as fast many are.
+//! every request: with many requests in flight and with one, into an empty table and again. It
+//! prints a row for each, and the speed-up of many in flight.
 //!
 //! | variable | meaning |
 //! | --- | --- |

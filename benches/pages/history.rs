@@ -16,7 +16,7 @@ pub enum History {
     WorkingHours,
     /// A hundred rooms that all meet in the same hours.
     SameHour,
-    /// A hundred rooms of which ninety never met.
+    /// A hundred rooms, ninety without sessions.
     MostlyUnused,
     /// One room with nearly all sessions, and 99 with 20 each, within a few days.
     Uneven,

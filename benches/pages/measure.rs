@@ -83,7 +83,7 @@ pub fn rooms(history: History) -> Result<Measured, Box<dyn Error>> {
     })
 }
 
-/// Measures pages of all rooms, with so many sessions in the busiest hours.
+/// Measures pages of all rooms, with at most `busiest` sessions an hour.
 pub fn all_rooms(busiest: usize) -> Result<Measured, Box<dyn Error>> {
     let name = format!("all rooms, up to {busiest} sessions an hour");
     eprintln!("{name}");

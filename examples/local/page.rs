@@ -38,7 +38,7 @@ const HEADERS: [(HeaderName, &str); 3] = [
 
 /// Returns the page.
 pub fn page(app: &App) -> Response {
-    // Only the secret that everyone knows is sent to whoever opens this address.
+    // Only the default secret, which is public, is part of the page.
     let pair = app.credentials.current();
     let secret = Some(&*pair.secret).filter(|secret| *secret == DEMO_SECRET);
     let this_run = json!({

@@ -9,7 +9,7 @@ struct SampleRoom {
     id: &'static str,
     sessions: usize,
     titles: &'static [&'static str],
-    /// Participants at the most.
+    /// Maximum number of participants.
     size: u32,
 }
 

@@ -33,13 +33,13 @@ const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 pub enum StatusCode {
     /// Rooms were found.
     Success,
-    /// There are none.
+    /// No rooms were found.
     NotFound,
     /// The signature is wrong.
     InvalidTokenOrSignature,
     /// The key is wrong.
     InvalidApiKey,
-    /// It is not the client's fault.
+    /// The failure is not the client's fault.
     InternalServerError,
     /// The request cannot be answered.
     InvalidParameters,

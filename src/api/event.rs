@@ -19,7 +19,7 @@ use lambda_http::{LambdaEvent, Request, RequestExt, Service};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedEvent {
-    /// The host is none.
+    /// The host is invalid.
     #[error("the header Host is not a host name: send the name that the request goes to")]
     Host,
     /// The query string cannot be in a URL.

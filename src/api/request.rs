@@ -18,11 +18,11 @@ use crate::lambda::config::Dialect;
 use crate::page::{Order, PageQuery};
 use crate::table::schema::MAX_PARTITION_KEY_BYTES;
 
-/// Bytes of a body at the most: 256 KiB.
+/// Maximum bytes of a body: 256 KiB.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
-/// Different rooms in one request at the most.
+/// Maximum different rooms in one request.
 pub const MAX_ROOMS: usize = 1000;
-/// Sessions on a page at the most: a higher `limit` is cut to it, as plugNmeet does.
+/// Maximum sessions on a page: a higher `limit` is cut to it, as plugNmeet does.
 pub const MAX_LIMIT: usize = 100;
 /// The highest `from` and `limit`: they are `uint32` in plugNmeet's protocol.
 pub const MAX_NUMBER: u64 = u32::MAX as u64;

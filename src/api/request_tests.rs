@@ -68,7 +68,7 @@ fn a_session_is_asked_for_by_an_id_that_is_a_key() {
 }
 
 #[test]
-fn a_body_has_256_kib_at_the_most() {
+fn maximum_body_is_256_kib() {
     assert_eq!(MAX_BODY_BYTES, 262_144);
 }
 

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn only_post_is_allowed_and_only_on_a_path_that_is_there() {
+    fn only_post_on_an_existing_path_is_allowed() {
         let at = |method: Method, path: &str| {
             let request = http::Request::builder().method(method).body(Body::Empty);
             route(&request.expect("a request").with_raw_http_path(path))

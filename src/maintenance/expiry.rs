@@ -12,10 +12,9 @@ use jiff::Timestamp;
 use crate::maintenance::room_tallies::RoomTallies;
 use crate::record::{ATTEMPTS, WriteError};
 use crate::table::keys::{KeyRange, RowKey};
-use crate::table::requests::retry::with_retries;
 use crate::table::rows::retention::{self, ENDED, Retention};
 use crate::table::schema::EXPIRES;
-use crate::table::{Consistency, Item, RowQuery, Table, TableError};
+use crate::table::{Consistency, Item, RowQuery, Table};
 
 /// Rows that one request reads.
 const ROWS_AT_ONCE: usize = 1000;
@@ -68,7 +67,7 @@ pub(crate) async fn apply(
     let query = RowQuery { limit: Some(ROWS_AT_ONCE), ..query };
     let mut after: Option<String> = None;
     loop {
-        let page = room.page(RowQuery { after: after.as_deref(), ..query.clone() }).await?;
+        let page = room.table.query(RowQuery { after: after.as_deref(), ..query.clone() }).await?;
         let changes =
             stream::iter(page.items).map(|item| change(table, retention, item, mode, now));
         let changes = changes.buffer_unordered(CHANGES_AT_ONCE);
@@ -116,12 +115,10 @@ async fn change(
         if is_right || mode == Mode::Look {
             return Ok(found);
         }
-        let attempt = || table.set_expires(&key, expires, (ENDED, item.get(ENDED)));
-        if with_retries(ATTEMPTS, TableError::is_transient, attempt).await? {
+        if table.set_expires(&key, expires, (ENDED, item.get(ENDED))).await? {
             return Ok(found);
         }
-        let attempt = || table.get_row(key.clone(), Consistency::Strong);
-        row = with_retries(ATTEMPTS, TableError::is_transient, attempt).await?;
+        row = table.get_row(key.clone(), Consistency::Strong).await?;
     }
     Err(WriteError::Conflict)
 }

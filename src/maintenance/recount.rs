@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::maintenance::audit::MonthAudit;
 use crate::maintenance::repair::MONTHS_PER_TRANSACTION;
 use crate::maintenance::room_tallies::RoomTallies;
 use crate::record::{ATTEMPTS, WriteError};
@@ -51,7 +52,7 @@ pub(crate) async fn recount(
         };
         let repaired =
             room.repair_all(audits.into_iter().map(|(month, audit)| (month, Some(audit)))).await?;
-        recount.corrected += repaired.values().map(|audit| audit.wrong_hours()).sum::<u64>();
+        recount.corrected += repaired.values().map(MonthAudit::wrong_hours).sum::<u64>();
     }
     Ok(recount)
 }

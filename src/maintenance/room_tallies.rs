@@ -100,7 +100,7 @@ impl RoomTallies<'_> {
     async fn has_rows(&self) -> Result<bool, TableError> {
         let range = KeyRange { low: TALLY_PREFIX.to_owned(), ..KeyRange::sessions() };
         let query = RowQuery::keys(self.room_id, &range, Consistency::Strong);
-        let page = self.page(RowQuery { limit: Some(1), ..query }).await?;
+        let page = self.table.query(RowQuery { limit: Some(1), ..query }).await?;
         Ok(!page.items.is_empty() || page.next.is_some())
     }
 

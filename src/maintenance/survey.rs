@@ -14,13 +14,12 @@ use futures_util::future::try_join_all;
 
 use crate::maintenance::audit::MonthAudit;
 use crate::maintenance::room_tallies::RoomTallies;
-use crate::record::{ATTEMPTS, WriteError};
+use crate::record::WriteError;
 use crate::table::bucket::{self, Bucket, Counts, Level};
 use crate::table::keys::{self, KeyRange, RowKey, SessionKey};
-use crate::table::requests::retry::with_retries;
 use crate::table::rows::tally::{self, VERSION};
 use crate::table::schema::TALLY_PREFIX;
-use crate::table::{Consistency, Item, QueryPage, RowQuery, TableError, isolation};
+use crate::table::{Consistency, Item, RowQuery, TableError, isolation};
 
 /// Stretches of a large room that are counted side by side.
 const STRETCHES: u64 = 8;
@@ -127,14 +126,14 @@ impl RoomTallies<'_> {
     /// Counts the room's sessions.
     async fn count(&self) -> Result<Counted, TableError> {
         let range = KeyRange::sessions();
-        let first = self.page(sessions(self.room_id, &range)).await?;
+        let first = self.table.query(sessions(self.room_id, &range)).await?;
         let mut counted = Counted::default();
         counted.add(&first.items);
         let Some(after) = first.next else {
             return Ok(counted);
         };
         let last = RowQuery { ascending: false, limit: Some(1), ..sessions(self.room_id, &range) };
-        let last = self.page(last).await?.items.first().and_then(SessionKey::of_item);
+        let last = self.table.query(last).await?.items.first().and_then(SessionKey::of_item);
         let stretches = stretches(&after, last.as_ref());
         let stretches = stretches.iter().enumerate().map(async |(number, range)| {
             let mut counted = Counted::default();
@@ -149,7 +148,7 @@ impl RoomTallies<'_> {
         Ok(counted)
     }
 
-    /// Reads all pages of a query, each as often as it takes.
+    /// Reads all pages of a query.
     pub async fn visit(
         &self,
         query: RowQuery<'_>,
@@ -157,7 +156,8 @@ impl RoomTallies<'_> {
     ) -> Result<(), TableError> {
         let mut after = query.after.map(str::to_owned);
         loop {
-            let page = self.page(RowQuery { after: after.as_deref(), ..query.clone() }).await?;
+            let page =
+                self.table.query(RowQuery { after: after.as_deref(), ..query.clone() }).await?;
             visit(page.items);
             after = page.next;
             if after.is_none() {
@@ -166,16 +166,9 @@ impl RoomTallies<'_> {
         }
     }
 
-    /// Reads one page of a query, as often as it takes.
-    pub async fn page(&self, query: RowQuery<'_>) -> Result<QueryPage, TableError> {
-        let attempt = || self.table.query(query.clone());
-        with_retries(ATTEMPTS, TableError::is_transient, attempt).await
-    }
-
-    /// The room's tally, read as often as it takes.
+    /// Reads the room's tally.
     pub async fn room_tally(&self) -> Result<Option<Item>, TableError> {
-        let attempt = || self.row(RowKey::room_tally(self.room_id));
-        with_retries(ATTEMPTS, TableError::is_transient, attempt).await
+        self.row(RowKey::room_tally(self.room_id)).await
     }
 }
 

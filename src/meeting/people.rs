@@ -5,9 +5,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use sha2::{Digest, Sha256};
 
 use super::store::set;
-use crate::record::{ATTEMPTS, WriteError};
+use crate::record::WriteError;
 use crate::table::keys::{KeyRange, RowKey};
-use crate::table::requests::retry::with_retries;
 use crate::table::rows::meeting::{
     BUCKETS, PEOPLE, is_people_key, meeting_key, people_key, people_prefix,
 };
@@ -33,23 +32,20 @@ pub(super) async fn add(
     let (person, _) = hash.split_at(8);
     let bucket = hash.last().copied().unwrap_or_default() % BUCKETS;
     let people = AttributeValue::Bs(vec![Blob::new(person)]);
-    let added = with_retries(ATTEMPTS, TableError::is_transient, || async {
-        let request = table
-            .client()
-            .update_item()
-            .table_name(table.name())
-            .set_key(Some(people_key(room_id, room_sid, bucket).into_item()))
-            .update_expression("SET #expires = :expires ADD #people :people")
-            .expression_attribute_names("#expires", EXPIRES)
-            .expression_attribute_names("#people", PEOPLE)
-            .expression_attribute_values(":expires", number(expires))
-            .expression_attribute_values(":people", people.clone())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let answer = request.send().await.map_err(|error| TableError::new("UpdateItem", &error))?;
-        table.count_request(units(answer.consumed_capacity.as_slice()));
-        Ok(())
-    });
-    added.await.map_err(WriteError::from)
+    let request = table
+        .client()
+        .update_item()
+        .table_name(table.name())
+        .set_key(Some(people_key(room_id, room_sid, bucket).into_item()))
+        .update_expression("SET #expires = :expires ADD #people :people")
+        .expression_attribute_names("#expires", EXPIRES)
+        .expression_attribute_names("#people", PEOPLE)
+        .expression_attribute_values(":expires", number(expires))
+        .expression_attribute_values(":people", people.clone())
+        .return_consumed_capacity(ReturnConsumedCapacity::Total);
+    let answer = request.send().await.map_err(|error| TableError::new("UpdateItem", &error))?;
+    table.count_request(units(answer.consumed_capacity.as_slice()));
+    Ok(())
 }
 
 /// Counts the different people who joined.

@@ -9,9 +9,8 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::state::{Kind, Meeting, Report};
-use crate::record::{ATTEMPTS, Withdrawn};
+use crate::record::Withdrawn;
 use crate::table::keys::{KeyRange, RowKey, string_attribute};
-use crate::table::requests::retry::with_retries;
 use crate::table::rows::meeting::{
     BEGUN, RECORDED, RECORDED_KEY, WITHDRAWN, meeting_key, meetings_prefix, sid_of_meeting,
     timer_key,
@@ -101,38 +100,35 @@ pub(super) async fn add_report(
     (kind, report): (Kind, &Report),
     expires: i64,
 ) -> Result<Stored, TableError> {
-    let item = with_retries(ATTEMPTS, TableError::is_transient, || async {
-        let request = table
-            .client()
-            .update_item()
-            .table_name(table.name())
-            .set_key(Some(meeting_key(room_id, room_sid).into_item()))
-            .update_expression("SET #kind = :report, #expires = :expires ADD #version :one")
-            .condition_expression("attribute_not_exists(#kind) OR #kind < :report")
-            .expression_attribute_names("#kind", kind.attribute())
-            .expression_attribute_names("#expires", EXPIRES)
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":report", AttributeValue::S(report.encode()))
-            .expression_attribute_values(":expires", number(expires))
-            .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match request.send().await {
-            Ok(answer) => {
-                table.count_request(units(answer.consumed_capacity.as_slice()));
-                Ok(answer.attributes)
-            }
-            Err(error) => match refused(&error) {
-                Some(item) => {
-                    table.count_request(0.0);
-                    Ok(Some(item))
-                }
-                None => Err(TableError::new(OPERATION, &error)),
-            },
+    let request = table
+        .client()
+        .update_item()
+        .table_name(table.name())
+        .set_key(Some(meeting_key(room_id, room_sid).into_item()))
+        .update_expression("SET #kind = :report, #expires = :expires ADD #version :one")
+        .condition_expression("attribute_not_exists(#kind) OR #kind < :report")
+        .expression_attribute_names("#kind", kind.attribute())
+        .expression_attribute_names("#expires", EXPIRES)
+        .expression_attribute_names("#version", VERSION)
+        .expression_attribute_values(":report", AttributeValue::S(report.encode()))
+        .expression_attribute_values(":expires", number(expires))
+        .expression_attribute_values(":one", number(1))
+        .return_values(ReturnValue::AllNew)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .return_consumed_capacity(ReturnConsumedCapacity::Total);
+    let item = match request.send().await {
+        Ok(answer) => {
+            table.count_request(units(answer.consumed_capacity.as_slice()));
+            answer.attributes
         }
-    })
-    .await?;
+        Err(error) => match refused(&error) {
+            Some(item) => {
+                table.count_request(0.0);
+                Some(item)
+            }
+            None => return Err(TableError::new(OPERATION, &error)),
+        },
+    };
     match item {
         Some(item) => Ok(Stored::of_item(room_id, room_sid, &item)),
         None => read(table, room_id, room_sid).await,
@@ -208,26 +204,23 @@ pub(super) async fn set(
     key: RowKey,
     (attribute, value): (&str, AttributeValue),
 ) -> Result<(), TableError> {
-    with_retries(ATTEMPTS, TableError::is_transient, || async {
-        let request = table
-            .client()
-            .update_item()
-            .table_name(table.name())
-            .set_key(Some(key.clone().into_item()))
-            .update_expression("SET #attribute = :value")
-            .condition_expression("attribute_exists(#room)")
-            .expression_attribute_names("#attribute", attribute)
-            .expression_attribute_names("#room", PARTITION_KEY)
-            .expression_attribute_values(":value", value.clone())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        match request.send().await {
-            Ok(answer) => table.count_request(units(answer.consumed_capacity.as_slice())),
-            Err(error) if has_expired(&error) => table.count_request(0.0),
-            Err(error) => return Err(TableError::new(OPERATION, &error)),
-        }
-        Ok(())
-    })
-    .await
+    let request = table
+        .client()
+        .update_item()
+        .table_name(table.name())
+        .set_key(Some(key.into_item()))
+        .update_expression("SET #attribute = :value")
+        .condition_expression("attribute_exists(#room)")
+        .expression_attribute_names("#attribute", attribute)
+        .expression_attribute_names("#room", PARTITION_KEY)
+        .expression_attribute_values(":value", value)
+        .return_consumed_capacity(ReturnConsumedCapacity::Total);
+    match request.send().await {
+        Ok(answer) => table.count_request(units(answer.consumed_capacity.as_slice())),
+        Err(error) if has_expired(&error) => table.count_request(0.0),
+        Err(error) => return Err(TableError::new(OPERATION, &error)),
+    }
+    Ok(())
 }
 
 fn has_expired<R>(error: &SdkError<UpdateItemError, R>) -> bool {

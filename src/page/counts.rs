@@ -129,7 +129,7 @@ impl Tallied {
             }
             Ok(_) => None,
             Err(reason) => {
-                reader.distrusted.insert(room_id, &reason);
+                reader.distrust(room_id, &reason);
                 None
             }
         }

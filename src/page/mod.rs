@@ -1,6 +1,9 @@
 //! Reading a page of past sessions across rooms, at a cost that depends neither on how deep the
 //! page is nor on how long the history is.
 //!
+//! Terms: a *tally* is a row that counts sessions, *counts* are the map read from it, a *bucket* is a
+//! month, hour or minute in it, and a *cursor* reads one room's rows.
+//!
 //! # Background
 //!
 //! SQL has `OFFSET` and `COUNT(*)`; both read every row that they skip or count, so a page costs
@@ -11,40 +14,42 @@
 //!
 //! # How a page is read
 //!
-//! Beside the sessions the table keeps [tallies](crate::table::rows::tally): how many sessions a room has
-//! in every month, and in every hour of a month. With them a page is read in at most three steps,
-//! each one round trip:
+//! Beside the sessions the table keeps [tallies](crate::table::rows::tally): a room's sessions by month,
+//! and by hour of each month; in the history table also by minute. With them a page is read in at most
+//! three steps, each one round trip (in the history table the second may take two):
 //!
-//! 1. `counts`: the room tallies of all rooms. Their sum is the exact total. Near the front of
-//!    the order the first rows of each room are read in the same step, and that is all.
-//! 2. `plan`: adding up the months in the requested order tells in which one `from` falls, and so
-//!    where to begin. If too many rows would be skipped from there, the tallies of that one month
-//!    narrow it down to an hour.
-//! 3. `merge`: the rooms that have sessions there, and no others, are read forwards from that
-//!    boundary, each with a `cursor`, and merged into one order. The remainder is skipped,
-//!    `limit` rows are kept.
+//! 1. `counts` reads the room tallies of all rooms. Their sum is the exact total. Near the front of the
+//!    order it also reads the first rows of each room, and nothing else is needed.
+//! 2. `plan` adds up the months in the requested order, finds the month that `from` lies in, and so the
+//!    boundary to begin at. If too many rows would be skipped from there, `refine` reads the tallies of
+//!    that month, and the plan is made again with its hours, and then with the minutes of an hour.
+//! 3. `merge` reads the rooms with sessions there forwards from the boundary, each with a `cursor`, and
+//!    merges them into one order. It skips the remainder and keeps `limit` rows.
 //!
-//! A process that has seen the rooms before predicts which months step 2 needs, and
-//! asks for them in step 1: then a deep page takes two round trips.
+//! A process that has seen the rooms before predicts which months step 2 needs, and requests them in
+//! step 1. Then a deep page takes one round trip less.
 //!
-//! A room without a tally (filled by another writer) is counted by walking its keys. That is slow,
-//! but it gives the same counts, so all that follows is the same.
+//! A room without a tally (filled by an external writer) is counted by reading its keys. That is slow,
+//! but yields the same counts, so all other steps are the same.
 //!
-//! One session, asked for by its id, is no page of this kind: `by_sid` looks it up in an index.
+//! One session by its id needs none of this: `by_sid` looks it up in an index.
 //!
 //! # Consistency
 //!
-//! Others write while a page is read. Every session is judged exactly once: before the boundary by
-//! the counts, from the boundary on by the rows. So the rows are a slice of the history in which
-//! each write that overlaps the request is either seen or not. For that, counts never tell where
-//! rows end, rows are read forwards only, and a cursor that promised that nothing comes before a
-//! key begins at that key.
+//! Others write while a page is read. Every session is judged once: before the boundary by the counts,
+//! from the boundary on by the rows. So the rows are a slice of the history in which each write that
+//! overlaps the request is either seen or not. For that, three invariants hold:
 //!
-//! The total is that of such a history, too. Where the tally of a room contradicts the
-//! rows that were read, the page is read again with strongly consistent reads. If a tally then
-//! still contradicts the rows, and no write that changed it meanwhile explains that, it is wrong;
-//! that room is counted, and all others keep their tallies.
+//! - Counts never decide where rows end; the table does.
+//! - Rows are read forwards only.
+//! - A cursor begins at its lower bound, and reads every row from there on.
+//!
+//! The total is that of such a history, too. If the tally of a room contradicts its rows, `attempts`
+//! decides: the page is read again with strongly consistent reads, and a tally that still contradicts
+//! the rows, without a write that explains it, is wrong. The sessions of that room are then counted, and
+//! all others keep their tallies.
 
+mod attempts;
 mod by_sid;
 mod counts;
 mod cursor;

@@ -29,8 +29,8 @@ const TALLY: u64 = 60;
 /// A round trip: a `BatchGetItem`, and some milliseconds until it is answered.
 const ROUND_TRIP: u64 = 4_000 + QUERY;
 
-/// Whether it is better to read the first rows of every one of so many rooms along with its tally
-/// than to find out by tallies which of them have one of the first `rows` rows.
+/// Returns whether reading the first rows of each of `rooms` rooms along with its tally is cheaper than
+/// reading the tallies first, to find the rooms that have one of the first `rows` rows.
 pub fn is_opening_all_cheaper(rooms: usize, rows: u64) -> bool {
     let rooms = rooms as u64;
     rooms.saturating_sub(rows) * QUERY <= 2 * (ROUND_TRIP + rooms * TALLY)

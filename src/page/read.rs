@@ -1,21 +1,17 @@
 //! The attempts at a page: count, plan, merge, until counts and rows fit.
 
+use super::attempts::Attempts;
 use super::counts::{self, RoomCounts};
 use super::cursor::RoomCursor;
-use super::disagreement::{Disagreement, Verdict, disagreements, judge};
+use super::disagreement::{Disagreement, disagreements};
 use super::error::ReadError;
 use super::plan::{Plan, RoomPlan};
 use super::prefetch::CountsCache;
 use super::query::{Page, PageQuery};
-use super::reader::{DistrustedRooms, Reader};
+use super::reader::Reader;
 use super::{by_sid, merge, refine, total};
+use crate::table::Table;
 use crate::table::bucket::Level;
-use crate::table::{Consistency, Table};
-
-/// Number of attempts that plan with tallies. If counts and rows still disagree in the last one, the
-/// sessions of the disagreeing rooms are counted. A wrong tally never agrees, and while its room is
-/// written to it cannot be told from a right one.
-const ATTEMPTS: usize = 4;
 
 /// Reads one page.
 ///
@@ -30,38 +26,18 @@ pub(crate) async fn read_page(
         return by_sid::read_page(table, query, room_sid).await;
     }
     let cache = cache.for_rooms(query.room_ids.len());
-    let distrusted = DistrustedRooms::default();
-    let mut consistency = Consistency::Eventual;
-    let mut attempts = 0;
-    let mut has_waited = false;
+    let mut attempts = Attempts::default();
     loop {
-        let order = query.order;
-        let reader = Reader { table, cache, order, consistency, distrusted: &distrusted };
+        let (consistency, distrusted) = (attempts.consistency(), &attempts.distrusted);
+        let reader = Reader { table, cache, order: query.order, consistency, distrusted };
         let Reading { page, disagreements } = read_once(&reader, query).await?;
-        if disagreements.is_empty() {
+        if attempts.accept(table, &disagreements).await? {
             return Ok(page);
         }
-        attempts += 1;
-        if consistency == Consistency::Strong {
-            let verdicts = judge(table, &disagreements, &mut has_waited).await?;
-            if verdicts.iter().all(|verdict| *verdict == Verdict::Explained) {
-                return Ok(page);
-            }
-            for (room, verdict) in disagreements.iter().zip(verdicts) {
-                let is_last = attempts >= ATTEMPTS && verdict == Verdict::Unclear;
-                if verdict == Verdict::Wrong || is_last {
-                    distrusted.insert(room.room_id(), &room.reason());
-                }
-            }
-        }
-        let room = &disagreements[0];
-        let reason = format!("room {:?}: {}", room.room_id(), room.reason());
-        tracing::debug!(reason, ?consistency, "reading the page again");
-        consistency = Consistency::Strong;
     }
 }
 
-/// A page, and what speaks against it.
+/// A page, and the rooms whose counts and rows disagree.
 struct Reading {
     page: Page,
     disagreements: Vec<Disagreement>,

@@ -17,6 +17,13 @@ pub(super) struct Reader<'a> {
     pub distrusted: &'a DistrustedRooms,
 }
 
+impl Reader<'_> {
+    /// Stops trusting a room's tally.
+    pub fn distrust(&self, room_id: &str, reason: &str) {
+        self.distrusted.insert(self.table.name(), room_id, reason);
+    }
+}
+
 /// The rooms whose tallies turned out wrong in the course of one request. Their sessions are
 /// counted; all other rooms keep their tallies.
 #[derive(Debug, Default)]
@@ -27,15 +34,16 @@ impl DistrustedRooms {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(room_id)
     }
 
-    /// Stops believing a room's tally, and tells the operator once.
-    pub fn insert(&self, room_id: &str, reason: &str) {
+    /// Stops trusting a room's tally, and logs it once.
+    pub fn insert(&self, table: &str, room_id: &str, reason: &str) {
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if rooms.insert(room_id.to_owned()) {
             tracing::warn!(
+                table,
                 room_id,
                 reason,
                 "the room's tally is wrong, so its sessions were counted instead, which is slow; \
-                 repair it with `past-rooms-admin tally --room ROOM_ID`"
+                 repair it with `past-rooms-admin --table TABLE tally --room ROOM_ID`"
             );
         }
     }

@@ -75,7 +75,7 @@ async fn parts_of(
         Some(Some(item)) => match tally::read_tally(bucket, item) {
             Ok(parts) => return Ok(parts),
             Err(_) if bucket.level() == Level::Hour => return Ok(Counts::new()),
-            Err(reason) => reader.distrusted.insert(&room.room_id, &reason),
+            Err(reason) => reader.distrust(&room.room_id, &reason),
         },
         None => {}
     }

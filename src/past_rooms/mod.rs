@@ -97,12 +97,11 @@ impl PastRooms {
         PastRooms { table: self.table.metered(meter), history, ..self.clone() }
     }
 
-    /// The same history, for work on many rooms that may take its time, such as building the tallies of
-    /// a whole table: at most so many requests are in flight at once, fewer at first, and fewer when
-    /// DynamoDB throttles. Clones of the handle that is returned share this.
+    /// The same history with another maximum number of requests in flight, which clones of the returned
+    /// handle share.
     #[must_use]
-    pub fn adapting(&self, most_in_flight: usize) -> Self {
-        PastRooms { table: self.table.adapting(most_in_flight), ..self.clone() }
+    pub fn with_max_in_flight(&self, max_in_flight: usize) -> Self {
+        PastRooms { table: self.table.with_max_in_flight(max_in_flight), ..self.clone() }
     }
 
     /// How long sessions are kept that are recorded through this handle.

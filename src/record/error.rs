@@ -34,11 +34,6 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    /// Whether an outcome says that DynamoDB takes no more requests.
-    pub(crate) fn throttles<T>(outcome: &Result<T, WriteError>) -> bool {
-        matches!(outcome, Err(WriteError::Table(error)) if error.is_throttled())
-    }
-
     /// Whether DynamoDB failed for now, and no other writer is in the way.
     pub(crate) fn is_table_transient(&self) -> bool {
         matches!(self, WriteError::Table(error) if error.is_transient())

@@ -64,7 +64,7 @@ impl Row {
     }
 }
 
-/// A row that is there.
+/// An existing row.
 #[derive(Debug)]
 pub(crate) struct Stored {
     /// `None`: it cannot be read as a session.

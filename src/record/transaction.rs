@@ -21,14 +21,14 @@ use crate::table::{Item, Table, TableError, units};
 
 const OPERATION: &str = "TransactWriteItems";
 
-/// Actions in one transaction at the most.
+/// Maximum actions in one transaction.
 ///
 /// Source: Amazon DynamoDB API Reference, `TransactWriteItems`.
 pub(crate) const MAX_ACTIONS: usize = 100;
 
-/// The condition that a row is there; `#room` is the partition key.
+/// The condition that a row exists; `#room` is the partition key.
 pub(crate) const EXISTS: &str = "attribute_exists(#room)";
-/// The condition that a row is not there.
+/// The condition that a row does not exist.
 pub(crate) const DOES_NOT_EXIST: &str = "attribute_not_exists(#room)";
 
 /// What to add to the attributes of a tally.
@@ -100,8 +100,8 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Changes what is different in a session that is there, if it is still as it was read.
-    /// Attributes that others added stay.
+    /// Changes what is different in an existing session, if it is still as it was read. Attributes that
+    /// others added stay.
     pub fn change(&mut self, key: &RowKey, stored: &Stored, row: &Row) -> Result<(), WriteError> {
         let before = stored.room.clone().map(|room| Row { room, expires: None, heard: None });
         let before = before.map_or(Ok(Item::new()), |before| attributes(key, &before))?;
@@ -174,7 +174,7 @@ impl<'a> Transaction<'a> {
                 .collect();
             let state = snapshot.tally(&room_id);
             if state == TallyState::Untallied && sums.values().all(|sum| *sum < 0) {
-                // Nothing counts these sessions; only nobody must begin to at this moment.
+                // No tally counts these sessions. No writer may begin one at this moment.
                 self.check_no_tally(room_id)?;
                 continue;
             }
@@ -195,7 +195,7 @@ impl<'a> Transaction<'a> {
                 TallyState::EmptyRoom if self.is_exclusive => {
                     on_condition(adding(update, &sums, ""), DOES_NOT_EXIST)
                 }
-                // Whoever is first begins it, and the next only add.
+                // The first writer begins the tally, and the next ones only add to it.
                 TallyState::EmptyRoom => adding(update, &sums, ""),
                 TallyState::Untallied => {
                     let update = update
@@ -248,15 +248,15 @@ impl<'a> Transaction<'a> {
             .transact_write_items()
             .set_transact_items(Some(self.actions))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let turn = self.table.turn().await;
-        let answer = request.send().await.map_err(|error| match cancellation(&error) {
-            Some(Cancellation::Conflict) => WriteError::Conflict,
-            Some(Cancellation::Throttled) => {
-                TableError::throttled(OPERATION, error.request_id()).into()
-            }
-            None => TableError::new(OPERATION, &error).into(),
-        });
-        let answer = turn.end(answer, WriteError::throttles).await?;
+        let answer =
+            self.table.send(request.send()).await.map_err(|error| match cancellation(&error) {
+                Some(Cancellation::Conflict) => WriteError::Conflict,
+                Some(Cancellation::Throttled) => {
+                    TableError::throttled(OPERATION, error.request_id()).into()
+                }
+                None => TableError::new(OPERATION, &error).into(),
+            });
+        let answer = answer?;
         self.table.count_request(units(answer.consumed_capacity()));
         Ok(())
     }

@@ -95,12 +95,12 @@ impl SessionKey {
 
     /// The time in the key.
     pub fn created(&self) -> &str {
-        &self.text[..self.created]
+        self.text.get(..self.created).unwrap_or_default()
     }
 
     /// The session's id in the key.
     pub fn room_sid(&self) -> &str {
-        &self.text[self.created + SEPARATOR.len_utf8()..]
+        self.text.get(self.created + SEPARATOR.len_utf8()..).unwrap_or_default()
     }
 
     /// The month that it lies in.

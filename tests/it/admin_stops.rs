@@ -126,6 +126,7 @@ async fn every_command_ends_after_its_patience() {
         let bounds = Duration::from_secs(4)..Duration::from_secs(9);
         assert!(bounds.contains(&time), "{command:?} at {endpoint} took {time:?}");
         assert!(said.contains("succeeded for 5 s (--patience)"), "{command:?}: {said}");
+        assert!(said.contains("DynamoDB cannot be reached"), "{command:?}: {said}");
         if endpoint.ends_with(":9") {
             assert!(said.contains("trying again for 5 s (--patience): connector error"), "{said}");
         }

@@ -268,7 +268,7 @@ async fn retention_is_set_and_cleared_on_sessions_that_are_there() {
         let printed = [text(&output.stdout), text(&output.stderr)].concat();
         (output.status.code().expect("it ended"), printed)
     };
-    // Sessions would be deleted at once, so somebody has to agree.
+    // Sessions would expire at once, so the command asks.
     let before = database.all_items().await;
     let (status, printed) = retention(&["--all", "--days", "30"]).await;
     assert_eq!(status, 2);

@@ -1,4 +1,4 @@
-//! Answers of DynamoDB that cannot be one: an error, never a page.
+//! Invalid answers of DynamoDB: an error, never a page.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ async fn ask_with(database: &Database, number: usize, only: bool, fault: Fault) 
 /// Changes an answer.
 type Edit = fn(&mut Value);
 
-/// Each way in which an answer cannot be one. What does not apply to a request changes nothing.
+/// Ways to make an answer invalid. An edit that does not apply to a request changes nothing.
 const EDITS: [(&str, Edit); 15] = [
     ("an empty object", |answer| *answer = json!({})),
     ("no rows", |answer| drop(answer.as_object_mut().expect("an object").remove("Items"))),
@@ -160,7 +160,7 @@ async fn keys_left_unprocessed_are_asked_for_again() {
     let database = three_rooms().await;
     let expected = ask(&database.app(), BODY).await;
     for left in [1, 2, 99] {
-        // Of the first three requests, so that what was left is left once more.
+        // Of the first three requests, so that keys are left unprocessed repeatedly.
         let decide = move |number, operation: &str| match operation {
             "BatchGetItem" if number < 3 => Fault::LeaveUnprocessed(left),
             _ => Fault::Pass,

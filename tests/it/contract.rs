@@ -218,7 +218,7 @@ async fn a_field_is_given_once() {
     ] {
         assert_invalid(body, &format!("{named} is given twice")).await;
     }
-    // A field nobody knows may be there as often as it likes.
+    // An unknown field may appear repeatedly.
     let database = three_sessions().await;
     assert_eq!(ask(&database.app(), r#"{"x":1,"x":2,"room_ids":["room01"]}"#).await.status, 200);
 }

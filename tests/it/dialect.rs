@@ -13,7 +13,7 @@ fn plugnmeet(app: App) -> App {
     App { dialect: Dialect::Plugnmeet, ..app }
 }
 
-/// A session with an analytics file, and a newer one of which the end is not known.
+/// A session with an analytics file, and a newer one with an unknown end.
 async fn two_sessions() -> Database {
     let database = Database::start().await;
     let mut first = session("room01", "2026-08-20T10:00:00.999Z", "SID_a");

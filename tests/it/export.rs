@@ -31,8 +31,8 @@ async fn sessions(database: &Database) -> Vec<(RowKey, Item)> {
     rows
 }
 
-/// A table with sessions of every kind: some that expire, and some that webhooks recorded, of which one
-/// has only guessed times.
+/// A table with sessions of every kind: some that expire, and some that webhooks recorded, one of them
+/// with presumed times only.
 async fn full() -> Database {
     let database = Database::start().await;
     database.record(&sample::sessions()).await;
@@ -219,7 +219,7 @@ async fn a_file_is_there_only_when_it_is_complete_and_none_is_overwritten() {
     assert_eq!(std::fs::read_to_string(file.path()).expect("the file"), "mine");
     let proxy = Proxy::start(&database.endpoint, |number, _| match number {
         0..5 => Fault::Pass,
-        _ => Fault::Refuse(400, "com.amazonaws.dynamodb.v20120810#AccessDeniedException"),
+        _ => Fault::Refuse(400, "AccessDeniedException"),
     })
     .await;
     let path = file.beside("other.jsonl");

@@ -66,7 +66,7 @@ async fn a_dynamodb_out_of_reach_is_answered_with_503() {
         assert_unavailable(&ask_through(&database, 0, fault.clone()).await);
         assert_unavailable(&ask_through(&database, 2, fault).await);
     }
-    // Nobody listens there any more.
+    // The port is closed again.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);

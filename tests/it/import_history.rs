@@ -81,7 +81,7 @@ async fn a_column_that_is_absent_leaves_what_is_stored_and_an_empty_value_clears
     assert_eq!(one(&database).await, cleared);
 }
 
-/// What a nightly export has of the meeting: nobody is left in it, and no analytics yet.
+/// The meeting in a nightly export: without participants and analytics.
 fn exported(created: i64) -> Value {
     row(
         "SID_x",
@@ -324,7 +324,7 @@ async fn an_import_lets_sessions_expire_and_leaves_out_those_that_have() {
     let (status, summary, said) = import(&database, &arguments).await;
     assert_eq!((status, counts(&summary), &summary["expired"]), (0, [1, 0, 0, 0], &json!(1)));
     assert_eq!(expires().await, [now + 29 * 86_400], "{said}");
-    // The variable says the same, and 0 is for ever, for what does not expire yet.
+    // The variable means the same. 0 sets no expiry.
     let import = |days: &'static str| {
         let mut import = admin(&database, &database.endpoint, &["import", rows.path()]);
         import.env("RETENTION_DAYS", days);
@@ -344,7 +344,7 @@ async fn an_outage_ends_the_import_which_says_how_far_it_came() {
         (from..to).map(row).collect::<Vec<_>>()
     };
     let (first, second) = (file(&rows(0, 400)), file(&rows(400, 800)));
-    // The first file is written, and then nobody answers any more.
+    // The first file is written, then DynamoDB does not answer any more.
     let proxy = Proxy::start(&database.endpoint, {
         let transactions = AtomicUsize::new(0);
         move |_, operation| {

@@ -12,12 +12,12 @@ use crate::record::assert_agreement;
 use crate::support::Database;
 use crate::support::proxy::{Fault, Proxy};
 
-/// So many rooms, each with enough sessions for a transaction of its own.
+/// Number of rooms, each with enough sessions for a transaction of its own.
 const ROOMS: usize = 110;
 const SESSIONS: usize = 33 * ROOMS;
 const KILLS: usize = 50;
 
-/// One request in so many loses its connection.
+/// One of this number of requests loses its connection.
 const LOST: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_install;
 mod admin_json;
 mod admin_lists;
 mod admin_stops;
@@ -30,13 +31,14 @@ mod function_pages;
 mod import_files;
 mod import_history;
 mod import_killed;
+mod in_flight;
 mod layout;
 mod local_arguments;
 mod logs;
 mod meetings;
 mod meetings_resumed;
 mod metrics;
-mod pace;
+
 mod pages;
 mod record;
 mod retention;

@@ -260,7 +260,7 @@ async fn a_deep_page_after_another_takes_a_round_trip_less_and_is_still_right() 
     assert_eq!(costs(&sessions, 2000).await.0, 3);
     assert_eq!(costs(&sessions, 2000).await.0, 2);
     assert_eq!(costs(&sessions, 1300).await.0, 2);
-    // So many new sessions that the page is in another month now: the guess was wrong, the page is not.
+    // New sessions move the page into another month: the prediction is wrong, the page is not.
     let more: Vec<Session> = (0..700)
         .map(|number| session("room01", "2026-11-22T10:00:00Z", &format!("new{number:03}")))
         .collect();

@@ -359,7 +359,7 @@ async fn tallies_are_built_while_others_record() {
     assert_eq!(assert_agreement(&database).await, 400);
 }
 
-/// Runs `work` on a table while somebody else records a session between any two of its requests, each time another two.
+/// Runs `work` while another writer records a session between two of its requests, for each pair of requests.
 async fn with_a_session_between_any_two_requests(
     prepare: impl AsyncFn(&Database),
     work: impl AsyncFn(&past_rooms::PastRooms),
@@ -432,7 +432,7 @@ async fn a_check_lists_what_differs_and_a_build_mends_it() {
     let database = Database::start().await;
     database.record(&history("room01", 50, 1000)).await;
     assert!(database.past_rooms.check_tally("room01").await.expect("checked").is_consistent());
-    // Somebody writes past the tallies, and somebody else breaks one.
+    // One writer bypasses the tallies, another corrupts one.
     database.put_foreign(&[session("room01", "2024-01-01T07:00:00Z", "SID_late")]).await;
     database.put_foreign(&[session("room01", "2031-01-01T07:00:00Z", "SID_future")]).await;
     let mut tally = database.item("room01", "#2024-01").await.expect("a tally");

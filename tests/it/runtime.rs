@@ -11,7 +11,7 @@ use crate::support::{Database, history};
 
 const BODY: &str = r#"{"room_ids":["room01"],"limit":3}"#;
 
-/// A runtime API with so many invocations.
+/// Starts a runtime API with a number of invocations.
 fn lambda(invocations: usize) -> Lambda {
     let lambda = Lambda::start(Duration::from_secs(30));
     for _ in 0..invocations {
@@ -48,7 +48,7 @@ async fn as_many_invocations_at_once_as_lambda_offers() {
         let _function =
             function(&database, &proxy.endpoint, &lambda.address, at_once).spawn().expect("runs");
         for _ in 0..6 {
-            // Were they answered one after the other, the first would wait for the second for ever.
+            // If they were answered one after another, the first would never end.
             let answer = lambda.answer().await;
             assert_eq!(answer["statusCode"], 200, "{answer}");
         }
@@ -76,7 +76,7 @@ async fn the_end_of_the_runtime_api_is_a_normal_end() {
 #[tokio::test]
 async fn a_runtime_api_that_was_never_there_is_an_error() {
     let database = Database::start().await;
-    // Taken and given back: nobody listens there.
+    // A port without a listener.
     let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     let address = address.expect("a free port").to_string();
     let function = function(&database, &database.endpoint, &address, 1).spawn().expect("runs");

@@ -1,5 +1,5 @@
-//! Whoever writes: after what other writers did was delivered to the function on the stream, every
-//! page and total is that of a plain list of the sessions.
+//! External writers: after the stream function got their events, every page and total is that of a
+//! plain list of the sessions.
 
 use past_rooms::table::schema::COUNTED;
 use past_rooms::{Order, PageQuery, RowKey, Session};
@@ -158,7 +158,7 @@ async fn our_own_writers_call_nobody_but_for_what_they_delete() {
     world.database.record(std::slice::from_ref(&foreign)).await;
     world.sessions.push(foreign.clone());
     assert_eq!(world.settle().await, 1);
-    // A deletion of ours cannot be told from one of somebody else; there is nothing to correct.
+    // This project's deletions look like external ones; the recount corrects nothing.
     let keys = [session_key(&foreign)];
     world.database.past_rooms.delete("room01", &keys).await.expect("deleted");
     world.sessions.retain(|session| session.room_sid != "foreign");

@@ -1,5 +1,5 @@
 //! Events of the stream that come twice, late, out of order, malformed, while others write, or when
-//! DynamoDB fails: the counts come out right, and what was not dealt with is said.
+//! DynamoDB fails: the counts come out right, and failed events are reported.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

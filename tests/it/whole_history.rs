@@ -1,16 +1,20 @@
 //! Pages of all rooms: after the stream's events are delivered, each is that of a plain list of the
 //! sessions.
 
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::SignedDuration;
 use past_rooms::table::history::{ALL_ROOMS, state_key};
 use past_rooms::table::schema::create_history_table;
 use past_rooms::{
-    Entry, Fields, Marks, Order, PageQuery, PastRooms, ProjectionMode, ReadError, RowKey, Session,
+    Entry, Fields, Marks, Meter, Order, PageQuery, PastRooms, ProjectionMode, ReadError, RowKey,
+    Session,
 };
 use serde_json::json;
 
 use crate::support::stream::{Deliveries, invoke};
-use crate::support::{Database, app, ask, history, session};
+use crate::support::{Database, app, ask, history, session, time};
 
 /// A database with a history table, its stream, and a plain list of its sessions.
 struct World {
@@ -301,4 +305,63 @@ async fn history_command_builds_and_checks() {
     assert_eq!((code, printed.contains("120 added")), (Some(0), true), "{printed}");
     check(&past_rooms, &sessions).await;
     assert_eq!(history(&["--check"]).await.0, Some(0));
+}
+
+/// Sessions of one busy room, 30 a minute for 40 minutes of two hours.
+fn busy_hours() -> Vec<Session> {
+    let start = time("2026-11-22T10:20:00Z");
+    (0..1200)
+        .map(|number| {
+            let created = start + SignedDuration::from_secs(2 * number);
+            Session::new("busy", format!("SID_{number:04}"), created)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn pages_in_a_busy_hour_begin_at_a_minute() {
+    let mut world = World::new().await;
+    world.record(&busy_hours()).await;
+    world.deliveries.deliver(&world.past_rooms).await;
+    let meter = Arc::new(Meter::default());
+    for order in [Order::Asc, Order::Desc] {
+        for from in [333, 700, 1001] {
+            let past_rooms = world.past_rooms.metered(&meter);
+            let (requests, units) = (meter.requests(), meter.units());
+            let query = PageQuery::all_rooms().from(from).order(order);
+            let page = past_rooms.page(&query).await.expect("a page");
+            let first = match order {
+                Order::Asc => from,
+                Order::Desc => 1199 - from,
+            };
+            assert_eq!(page.sessions[0].room_sid, format!("SID_{first:04}"));
+            assert_eq!((page.total, page.sessions.len()), (1200, 20));
+            // The room tally and the month's, the hour's, the rows, once whether it is complete.
+            let (requests, units) = (meter.requests() - requests, meter.units() - units);
+            assert!(requests <= 5 && units <= 5.0, "{order:?} {from}: {requests}, {units}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_minutes_cost_rows_and_no_page() {
+    let mut world = World::new().await;
+    world.record(&busy_hours()).await;
+    world.deliveries.deliver(&world.past_rooms).await;
+    let history = format!("{}-history", world.database.past_rooms.table().name());
+    let client = world.database.past_rooms.table().client().clone();
+    for counts in [&[("20", 7)][..], &[("-1", 30)], &[]] {
+        let mut tally = RowKey::new(ALL_ROOMS, "#2026-11-22T10").into_item();
+        for (minute, count) in counts {
+            tally.insert((*minute).to_owned(), AttributeValue::N(count.to_string()));
+        }
+        let put = client.put_item().table_name(&history).set_item(Some(tally));
+        put.send().await.expect("put");
+        for from in [0, 333, 601, 1190] {
+            let query = PageQuery::all_rooms().from(from).order(Order::Asc);
+            let page = world.past_rooms.page(&query).await.expect("a page");
+            assert_eq!(page.sessions[0].room_sid, format!("SID_{from:04}"));
+            assert_eq!((page.total, page.sessions.len() as u64), (1200, (1200 - from).min(20)));
+        }
+    }
 }

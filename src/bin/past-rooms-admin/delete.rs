@@ -87,6 +87,7 @@ pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcom
                     );
                     Stopped { error, done }
                 })?;
+                output::note("An import from a server that still has them brings them back.");
                 format!("{room_id}: {} deleted", output::count(deleted, "session"))
             }
         }

@@ -18,7 +18,7 @@ use crate::{Outcome, output, progress, rooms};
 /// Write sessions as JSON Lines, which `import` takes.
 ///
 /// So a table that was restored from a backup, or that a deleted stack left, is moved into that of a stack:
-/// export the one, and import into the other. Tallies are left out, because an import counts anew, and so are
+/// export the one, and import into the other. Tallies are left out, because an import counts again, and so are
 /// meetings in progress. Rows that are left out and are none of these are named on standard error. What is
 /// written while it runs may be in the export or not.
 #[derive(clap::Args)]
@@ -29,8 +29,8 @@ pub struct Arguments {
     #[command(flatten)]
     in_flight: InFlight,
 
-    /// Write to this file, which must not be there yet, instead of standard output (which `-` is, too). It is
-    /// there only when it is complete
+    /// Write to this file, which must not exist, instead of standard output (also `-`). The file appears when
+    /// it is complete
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -43,7 +43,7 @@ impl Arguments {
 }
 
 pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let past_rooms = past_rooms.adapting(arguments.in_flight.most());
+    let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
     let output = Destination::open(arguments.output.as_deref())?;
     let mut export = Export { output, found: Found::default() };
     if let Err(error) = export.all(&past_rooms, &arguments.rooms).await {

@@ -77,7 +77,7 @@ fn line(key: &RowKey, item: Item) -> Result<Line, String> {
     Ok(Line { text: serde_json::Value::Object(columns).to_string(), is_rewritten, others })
 }
 
-/// Whether two are the same; an empty analytics file is none.
+/// Returns whether two rooms are the same. An empty analytics file is the same as a missing one.
 fn past_room_is(one: &past_rooms::PastRoom, other: &past_rooms::PastRoom) -> bool {
     let mut other = other.clone();
     other.analytics_file_id = other.analytics_file_id.filter(|id| !id.is_empty());

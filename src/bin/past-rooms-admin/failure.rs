@@ -3,12 +3,32 @@
 use std::error::Error;
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::stop::Reason;
+use crate::{Outcome, advice, output};
 
 /// Why an import stopped.
 pub enum Failure {
     Interrupted,
     Error(Box<dyn Error>),
+}
+
+impl Failure {
+    /// Reports why the import stopped.
+    pub fn report(&self, table: &str) -> Outcome {
+        match self {
+            Failure::Interrupted => {
+                output::problem("error", json!({"error": "interrupted"}), "interrupted");
+                Outcome::Interrupted
+            }
+            Failure::Error(error) => {
+                let advice = advice::on(&**error, table);
+                output::error(&error.to_string(), advice.as_deref(), None);
+                Outcome::Incomplete
+            }
+        }
+    }
 }
 
 impl From<String> for Failure {

@@ -9,7 +9,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 use past_rooms::table::rows::retention::Retention;
 use past_rooms::{Importer, Meter, PastRooms, Stopped};
-use serde_json::json;
 
 use crate::chunk::{Chunk, Rejected};
 use crate::failure::{Failure, Reached};
@@ -19,7 +18,7 @@ use crate::rejects::{Reject, Rejects};
 use crate::row::{ImportedRow, NAMED_COLUMNS};
 use crate::stop::{Reason, Stop};
 use crate::totals::Totals;
-use crate::{Outcome, advice, output, progress};
+use crate::{Outcome, output, progress};
 
 pub use crate::options::Arguments;
 
@@ -66,7 +65,7 @@ pub async fn run(
         }
         Err(failure) => {
             totals.incomplete = true;
-            let outcome = report(&failure, past_rooms.table().name());
+            let outcome = failure.report(past_rooms.table().name());
             output::note(reached.report(rejects.and_then(Rejects::keep).as_deref()));
             outcome
         }
@@ -74,21 +73,6 @@ pub async fn run(
     totals.print(start.elapsed(), &meter, arguments.mode());
     kept?;
     Ok(outcome)
-}
-
-/// Says why an import has stopped.
-fn report(failure: &Failure, table: &str) -> Outcome {
-    match failure {
-        Failure::Interrupted => {
-            output::problem("error", json!({"error": "interrupted"}), "interrupted");
-            Outcome::Interrupted
-        }
-        Failure::Error(error) => {
-            let advice = advice::on(&**error, table);
-            output::error(&error.to_string(), advice.as_deref(), None);
-            Outcome::Incomplete
-        }
-    }
 }
 
 struct Import<'a> {

@@ -46,8 +46,9 @@ pub async fn run(
     arguments: &Arguments,
     table: &str,
 ) -> Result<Outcome, Box<dyn Error>> {
-    let past_rooms =
-        past_rooms.with_retention_days(arguments.days).adapting(arguments.in_flight.most());
+    let past_rooms = past_rooms
+        .with_retention_days(arguments.days)
+        .with_max_in_flight(arguments.in_flight.most());
     let listed = arguments.rooms.list(&past_rooms).await?;
     let rooms = (&*listed, arguments.rooms.all);
     if arguments.days > 0 && past_rooms.table().deletes_expired().await.is_ok_and(|does| !does) {

@@ -43,7 +43,7 @@ pub async fn run(
     table: &str,
 ) -> Result<Outcome, Box<dyn Error>> {
     let check = arguments.check;
-    let past_rooms = &past_rooms.adapting(arguments.in_flight.most());
+    let past_rooms = &past_rooms.with_max_in_flight(arguments.in_flight.most());
     let rooms = arguments.rooms.list(past_rooms).await?;
     let (mut totals, mut failures) = (Totals::default(), Failures::new(table, rooms.len()));
     let work = if check { "rooms checked" } else { "rooms tallied" };

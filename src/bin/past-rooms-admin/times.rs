@@ -14,7 +14,7 @@ const MYSQL_ZERO: &str = "0000-00-00";
 /// The zero time of Go and .NET, in every spelling of its separator and zone.
 const ZERO_TIMES: [&str; 2] = ["0001-01-01T00:00:00", "0001-01-01 00:00:00"];
 
-/// Reads a time; a MySQL datetime is one of `zone`. `Ok(None)`: there is none.
+/// Reads a time; a MySQL datetime is one of `zone`. Returns `Ok(None)` for an empty or zero time.
 pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     let text = text.trim();
     let is_zero_time = ZERO_TIMES.iter().any(|zero| text.starts_with(zero));
@@ -33,8 +33,8 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     time.map(Some).map_err(|_| wrong())
 }
 
-/// Reads a number, of which the digits tell what it is: UNIX seconds have 9 or 10 from 1973 until
-/// 2286.
+/// Reads UNIX seconds, which have 9 or 10 digits from 1973 until 2286. Other numbers of digits are
+/// something else.
 fn unix_seconds(text: &str) -> Result<Option<Timestamp>, String> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     let what = match seconds.len() {

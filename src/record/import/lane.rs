@@ -27,7 +27,7 @@ pub(super) struct Rules {
     pub table: Table,
     pub retention: Retention,
     pub precedence: Precedence,
-    /// Whether sessions that are there under another time are moved.
+    /// Whether existing sessions with another time are moved.
     pub moves: bool,
     /// Whether nothing is written, only counted.
     pub compares: bool,
@@ -203,7 +203,7 @@ impl<'a> Lane<'a> {
         }
         for (room_id, sids) in &mut self.rooms {
             if snapshot.tally(room_id) == TallyState::EmptyRoom {
-                sids.are_none();
+                sids.set_empty();
             }
         }
         let is_suspect = |task: &&Task<'_>| {

@@ -53,7 +53,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Returns the progress of entries of which none is done; `counter` counts those that are.
+    /// Returns the progress of new entries; `counter` counts those that are done.
     pub fn new(entries: usize, counter: &Arc<AtomicU64>) -> Self {
         let counter = Arc::clone(counter);
         Progress {

@@ -105,13 +105,8 @@ impl Table {
             .batch_get_item()
             .request_items(&*self.name, request)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let is_throttled = |outcome: &Result<BatchGetItemOutput, TableError>| match outcome {
-            Ok(answer) => answer.unprocessed_keys.as_ref().is_some_and(|keys| !keys.is_empty()),
-            Err(error) => error.is_throttled(),
-        };
-        let turn = self.turn().await;
-        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
-        let answer = turn.end(answer, is_throttled).await?;
+        let answer =
+            self.send(request.send()).await.map_err(|error| TableError::new(OPERATION, &error))?;
         let request_id = answer.request_id().map(str::to_owned);
         Ok(validate(keys, answer).map_err(|invalid| invalid.of(OPERATION, request_id.as_deref())))
     }

@@ -39,9 +39,10 @@ impl Table {
                 .expression_attribute_values(":sid", AttributeValue::S(room_sid.to_owned()))
                 .set_exclusive_start_key(start)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            let turn = self.turn().await;
-            let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
-            let answer = turn.end(answer, TableError::throttles).await?;
+            let answer = self
+                .send(request.send())
+                .await
+                .map_err(|error| TableError::new(OPERATION, &error))?;
             let request_id = answer.request_id().map(str::to_owned);
             let (next, units) = validate(room_sid, &mut keys, answer)
                 .map_err(|invalid| invalid.of(OPERATION, request_id.as_deref()))?;

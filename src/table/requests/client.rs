@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::table::bucket::Level;
 use crate::table::requests::meter::Meter;
-use crate::table::requests::pace::{Pace, Turn};
 use aws_sdk_dynamodb::Client;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Requests that one [`Table`] has in flight at once, and so about as many connections, each of
 /// which has to be opened once: enough to ask the rooms of a page of 20 in one round trip. On a
@@ -26,7 +26,8 @@ pub enum Consistency {
 pub struct Table {
     pub(crate) client: Client,
     pub(crate) name: Arc<str>,
-    pace: Arc<Pace>,
+    permits: Arc<Semaphore>,
+    max_in_flight: usize,
     meter: Option<Arc<Meter>>,
     finest: Level,
 }
@@ -34,8 +35,14 @@ pub struct Table {
 impl Table {
     /// The table called `name`, reached with `client`. Sends nothing.
     pub fn new(client: Client, name: impl Into<Arc<str>>) -> Self {
-        let pace = Arc::new(Pace::fixed(MAX_IN_FLIGHT));
-        Table { client, name: name.into(), pace, meter: None, finest: Level::Hour }
+        Table {
+            client,
+            name: name.into(),
+            permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            max_in_flight: MAX_IN_FLIGHT,
+            meter: None,
+            finest: Level::Hour,
+        }
     }
 
     /// The [history table](crate::table::history) called `name`, whose sessions are counted by the
@@ -50,11 +57,11 @@ impl Table {
         Table { meter: Some(Arc::clone(meter)), ..self.clone() }
     }
 
-    /// The same table, for work that may take its time: at most so many requests are in flight at once,
-    /// fewer at first, and fewer when DynamoDB throttles.
+    /// The same table with another maximum number of requests in flight.
     #[must_use]
-    pub fn adapting(&self, most_in_flight: usize) -> Self {
-        Table { pace: Arc::new(Pace::adapting(most_in_flight)), ..self.clone() }
+    pub fn with_max_in_flight(&self, max_in_flight: usize) -> Self {
+        let max_in_flight = max_in_flight.max(1);
+        Table { permits: Arc::new(Semaphore::new(max_in_flight)), max_in_flight, ..self.clone() }
     }
 
     /// The finest level by which the table's sessions are counted.
@@ -72,14 +79,24 @@ impl Table {
         &self.client
     }
 
-    /// The most requests at once.
-    pub(crate) fn most_in_flight(&self) -> usize {
-        self.pace.most()
+    /// Maximum number of requests in flight.
+    pub(crate) fn max_in_flight(&self) -> usize {
+        self.max_in_flight
     }
 
-    /// Waits until one more request may be in flight. Who has a turn waits for no other.
-    pub(crate) async fn turn(&self) -> Turn<'_> {
-        self.pace.turn().await
+    /// Sends a request as soon as fewer than the maximum are in flight.
+    pub(crate) fn send<T>(&self, request: impl Future<Output = T>) -> impl Future<Output = T> {
+        // The SDK's futures are large.
+        let request = Box::pin(request);
+        async move {
+            // The semaphore is never closed.
+            let _permit: Option<SemaphorePermit<'_>> = self.permits.acquire().await.ok();
+            let answer = request.await;
+            if self.permits.available_permits() == 0 {
+                yield_to_pool().await;
+            }
+            answer
+        }
     }
 
     /// Counts an answered request.
@@ -87,5 +104,13 @@ impl Table {
         if let Some(meter) = &self.meter {
             meter.add(units);
         }
+    }
+}
+
+/// Lets the HTTP client's tasks return the connection of an answered request to its pool: with TLS up to
+/// four, one after the other. Otherwise the next request finds none there and opens another.
+async fn yield_to_pool() {
+    for _ in 0..4 {
+        tokio::task::yield_now().await;
     }
 }

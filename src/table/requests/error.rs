@@ -131,15 +131,6 @@ impl TableError {
         }
     }
 
-    /// Whether an outcome says that DynamoDB takes no more requests.
-    pub(crate) fn throttles<T>(outcome: &Result<T, TableError>) -> bool {
-        outcome.as_ref().is_err_and(TableError::is_throttled)
-    }
-
-    pub(crate) fn is_throttled(&self) -> bool {
-        self.kind == TableErrorKind::Throttled
-    }
-
     /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         self.kind != TableErrorKind::Permanent

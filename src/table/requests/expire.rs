@@ -45,8 +45,7 @@ impl Table {
             None => request
                 .condition_expression("attribute_exists(#room) AND attribute_not_exists(#name)"),
         };
-        let turn = self.turn().await;
-        let changed = match request.send().await {
+        match self.send(request.send()).await {
             Ok(answer) => {
                 self.count_request(units(answer.consumed_capacity.as_slice()));
                 Ok(true)
@@ -55,8 +54,7 @@ impl Table {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
                 _ => Err(TableError::new(OPERATION, &error)),
             },
-        };
-        turn.end(changed, TableError::throttles).await
+        }
     }
 
     /// Whether DynamoDB deletes the sessions that have expired.

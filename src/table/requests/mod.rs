@@ -12,7 +12,6 @@ mod error;
 mod expire;
 pub(crate) mod isolation;
 mod meter;
-mod pace;
 mod pages;
 mod query;
 pub(crate) mod retry;

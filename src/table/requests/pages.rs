@@ -7,8 +7,7 @@ use crate::table::keys::KeyRange;
 use crate::table::requests::client::{Consistency, Table};
 use crate::table::requests::error::TableError;
 use crate::table::requests::query::RowQuery;
-use crate::table::requests::retry::with_retries;
-use crate::table::requests::scan::{ATTEMPTS, SEGMENTS, Source};
+use crate::table::requests::scan::{SEGMENTS, Source};
 use crate::table::schema::{PARTITION_KEY, SORT_KEY};
 
 /// Every attribute of every row.
@@ -44,7 +43,7 @@ impl Table {
             let source = Source { segment: Some(segment), ..source };
             let part = stream::try_unfold(Next::From(None), move |next| async move {
                 let Next::From(start) = next else { return Ok(None) };
-                let (items, last) = self.scan_patiently(source, start).await?;
+                let (items, last) = self.scan(source, start).await?;
                 Ok(Some((items, Next::after(last))))
             });
             Box::pin(part)
@@ -67,8 +66,7 @@ impl Table {
                 limit: Some(ROWS_AT_ONCE),
                 ..RowQuery::rows(room_id, &range, Consistency::Strong)
             };
-            let attempt = || self.query(query.clone());
-            let page = with_retries(ATTEMPTS, TableError::is_transient, attempt).await?;
+            let page = self.query(query).await?;
             Ok(Some((page.items, Next::after(page.next))))
         }))
     }

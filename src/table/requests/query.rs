@@ -176,9 +176,8 @@ impl Table {
             }
             request = request.projection_expression(projection);
         }
-        let turn = self.turn().await;
-        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
-        let answer = turn.end(answer, TableError::throttles).await?;
+        let answer =
+            self.send(request.send()).await.map_err(|error| TableError::new(OPERATION, &error))?;
         let request_id = answer.request_id().map(str::to_owned);
         Ok(query
             .validate(answer)

@@ -13,7 +13,6 @@ use crate::table::keys::{RowKey, string_attribute};
 use crate::table::requests::answer::{InvalidAnswer, ensure, present, units, valid};
 use crate::table::requests::client::{Consistency, Table};
 use crate::table::requests::error::TableError;
-use crate::table::requests::retry::with_retries;
 use crate::table::schema::{BY_SID, PARTITION_KEY, ROOM_SID, SORT_KEY};
 
 const OPERATION: &str = "Scan";
@@ -23,8 +22,6 @@ pub(crate) const SEGMENTS: i32 = 8;
 /// Rows that one request reads at the most, where the table's order is not all that is kept of them.
 /// It bounds the memory of many requests at once.
 const ROWS_AT_ONCE: i32 = 3000;
-/// How often a page is asked for before it is an error.
-pub(crate) const ATTEMPTS: u32 = 12;
 
 /// What of a table is scanned.
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +104,7 @@ impl RoomIds {
     async fn all(mut self) -> Result<Vec<String>, TableError> {
         let mut rooms = Vec::new();
         while !self.at_end {
-            let page = self.table.scan_patiently(self.source, self.start.clone()).await?;
+            let page = self.table.scan(self.source, self.start.clone()).await?;
             rooms.extend(self.take(&page.0, page.1));
         }
         Ok(rooms)
@@ -140,7 +137,7 @@ impl Table {
         let mut sids = RepeatedSids::default();
         let mut start = None;
         loop {
-            let (items, next) = self.scan_patiently(SIDS, start).await?;
+            let (items, next) = self.scan(SIDS, start).await?;
             read(items.len() as u64);
             items.iter().for_each(|item| sids.add(item));
             start = next;
@@ -148,15 +145,6 @@ impl Table {
                 return Ok(sids.end());
             }
         }
-    }
-
-    pub(crate) async fn scan_patiently(
-        &self,
-        source: Source,
-        start: Option<Item>,
-    ) -> Result<(Vec<Item>, Option<Item>), TableError> {
-        let attempt = || self.scan(source, start.clone());
-        with_retries(ATTEMPTS, TableError::is_transient, attempt).await
     }
 
     /// Reads one page, and returns where to continue.
@@ -191,9 +179,8 @@ impl Table {
         }
         let projection = (!projection.is_empty()).then(|| projection.join(", "));
         let request = request.set_projection_expression(projection);
-        let turn = self.turn().await;
-        let page = request.send().await.map_err(|error| TableError::new(OPERATION, &error));
-        let page = turn.end(page, TableError::throttles).await?;
+        let page =
+            self.send(request.send()).await.map_err(|error| TableError::new(OPERATION, &error))?;
         let request_id = page.request_id().map(str::to_owned);
         let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
         self.count_request(units(page.consumed_capacity.as_slice()));

@@ -125,8 +125,8 @@ fn client(settings: &SdkConfig) -> Client {
     }
 }
 
-/// The same client, which waits so many seconds for an answer before it asks again, and does not
-/// renew connections that are silent for long.
+/// Returns the client with this time-out in seconds for each attempt, whose idle connections are not
+/// renewed.
 fn patient(client: &Client, seconds: u64) -> Client {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(seconds))

@@ -124,7 +124,7 @@ impl Lambda {
 }
 
 impl Lambda {
-    /// Waits until functions have asked for so many events, whether there were any or not.
+    /// Waits until functions have asked for events this number of times.
     #[allow(dead_code, reason = "only the benchmark waits for it")]
     pub async fn asked(&mut self, times: usize) {
         let asked = self.asked.wait_for(|asked| *asked >= times);

@@ -38,7 +38,7 @@ pub enum Fault {
     Empty,
     /// Passes the request on, and changes DynamoDB's answer.
     Edit(fn(&mut Value)),
-    /// Leaves so many keys of a `BatchGetItem` unprocessed, the last ones, and passes the rest on.
+    /// Leaves this number of keys of a `BatchGetItem` unprocessed, the last ones, and passes the rest on.
     LeaveUnprocessed(usize),
     /// Closes the connection before the request is passed on.
     CutBefore,

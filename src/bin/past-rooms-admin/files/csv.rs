@@ -48,8 +48,8 @@ fn next<R: BufRead>(parser: &mut Reader<Records<R>>, header: &Header) -> io::Res
     Ok(Some(Line { number: *number, bytes, row }))
 }
 
-/// The input of the parser, of which each read returns bytes of one record only. So what the parser does not
-/// tell of a record is known: its bytes, its line, and whether its quotes are right.
+/// The input of the parser. Each read returns bytes of one record only, so the record's text, line and quotes
+/// are known when the parser returns its fields.
 struct Records<R> {
     lines: NumberedLines<R>,
     current: Current,

@@ -50,7 +50,7 @@ fn reason(error: &serde_json::Error) -> String {
     format!("it is no JSON object: {error}")
 }
 
-/// An object of which no key is there twice. JSON leaves open which of two would count.
+/// An object with unique keys. JSON does not say which of two equal keys counts.
 struct UniqueKeys(Row);
 
 impl<'de> Deserialize<'de> for UniqueKeys {

@@ -1,4 +1,4 @@
-//! Lines, numbered, of which none fills the memory.
+//! Numbered lines of bounded length.
 
 use std::io::{self, BufRead, Read};
 

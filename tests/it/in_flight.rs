@@ -1,13 +1,6 @@
 //! How many requests are in flight while whole tables are worked on.
 
-use std::sync::Arc;
-
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use futures_util::future::join_all;
-use past_rooms::PastRooms;
 use past_rooms::table::schema::{EXPIRES, ROOM_SID};
-use tokio::sync::{Semaphore, mpsc};
 
 use crate::admin::{File, admin, text};
 use crate::record::assert_agreement;
@@ -25,51 +18,6 @@ async fn rooms() -> Database {
         database.put_foreign(&sessions).await;
     }
     database
-}
-
-#[tokio::test]
-async fn throttling_halves_what_is_in_flight_and_success_raises_it_again() {
-    let database = rooms().await;
-    let (arrived, mut arrivals) = mpsc::unbounded_channel();
-    let until = Arc::new(Semaphore::new(0));
-    let hold = Arc::clone(&until);
-    // The first 8 are refused; the others are answered one by one.
-    let proxy = Proxy::start(&database.endpoint, move |number, _| {
-        let _ = arrived.send(());
-        match number {
-            0..8 => Fault::Refuse(400, "ThrottlingException"),
-            _ => Fault::Hold(Arc::clone(&hold)),
-        }
-    })
-    .await;
-    let through = database.at(&proxy.endpoint);
-    let client = through.table().client().config().to_builder();
-    let client = Client::from_conf(client.retry_config(RetryConfig::disabled()).build());
-    let past_rooms = PastRooms::new(client, through.table().name()).adapting(32);
-    let ids: Vec<String> = (0..ROOMS).map(|room| format!("room{room:02}")).collect();
-    let checks = join_all(ids.iter().map(|room_id| past_rooms.check_tally(room_id)));
-    let watch = async {
-        let mut expect = async |requests: usize| {
-            for _ in 0..requests {
-                arrivals.recv().await.expect("a request");
-            }
-            assert_eq!(arrivals.len(), 0, "no more than these");
-        };
-        // It begins with 8, and then has 4 in flight.
-        expect(8).await;
-        expect(4).await;
-        for limit in 4..10 {
-            // One for one, and when as many have succeeded as may be in flight, one more.
-            for answer in 1..=limit {
-                until.add_permits(1);
-                expect(if answer == limit { 2 } else { 1 }).await;
-            }
-        }
-        until.add_permits(10_000);
-    };
-    let (checks, ()) = tokio::join!(checks, watch);
-    let sessions = checks.into_iter().map(|check| check.expect("checked").sessions);
-    assert_eq!(sessions.sum::<u64>(), 3 * ROOMS as u64);
 }
 
 #[tokio::test]
