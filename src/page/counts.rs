@@ -109,7 +109,7 @@ async fn open_newest(
     RoomCounts::new(reader, room_id, tallied, Some(head)).await
 }
 
-/// What the tally rows of a room say.
+/// The contents of a room's tally rows.
 struct Tallied {
     months: Counts,
     room_tally: Item,
