@@ -158,7 +158,7 @@ impl<'a> ServerRoom<'a> {
     }
 }
 
-/// A time in whole seconds, cut. What another writer stored and is no time stays as it is.
+/// A time in whole seconds, cut. Another writer's text that is not a time stays as it is.
 fn whole_seconds(time: &str) -> Cow<'_, str> {
     if time.is_empty() {
         return ZERO_TIME.into();

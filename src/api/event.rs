@@ -40,7 +40,7 @@ impl MalformedEvent {
     const ALL: [MalformedEvent; 3] =
         [MalformedEvent::Host, MalformedEvent::QueryString, MalformedEvent::Base64];
 
-    /// What was found wrong with the event that a request was made of.
+    /// Returns the error in the event that a request was made of.
     pub(crate) fn of(request: &Request) -> Option<Self> {
         let variables = request.stage_variables_ref()?;
         let mark = variables.first(MARK)?;

@@ -27,17 +27,17 @@ pub const MAX_LIMIT: usize = 100;
 /// The highest `from` and `limit`: they are `uint32` in plugNmeet's protocol.
 pub const MAX_NUMBER: u64 = u32::MAX as u64;
 
-/// What the error of a number that no double can hold begins with, before the field's name.
+/// The beginning of the error for a number that no double can hold, before the field's name.
 const OUT_OF_RANGE: &str = "number out of range in `";
 
-/// What is wrong with a body: names the field and says what to send instead.
+/// An invalid body: names the field and says what to send instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRequest {
     /// Not JSON, or not an object; with the parser's words.
     #[error("the body must be a JSON object such as {{\"room_ids\":[\"room01\"]}}: {0}")]
     NotAnObject(String),
-    /// A field is there more than once, in one spelling or in both.
+    /// A field appears more than once, in one spelling or in both.
     #[error("{0} is given twice: send it once, in one spelling")]
     Duplicate(String),
     /// There are no room ids.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-/// What a body asks for in the documented dialect.
+/// Returns the request of a body in the documented dialect.
 fn parse(body: &[u8]) -> Result<PageQuery, InvalidRequest> {
     super::parse(Dialect::Documented, body).map(|request| request.query)
 }

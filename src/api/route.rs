@@ -148,7 +148,7 @@ mod tests {
             assert_eq!(http_api(other, stage, "$default"), Err(RouteError::NotFound), "{other}");
             assert_eq!(rest_api(other, stage, "/{proxy+}"), Err(RouteError::NotFound), "{other}");
         }
-        // A route key is no path.
+        // A route key is not a path.
         assert_eq!(http_api("/", "$default", path), Err(RouteError::NotFound));
     }
 

@@ -1,4 +1,4 @@
-//! What a cursor makes of the rows that it is given. No database is asked.
+//! Tests of cursors over given rows, without a database.
 
 use proptest::prelude::*;
 

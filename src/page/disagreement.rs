@@ -44,7 +44,7 @@ pub(super) fn disagreements(rooms: Vec<RoomCounts>, cursors: &[RoomCursor]) -> V
         .collect()
 }
 
-/// What a second look at a room's tally says of a disagreement.
+/// The result of reading the tally of a room that disagrees a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Sessions were recorded or deleted while the page was read, at least as many as disagree.
@@ -83,7 +83,7 @@ impl Disagreement {
         &self.room_id
     }
 
-    /// What contradicts what, for people.
+    /// Returns a text that names the contradiction.
     pub fn reason(&self) -> String {
         let in_rows = self.in_rows.as_ref().map(ToString::to_string);
         self.in_tally.clone().or(in_rows).unwrap_or_default()

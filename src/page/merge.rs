@@ -24,7 +24,7 @@ struct HeapEntry {
     cursor: usize,
 }
 
-/// What comes next in a cursor.
+/// The next row of a cursor.
 enum Head {
     Row(SessionRow),
     /// A row that is not read yet and does not come before this key.

@@ -50,7 +50,7 @@ pub struct Plan {
     pub skip: u64,
 }
 
-/// What the plan expects of one room.
+/// One room's part of a plan.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RoomPlan {
     /// The first key at which the room can have a row of the page. `None`: by the counts it has none.
@@ -100,7 +100,7 @@ impl Plan {
         Some(Plan { order, first: Some(first), last: Some(last), last_key, skip })
     }
 
-    /// What the plan expects of a room with these counts.
+    /// Returns the part of a room with these counts.
     pub fn of_room(&self, counts: Counts) -> RoomPlan {
         let mut expected = counts;
         if let Some(first) = &self.first {

@@ -1,4 +1,4 @@
-//! What is asked for, and what is returned.
+//! The query of a page, and the page.
 
 use std::collections::HashSet;
 

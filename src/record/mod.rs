@@ -8,8 +8,8 @@
 //!   failed, or whose answer was lost, reads the rows again and continues from there.
 //! - A room that already has sessions but no tally was filled by another writer. Its tally is begun
 //!   with the mark `incomplete`, so that readers go on counting the rows until it is built.
-//! - If another writer puts or deletes sessions in a room that has a tally, they are
-//!   recounted once the stream reports them.
+//! - If another writer puts or deletes sessions in a room that has a tally, they are recounted
+//!   once the stream reports them.
 
 mod batches;
 mod cancellation;

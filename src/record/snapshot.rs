@@ -81,7 +81,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What is stored of a session. `None`: nothing.
+    /// Returns the stored row of a session. `None`: it has none.
     pub fn session(&self, key: &RowKey) -> Option<&Stored> {
         self.sessions.get(key)
     }

@@ -61,12 +61,6 @@ impl<'a> Transaction<'a> {
         self.counts.entry(room_id.to_owned()).or_default();
     }
 
-    /// Returns whether there is nothing to write.
-    #[cfg(feature = "history")]
-    pub fn is_empty(&self) -> bool {
-        self.actions.is_empty() && self.counts.is_empty()
-    }
-
     /// Puts a session that is not there yet, counts it, and marks it as counted. Attributes of
     /// others come along.
     pub fn put_new(&mut self, key: &RowKey, row: &Row, others: Item) -> Result<(), WriteError> {
@@ -85,8 +79,7 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Puts a row that projects a session, on condition that it is new, or that it exists. A new one
-    /// is counted.
+    /// Puts a projected row, on condition that it is new, and counts it; or on condition that it exists.
     #[cfg(feature = "history")]
     pub fn put_projected(
         &mut self,

@@ -234,7 +234,7 @@ fn tasks<'a>(
     Ok(rooms)
 }
 
-/// What is worked on side by side: large rooms for themselves, small ones together.
+/// Divides rooms into work to do side by side: large rooms on their own, small ones together.
 fn lanes<'a>(rooms: BTreeMap<&'a str, Vec<Task<'a>>>) -> Vec<Vec<Task<'a>>> {
     let mut lanes = Vec::new();
     let mut small: Vec<Task<'a>> = Vec::new();

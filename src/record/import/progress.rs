@@ -1,4 +1,4 @@
-//! What an import has done so far.
+//! The progress of an import.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ impl Misplaced {
     }
 }
 
-/// What became of entries.
+/// Import outcome, by number of entries.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Written {

@@ -1,4 +1,4 @@
-//! Which sessions a room has, by their ids: whether a session is there under another time.
+//! The ids of a room's sessions: whether a session exists with another time.
 //!
 //! The index `by_sid` finds one session a request. Where an import brings many of a room, one look
 //! at all keys of the room is cheaper, and remembered.
@@ -22,7 +22,7 @@ const MAX_REMEMBERED: usize = 1_000_000;
 /// Look-ups of one room at once.
 const LOOK_UPS: usize = 16;
 
-/// What is known of a room's sessions.
+/// The known ids of a room's sessions.
 #[derive(Debug, Default)]
 pub(super) struct Sids {
     /// The ids, by a hash, and whether there are several of that hash. `None`: not known.
