@@ -137,7 +137,7 @@ async fn measure(arguments: &Arguments, folder: &Path) -> Result<bool, Box<dyn E
         ("initialisation / `bare`'s", 2.4, start[0] / bare_start[0]),
         ("connections of a process", 24.0, most_connections as f64),
         ("peak memory, MB", 24.0, most_memory),
-        ("binary, MB", 8.0, std::fs::metadata(ours)?.len() as f64 / 1e6),
+        ("binary, MB", 9.0, std::fs::metadata(ours)?.len() as f64 / 1e6),
     ];
     println!("\n| goal | at most | measured | |\n| --- | ---: | ---: | --- |");
     for (what, bound, measured) in goals {

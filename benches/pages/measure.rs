@@ -47,8 +47,8 @@ pub struct Measured {
     /// Most sessions in one hour, if the pages are those of all rooms.
     pub busiest: Option<usize>,
     pub pages: Vec<Cost>,
-    /// Requests, round trips and read units of a reader that reads everything.
-    pub everything: Option<(u64, u64, f64)>,
+    /// Read units of a reader that reads everything.
+    pub everything: Option<f64>,
     /// Least read units that any reader needs: each room's count, and the page's bytes.
     pub floor: f64,
     /// Depth, and milliseconds of a page there over HTTP on loopback.
@@ -67,16 +67,14 @@ pub fn rooms(history: History) -> Result<Measured, Box<dyn Error>> {
         }
         let pages = pages(&past_rooms, &PageQuery::new(room_ids.clone()), &sessions).await?;
         let meter = Arc::new(Meter::default());
-        let begun = tokio::time::Instant::now();
         let count = usual::count(&past_rooms.table().metered(&meter), &room_ids).await?;
         assert_eq!(count, SESSIONS);
-        let everything = (meter.requests(), round_trips(begun, &meter), meter.units());
         Ok(Measured {
             history: history.name(),
             rooms: history.rooms(),
             busiest: None,
             pages,
-            everything: Some(everything),
+            everything: Some(meter.units()),
             floor: floor(history.rooms()),
             milliseconds: Vec::new(),
         })

@@ -14,9 +14,9 @@ struct Goal {
 
 pub fn print_heading() {
     println!(
-        "| history | order | requests | round trips | again | read units | again | everything: round trips | read units | floor |"
+        "| history | order | requests | round trips | again | read units | again | everything: read units | floor |"
     );
-    println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
 }
 
 /// Prints the least and the most that pages of a history cost.
@@ -33,10 +33,7 @@ pub fn print_rows(history: &Measured) {
                 format!("{low:.digits$} to {high:.digits$}")
             }
         };
-        let everything =
-            history.everything.map_or("- | -".to_owned(), |(_, round_trips, units)| {
-                format!("{round_trips} | {units:.1}")
-            });
+        let everything = history.everything.map_or("-".to_owned(), |units| format!("{units:.1}"));
         println!(
             "| {} | {order} | {} | {} | {} | {} | {} | {everything} | {:.1} |",
             history.history,
@@ -110,7 +107,7 @@ fn goals(history: &Measured) -> Vec<Goal> {
         measured,
     };
     let mut goals: Vec<Goal> = bounds.into_iter().map(at_most).collect();
-    if let (1, Some((_, _, everything))) = (history.rooms, history.everything) {
+    if let (1, Some(everything)) = (history.rooms, history.everything) {
         let deep = newest(SESSIONS - SESSIONS / 100)[1];
         goals.push(at_most(("read units, from = 99000 / 20", 3.0, deep / second_units)));
         goals.push(Goal {
@@ -154,7 +151,7 @@ pub fn draw(history: &Measured, path: &Path) -> std::io::Result<()> {
     let mut pages: Vec<&Cost> = history.pages.iter().collect();
     pages.retain(|cost| cost.order == "DESC" && cost.from > 0);
     pages.sort_by_key(|cost| cost.from);
-    let everything = history.everything.map_or(f64::NAN, |(_, _, units)| units);
+    let everything = history.everything.unwrap_or(f64::NAN);
     let ours: fn(&Cost) -> f64 = |cost| cost.read_units;
     for (label, color, units) in [
         ("reading everything", "red", &(|_: &Cost| everything) as &dyn Fn(&Cost) -> f64),

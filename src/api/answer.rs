@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_beyond_the_end_is_a_success_and_no_rooms_at_all_are_none() {
+    fn page_beyond_the_end_succeeds_and_no_rooms_fail() {
         let query = PageQuery::new(["room01"]).from(9);
         let response = page(&query, &Page { total: 8, sessions: vec![] }).expect("a page");
         let result = &body(&response)["result"];

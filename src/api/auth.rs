@@ -35,7 +35,7 @@ pub enum AuthError {
         "the header {SIGNATURE_HEADER} is missing: send the hex HMAC-SHA256 of the raw body in it, keyed with the API secret"
     )]
     MissingSignature,
-    /// The signature cannot be one.
+    /// The signature is not 64 hex digits.
     #[error(
         "the header {SIGNATURE_HEADER} is not 64 hex digits: send the hex HMAC-SHA256 of the raw body"
     )]
@@ -87,8 +87,8 @@ pub(crate) fn same_text(credentials: &ApiCredentials, expected: &str, given: &[u
 
 /// HMAC-SHA256, begun with a message.
 pub(crate) fn keyed_hash(secret: &str, message: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length (RFC 2104), so the error cannot occur, and the key of zeros,
-    // with which anybody could sign, is never used.
+    // HMAC takes keys of any length (RFC 2104), so the error cannot occur. The key of zeros, with
+    // which any client could sign, is never used.
     let mut hash = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
         .unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
     hash.update(message);

@@ -33,13 +33,13 @@ const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 pub enum StatusCode {
     /// Rooms were found.
     Success,
-    /// There are none.
+    /// No rooms were found.
     NotFound,
     /// The signature is wrong.
     InvalidTokenOrSignature,
     /// The key is wrong.
     InvalidApiKey,
-    /// It is not the client's fault.
+    /// The failure is not the client's fault.
     InternalServerError,
     /// The request cannot be answered.
     InvalidParameters,
@@ -158,7 +158,7 @@ impl<'a> ServerRoom<'a> {
     }
 }
 
-/// A time in whole seconds, cut. What another writer stored and is no time stays as it is.
+/// A time in whole seconds, cut. Another writer's text that is not a time stays as it is.
 fn whole_seconds(time: &str) -> Cow<'_, str> {
     if time.is_empty() {
         return ZERO_TIME.into();

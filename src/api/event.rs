@@ -19,7 +19,7 @@ use lambda_http::{LambdaEvent, Request, RequestExt, Service};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedEvent {
-    /// The host is none.
+    /// The host is invalid.
     #[error("the header Host is not a host name: send the name that the request goes to")]
     Host,
     /// The query string cannot be in a URL.
@@ -40,7 +40,7 @@ impl MalformedEvent {
     const ALL: [MalformedEvent; 3] =
         [MalformedEvent::Host, MalformedEvent::QueryString, MalformedEvent::Base64];
 
-    /// What was found wrong with the event that a request was made of.
+    /// Returns the error in the event that a request was made of.
     pub(crate) fn of(request: &Request) -> Option<Self> {
         let variables = request.stage_variables_ref()?;
         let mark = variables.first(MARK)?;

@@ -72,7 +72,7 @@ fn events(host: &str, query: &str, body: &str, is_base64: bool) -> [Value; 2] {
     [rest, http]
 }
 
-/// What the handler finds wrong with the request that is made of an event.
+/// Returns the error that the handler finds in the request made of an event.
 fn malformed(event: &Value) -> Option<MalformedEvent> {
     let mut event: LambdaRequest = serde_json::from_value(event.clone()).expect("an event");
     check(&mut event);

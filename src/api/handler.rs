@@ -31,10 +31,10 @@ const TIME_WITHOUT_DEADLINE: Duration = Duration::from_secs(10);
 /// Maximum number of characters of a path in the log.
 const MAX_LOGGED_PATH: usize = 200;
 
-/// What the handler needs from one request to the next.
+/// The handler's state from one request to the next.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// What clients authenticate with.
+    /// The credentials of clients.
     pub credentials: Credentials,
     /// The history that is served.
     pub past_rooms: PastRooms,
@@ -42,7 +42,7 @@ pub struct App {
     pub dialect: Dialect,
 }
 
-/// What is known of a request, for its line in the log.
+/// Attributes of a request for its line in the log.
 #[derive(Default)]
 struct RequestLog {
     route: Option<&'static str>,

@@ -18,26 +18,26 @@ use crate::lambda::config::Dialect;
 use crate::page::{Order, PageQuery};
 use crate::table::schema::MAX_PARTITION_KEY_BYTES;
 
-/// Bytes of a body at the most: 256 KiB.
+/// Maximum bytes of a body: 256 KiB.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
-/// Different rooms in one request at the most.
+/// Maximum different rooms in one request.
 pub const MAX_ROOMS: usize = 1000;
-/// Sessions on a page at the most: a higher `limit` is cut to it, as plugNmeet does.
+/// Maximum sessions on a page: a higher `limit` is cut to it, as plugNmeet does.
 pub const MAX_LIMIT: usize = 100;
 /// The highest `from` and `limit`: they are `uint32` in plugNmeet's protocol.
 pub const MAX_NUMBER: u64 = u32::MAX as u64;
 
-/// What the error of a number that no double can hold begins with, before the field's name.
+/// The beginning of the error for a number that no double can hold, before the field's name.
 const OUT_OF_RANGE: &str = "number out of range in `";
 
-/// What is wrong with a body: names the field and says what to send instead.
+/// An invalid body: names the field and says what to send instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRequest {
     /// Not JSON, or not an object; with the parser's words.
     #[error("the body must be a JSON object such as {{\"room_ids\":[\"room01\"]}}: {0}")]
     NotAnObject(String),
-    /// A field is there more than once, in one spelling or in both.
+    /// A field appears more than once, in one spelling or in both.
     #[error("{0} is given twice: send it once, in one spelling")]
     Duplicate(String),
     /// There are no room ids.

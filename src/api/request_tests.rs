@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 
-/// What a body asks for in the documented dialect.
+/// Returns the request of a body in the documented dialect.
 fn parse(body: &[u8]) -> Result<PageQuery, InvalidRequest> {
     super::parse(Dialect::Documented, body).map(|request| request.query)
 }
@@ -68,7 +68,7 @@ fn a_session_is_asked_for_by_an_id_that_is_a_key() {
 }
 
 #[test]
-fn a_body_has_256_kib_at_the_most() {
+fn maximum_body_is_256_kib() {
     assert_eq!(MAX_BODY_BYTES, 262_144);
 }
 

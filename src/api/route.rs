@@ -148,12 +148,12 @@ mod tests {
             assert_eq!(http_api(other, stage, "$default"), Err(RouteError::NotFound), "{other}");
             assert_eq!(rest_api(other, stage, "/{proxy+}"), Err(RouteError::NotFound), "{other}");
         }
-        // A route key is no path.
+        // A route key is not a path.
         assert_eq!(http_api("/", "$default", path), Err(RouteError::NotFound));
     }
 
     #[test]
-    fn only_post_is_allowed_and_only_on_a_path_that_is_there() {
+    fn only_post_on_an_existing_path_is_allowed() {
         let at = |method: Method, path: &str| {
             let request = http::Request::builder().method(method).body(Body::Empty);
             route(&request.expect("a request").with_raw_http_path(path))

@@ -6,7 +6,7 @@
 //! | `CREDENTIALS_SECRET_ARN` | the secret in Secrets Manager with the key pair; if empty, the next two |
 //! | `API_KEY` | what clients send in the header `API-KEY` |
 //! | `API_SECRET` | the key of the clients' signatures |
-//! | `RETENTION_DAYS` | days after its end for which a session is kept that is recorded; 0 (default): for ever |
+//! | `RETENTION_DAYS` | days after its end for which a session is kept that is recorded; 0 (default): forever |
 //! | `HISTORY_TABLE` | the DynamoDB table with all rooms in one order; empty (default): no such table |
 //! | `ANSWERS` | the [dialect](Dialect) of the answers: `documented` (default) or `plugnmeet` |
 //!
@@ -43,11 +43,11 @@ pub struct Config {
     pub table_name: String,
     /// The history table, if the whole history is on.
     pub history_table: Option<String>,
-    /// What clients authenticate with.
+    /// The credentials of clients.
     pub credentials: CredentialsSource,
     /// How answers are written.
     pub dialect: Dialect,
-    /// Days after its end for which a session is kept; 0: for ever.
+    /// Days after its end for which a session is kept; 0: forever.
     pub retention_days: u32,
 }
 
@@ -57,7 +57,7 @@ pub enum Dialect {
     /// As the API's documentation has them.
     #[default]
     Documented,
-    /// As plugnmeet-server 2.4 sends them, for clients that were built against a living server.
+    /// As plugnmeet-server 2.4 sends them, for clients that were built against a live server.
     Plugnmeet,
 }
 
@@ -85,10 +85,10 @@ pub enum ConfigError {
     /// A variable is missing.
     #[error(transparent)]
     Missing(#[from] MissingVariable),
-    /// The dialect is none.
+    /// The dialect is unknown.
     #[error("the environment variable {ANSWERS} is wrong: {0}")]
     Answers(#[from] UnknownDialect),
-    /// The days are no number.
+    /// The days are not a number.
     #[error(
         "the environment variable {RETENTION_DAYS} is {0:?}: it must be a number of days, 0 to keep \
          sessions for ever"
@@ -96,7 +96,7 @@ pub enum ConfigError {
     Retention(String),
 }
 
-/// Where the clients' key pair comes from.
+/// The source of the clients' key pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialsSource {
     /// The variables.
@@ -149,7 +149,7 @@ fn required(name: &'static str, value: Option<String>) -> Result<String, Missing
 /// The variable [`RETENTION_DAYS`] of the process's environment.
 ///
 /// # Errors
-/// [`ConfigError::Retention`] if it is no number of days.
+/// [`ConfigError::Retention`] if it is not a number of days.
 pub fn retention_days() -> Result<u32, ConfigError> {
     days(std::env::var(RETENTION_DAYS).ok())
 }
@@ -163,7 +163,7 @@ impl Config {
     /// Reads the configuration from the process's environment.
     ///
     /// # Errors
-    /// [`ConfigError`] if one is missing, empty, or not UTF-8, or if the dialect is none.
+    /// [`ConfigError`] if one is missing, empty, or not UTF-8, or if the dialect is unknown.
     /// Authentication cannot be disabled.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(|name| std::env::var(name).ok())
@@ -172,7 +172,7 @@ impl Config {
     /// Reads the configuration from `variable`, which gives a variable's value.
     ///
     /// # Errors
-    /// [`ConfigError`] if one is missing or empty, or if the dialect is none.
+    /// [`ConfigError`] if one is missing or empty, or if the dialect is unknown.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let required = |name| required(name, variable(name));
         Ok(Config {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_are_kept_for_ever_or_for_some_days() {
+    fn retention_days_are_optional_and_validated() {
         let days = |value| with(RETENTION_DAYS, value).map(|config| config.retention_days);
         assert_eq!([days(None), days(Some("")), days(Some("0"))], [Ok(0), Ok(0), Ok(0)]);
         assert_eq!(days(Some("365")), Ok(365));

@@ -1,4 +1,4 @@
-//! What a month's tallies say beside what there is.
+//! A comparison of a month's tallies with its sessions.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub struct Difference {
     pub sessions: u64,
 }
 
-/// What was found about a room's tallies.
+/// The state of a room's tallies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct TallyReport {
@@ -54,7 +54,7 @@ impl TallyReport {
 /// A month: what its tallies say, and what there is. Both at one moment: no recorder wrote in
 /// between.
 pub(crate) struct MonthAudit {
-    /// The version of the month's tally; `None`: there is none.
+    /// The version of the month's tally; `None`: the tally or its version is missing.
     pub version: Option<AttributeValue>,
     /// `None`: not readable.
     tallied_hours: Option<Counts>,

@@ -1,8 +1,8 @@
-//! Setting when the sessions that are there expire.
+//! Setting when existing sessions expire.
 //!
 //! Each row is changed on its own, on condition that its `ended` is still the one that its expiry was
-//! computed from. So whoever records it meanwhile is not undone, and whoever is interrupted starts
-//! again: rows that are right already are only read.
+//! computed from. So a session that is recorded meanwhile keeps its expiry. An interrupted run can be
+//! started again: rows that are right already are only read.
 
 use std::ops::AddAssign;
 
@@ -21,18 +21,18 @@ const ROWS_AT_ONCE: usize = 1000;
 /// Rows of a room that are changed at the same time.
 const CHANGES_AT_ONCE: usize = 16;
 
-/// What was found when sessions were given their time of expiry.
+/// Outcome of setting the expiry of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Expiries {
-    /// Sessions that there are.
+    /// Existing sessions.
     pub sessions: u64,
     /// Those that expired at another time, or never, or that expire now and did not.
     pub changed: u64,
     /// Those whose time has come: DynamoDB deletes them within some days.
     pub overdue: u64,
-    /// Those of which no time is known, neither of their end nor of their beginning. They are left as
-    /// they are.
+    /// Those without a known time, neither of their end nor of their beginning. They are left as they
+    /// are.
     pub undated: u64,
 }
 
@@ -98,7 +98,7 @@ async fn change(
     let mut row = Some(item);
     for _ in 0..ATTEMPTS {
         let Some(item) = row else {
-            // Somebody deleted it.
+            // It was deleted meanwhile.
             return Ok(Expiries::default());
         };
         let Some(expires) = retention.of_row(&item) else {

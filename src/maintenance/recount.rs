@@ -20,7 +20,7 @@ use crate::table::bucket::{Bucket, Level};
 use crate::table::keys::SessionKey;
 use crate::table::requests::retry::with_retries;
 
-/// What a recount found.
+/// The outcome of a recount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Recount {

@@ -1,10 +1,10 @@
 //! Building, repairing and checking the tallies of a room, while others record.
 //!
 //! The whole room is [read at once](super::survey). A month's tally has a version that every writer
-//! raises, in the same transaction in which it changes the month's counts. So months that are wrong
-//! are set on condition that their version is what it was before their sessions were counted. Where it
-//! is not, somebody recorded in between, and the month is counted again, on its own. What is recorded
-//! in other months meanwhile adds itself to whatever is there.
+//! raises, in the same transaction in which it changes the month's counts. So wrong months are
+//! set on condition that their version is what it was before their sessions were counted. If it is not,
+//! another writer recorded in between, and the month is counted again, on its own. Sessions recorded in
+//! other months meanwhile are added to the counts as they are then.
 //!
 //! The version of every month is raised, also if its counts are right. Otherwise another process that
 //! counted the month before the last change could still write its stale count.

@@ -1,8 +1,8 @@
-//! Reading a whole room: what its tallies say, and its sessions by hour.
+//! Reading a whole room: its tallies' counts, and its sessions by hour.
 //!
 //! The tallies of all months are read before and after the sessions are counted. A month whose version
-//! was the same both times was written by nobody in between, so what its tally says and what was
-//! counted are of one moment. The others are told, and have to be looked at again.
+//! was the same both times was not written in between, so the counts of its tally and of its sessions
+//! are of one moment. The other months are reported, and have to be read again.
 //!
 //! That takes four requests for a room of less than 1 MB, however many months it has, and a
 //! [wait](crate::table::requests::isolation) before its sessions are counted. A larger one is counted in
@@ -24,18 +24,18 @@ use crate::table::{Consistency, Item, RowQuery, TableError, isolation};
 /// Stretches of a large room that are counted side by side.
 const STRETCHES: u64 = 8;
 
-/// Keys that one request reads at the most. It bounds the memory of many requests at once.
+/// Maximum keys of one request. It bounds the memory of many requests at once.
 const KEYS_AT_ONCE: usize = 3000;
 
-/// What a room's tallies say, and what there is.
+/// A room's tallies, and its sessions.
 pub(crate) struct Survey {
-    /// By month. Those that somebody wrote meanwhile are `None`.
+    /// The months' tallies. `None`: the month was written meanwhile.
     pub months: BTreeMap<Bucket, Option<MonthAudit>>,
     /// Sessions of the room.
     pub sessions: u64,
     /// Whether the room has a tally, or a part of one.
     pub has_tally: bool,
-    /// Rows among the sessions that are none.
+    /// Rows among the sessions that are not sessions.
     pub stray: Vec<RowKey>,
 }
 

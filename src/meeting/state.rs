@@ -14,7 +14,7 @@ use crate::table::rows::session::Session;
 /// Seconds by which the clocks of two reports may differ.
 const CLOCK_TOLERANCE: i64 = 60;
 
-/// What a report is about.
+/// The subject of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -107,7 +107,7 @@ impl Report {
     }
 }
 
-/// What is known of a meeting.
+/// The known state of a meeting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meeting {
     reports: BTreeMap<Kind, String>,

@@ -154,7 +154,7 @@ fn without_any_creation_time_the_first_report_counts() {
 }
 
 #[test]
-fn what_is_no_report_is_none() {
+fn invalid_report_is_rejected() {
     for text in ["", "000000000001", "00000000000x{}", "ü".repeat(20).as_str()] {
         assert_eq!(Report::decode(text), None, "{text}");
     }

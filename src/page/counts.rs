@@ -27,7 +27,7 @@ const MAX_ROWS_TO_SKIP: u64 = 20;
 /// that a read costs.
 const ROWS_WITH_TALLY: usize = 8;
 
-/// What is known of a room before the rows of the page are read.
+/// The counts of a room, before the rows of the page are read.
 #[derive(Debug)]
 pub(super) struct RoomCounts {
     pub room_id: String,
@@ -109,7 +109,7 @@ async fn open_newest(
     RoomCounts::new(reader, room_id, tallied, Some(head)).await
 }
 
-/// What the tally rows of a room say.
+/// The contents of a room's tally rows.
 struct Tallied {
     months: Counts,
     room_tally: Item,

@@ -12,12 +12,10 @@ use crate::table::rows::past_room::SessionRow;
 use crate::table::schema::ROOM_TALLY;
 use crate::table::{Consistency, Item, RowQuery};
 
-/// About how many sessions fit into the 4 KiB that a read is charged for at the least: fewer cost
-/// the same.
+/// About how many sessions fit into 4 KiB, the minimum charge of a read: fewer cost the same.
 const ROWS_PER_UNIT: u64 = 10;
 
-/// Rows that one query asks for at the most, so that a long stretch to skip is not held in memory
-/// at once.
+/// Maximum rows of one query, so that a long stretch to skip is not held in memory at once.
 const MAX_READ_AHEAD: u64 = 500;
 
 /// A bucket with other rows than its count says.
@@ -35,12 +33,12 @@ impl fmt::Display for Contradiction {
     }
 }
 
-/// A room's sessions in one order. Holds what is read and not taken yet.
+/// A cursor over a room's sessions in one order. Holds the rows that are read and not taken yet.
 #[derive(Debug)]
 pub(super) struct RoomCursor {
     pub room_id: String,
     order: Order,
-    /// The sessions that it reads; it begins at the key that nothing is promised to come before.
+    /// Keys of the sessions to read, from the cursor's initial lower bound on.
     range: KeyRange,
     rows: VecDeque<SessionRow>,
     /// The key after which to continue; `None`: nothing is read yet.
@@ -99,8 +97,8 @@ impl RoomCursor {
         Ok((cursor, tally))
     }
 
-    /// Tells what the counts expect: how many sessions in which bucket from the beginning on, and
-    /// how many of them up to the end of the page.
+    /// Sets the sessions that the counts expect: by bucket from the beginning on, and their number up
+    /// to the end of the page.
     pub fn expect(&mut self, expected: Counts, in_window: u64) {
         self.expected = expected;
         self.in_window = in_window;
@@ -114,7 +112,7 @@ impl RoomCursor {
         self.at_end
     }
 
-    /// What is read and not taken yet.
+    /// Returns the rows that are read and not taken yet.
     pub fn rows(&self) -> impl Iterator<Item = &SessionRow> {
         self.rows.iter()
     }
@@ -124,7 +122,7 @@ impl RoomCursor {
         self.rows.pop_front()
     }
 
-    /// Lower bound on the next unread key. `None`: there is none any more.
+    /// Lower bound on the next unread key. `None`: all rows are read.
     pub fn lower_bound(&self) -> Option<String> {
         if self.at_end {
             return None;

@@ -1,4 +1,4 @@
-//! What a cursor makes of the rows that it is given. No database is asked.
+//! Tests of cursors over given rows, without a database.
 
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ fn items(days: &[u8]) -> std::vec::IntoIter<Item> {
     items.into_iter()
 }
 
-/// A cursor from the beginning of November on that expects so many sessions there.
+/// Returns a cursor from the beginning of November on that expects `expected` sessions there.
 fn november(order: Order, expected: u64) -> RoomCursor {
     let month = month();
     let first = order.first_key(month);
@@ -117,7 +117,7 @@ fn a_key_out_of_the_range_is_no_place_to_continue_from() {
 
 #[test]
 fn it_asks_for_its_likely_share() {
-    // All that is needed, if nobody else has a row there, within a bound.
+    // All needed rows, if no other room has a row there, up to a maximum.
     assert_eq!(november(Order::Asc, 100).rows_to_ask_for(20, 100), 20);
     assert_eq!(november(Order::Asc, 9000).rows_to_ask_for(9000, 9000), MAX_READ_AHEAD);
     // A half more than its share, and no less than costs the same.

@@ -1,9 +1,9 @@
 //! Rooms whose tallies contradict the rows that were read, and what a second look says of them.
 //!
 //! A session that is recorded while a page is read may be in the tally and not in the rows, or the
-//! other way round. That is no error, and the page is right. A tally that is wrong may have counted
-//! the page's place wrongly, too, so the page is not to be trusted. The two are told apart by
-//! reading the tally once more.
+//! other way round. That is not an error, and the page is right. A wrong tally may have placed the page
+//! wrongly, too, so the page cannot be trusted. Reading the tally a second time tells the two cases
+//! apart.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ pub(super) fn disagreements(rooms: Vec<RoomCounts>, cursors: &[RoomCursor]) -> V
         .collect()
 }
 
-/// What a second look at a room's tally says of a disagreement.
+/// The result of reading the tally of a room that disagrees a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Sessions were recorded or deleted while the page was read, at least as many as disagree.
@@ -55,9 +55,9 @@ pub(super) enum Verdict {
     Wrong,
 }
 
-/// Looks at the tally rows of the rooms that disagree once more, and where one then seems wrong, when
-/// no transaction is seen in part any more of which the page has the sessions: once a page, because many
-/// wrong tallies come to light one after another.
+/// Reads the tally rows of the rooms that disagree a second time. If one seems wrong, the page may
+/// have seen a transaction in part, so it waits until transactions are whole and reads them again. It
+/// waits once a page, because many wrong tallies are found one after another.
 pub(super) async fn judge(
     table: &Table,
     rooms: &[Disagreement],
@@ -83,7 +83,7 @@ impl Disagreement {
         &self.room_id
     }
 
-    /// What contradicts what, for people.
+    /// Returns a text that names the contradiction.
     pub fn reason(&self) -> String {
         let in_rows = self.in_rows.as_ref().map(ToString::to_string);
         self.in_tally.clone().or(in_rows).unwrap_or_default()

@@ -24,7 +24,7 @@ struct HeapEntry {
     cursor: usize,
 }
 
-/// What comes next in a cursor.
+/// The next row of a cursor.
 enum Head {
     Row(SessionRow),
     /// A row that is not read yet and does not come before this key.
@@ -121,7 +121,7 @@ pub(super) async fn merge(
                 for cursor in &unread {
                     needs[*cursor] = Some(needed);
                 }
-                add_those_that_run_dry(&mut needs, cursors, &heap, plan, &first_key, needed);
+                refill_exhausted(&mut needs, cursors, &heap, plan, &first_key, needed);
                 fetch_more(reader, cursors, &needs).await?;
                 for cursor in unread {
                     heap.extend(HeapEntry::of(cursors, cursor, reader.order));
@@ -132,11 +132,11 @@ pub(super) async fn merge(
     Ok(page)
 }
 
-/// Adds those to `unread` that are best read together with the first of them, whose next row does not
-/// come before `first_key`: all before the first known row, up to the plan's end.
+/// Adds the cursors to `unread` that are best read together with its first one, whose lower bound is
+/// `first_key`: all before the first known row, up to the plan's end.
 ///
-/// Behind that the counts no longer tell which rooms have a row: so many are read as may be needed,
-/// and all that may come as early, not one by one.
+/// Past the plan's end, the counts no longer tell which rooms have a row. There, cursors are read
+/// together as well, not one by one: `needed` of them, and all with the same lower bound.
 fn pop_unread(
     heap: &mut BinaryHeap<HeapEntry>,
     plan: &Plan,
@@ -157,11 +157,13 @@ fn pop_unread(
     }
 }
 
-/// Adds the cursors whose known rows end before the page may: they would be read later, one after
-/// the other. What a cursor does not know yet comes behind its last known row, and so behind all
-/// rows of others before that: by so many fewer it can complete the page. One of which all rows up to
-/// the plan's end are known is left alone: a long stretch to skip may be all of another room.
-fn add_those_that_run_dry(
+/// Adds the cursors whose known rows may end before the page does: otherwise they would be read later,
+/// one after the other.
+///
+/// A cursor's unread rows come after its lower bound, and so after all known rows before the bound. It
+/// needs that many rows fewer to complete the page. A cursor whose rows up to the plan's end are all
+/// known is not added: a long stretch to skip may belong to another room entirely.
+fn refill_exhausted(
     needs: &mut [Option<u64>],
     cursors: &[RoomCursor],
     heap: &BinaryHeap<HeapEntry>,
@@ -189,7 +191,7 @@ fn add_those_that_run_dry(
     }
 }
 
-/// Reads more of several cursors at once: of those that need rows to complete the page, so many.
+/// Reads more rows of several cursors at once: of each, as many as it needs to complete the page.
 async fn fetch_more(
     reader: &Reader<'_>,
     cursors: &mut [RoomCursor],

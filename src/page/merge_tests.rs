@@ -14,7 +14,7 @@ fn key(minute: u8) -> String {
     format!("2026-11-22T10:{minute:02}:00.000Z#s")
 }
 
-/// A room of which these sessions are read, and whether they are all.
+/// Returns the cursor of a room with these sessions read; `is_at_end`: the room has no others.
 fn cursor(room: usize, minutes: &[u8], order: Order, is_at_end: bool) -> RoomCursor {
     let mut items: Vec<_> = minutes
         .iter()
@@ -148,7 +148,7 @@ fn needs_of(
         heap.extend(HeapEntry::of(&mut cursors, cursor, order));
     }
     let mut needs = vec![None; cursors.len()];
-    add_those_that_run_dry(&mut needs, &cursors, &heap, plan, &key(first), needed);
+    refill_exhausted(&mut needs, &cursors, &heap, plan, &key(first), needed);
     needs
 }
 

@@ -29,8 +29,8 @@ const TALLY: u64 = 60;
 /// A round trip: a `BatchGetItem`, and some milliseconds until it is answered.
 const ROUND_TRIP: u64 = 4_000 + QUERY;
 
-/// Whether it is better to read the first rows of every one of so many rooms along with its tally
-/// than to find out by tallies which of them have one of the first `rows` rows.
+/// Returns whether reading the first rows of each of `rooms` rooms along with its tally is cheaper than
+/// reading the tallies first, to find the rooms that have one of the first `rows` rows.
 pub fn is_opening_all_cheaper(rooms: usize, rows: u64) -> bool {
     let rooms = rooms as u64;
     rooms.saturating_sub(rows) * QUERY <= 2 * (ROUND_TRIP + rooms * TALLY)
@@ -50,7 +50,7 @@ pub struct Plan {
     pub skip: u64,
 }
 
-/// What the plan expects of one room.
+/// One room's part of a plan.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RoomPlan {
     /// The first key at which the room can have a row of the page. `None`: by the counts it has none.
@@ -100,7 +100,7 @@ impl Plan {
         Some(Plan { order, first: Some(first), last: Some(last), last_key, skip })
     }
 
-    /// What the plan expects of a room with these counts.
+    /// Returns the part of a room with these counts.
     pub fn of_room(&self, counts: Counts) -> RoomPlan {
         let mut expected = counts;
         if let Some(first) = &self.first {

@@ -13,7 +13,7 @@ use super::query::PageQuery;
 use crate::table::bucket::{Counts, Level};
 use crate::table::keys::RowKey;
 
-/// Rooms that are cached, some kilobytes each; beyond, the cache is emptied and begins anew.
+/// Maximum number of cached rooms, some kilobytes each. A full cache is emptied.
 const MAX_ROOMS: usize = 200;
 
 /// Rooms' sessions by month, as last seen.
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_is_bounded_and_begins_anew_when_it_is_full() {
+    fn full_cache_is_emptied() {
         let cache = CountsCache::default();
         let months = counts(&[("2026-10", 100)]);
         let is_cached = |room: &str| cache.get(&[room.to_owned()]).is_some();

@@ -1,4 +1,4 @@
-//! What is asked for, and what is returned.
+//! The query of a page, and the page.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ pub struct PageQuery {
     pub room_ids: Vec<String>,
     /// Sessions to skip, in `order`. Default: 0.
     pub from: u64,
-    /// Sessions to return at the most. Default: 20.
+    /// Maximum sessions to return. Default: 20.
     pub limit: usize,
     /// The order of the sessions. Default: [`Order::Desc`].
     pub order: Order,
@@ -52,33 +52,33 @@ impl PageQuery {
         self.room_ids.is_empty() && self.room_sid.is_none()
     }
 
-    /// The same, with so many sessions skipped.
+    /// Returns the same query with `from` sessions skipped.
     #[must_use]
     pub fn from(self, from: u64) -> Self {
         PageQuery { from, ..self }
     }
 
-    /// The same, with at most so many sessions.
+    /// Returns the same query with at most `limit` sessions.
     #[must_use]
     pub fn limit(self, limit: usize) -> Self {
         PageQuery { limit, ..self }
     }
 
-    /// The same, in this order.
+    /// Returns the same query in this order.
     #[must_use]
     pub fn order(self, order: Order) -> Self {
         PageQuery { order, ..self }
     }
 
-    /// The same, with only the session of this id. It is looked up in an index, which may lag
-    /// behind the table by about a second.
+    /// Returns the same query with only the session of this id. It is looked up in an index, which may
+    /// lag behind the table by about a second.
     #[must_use]
     pub fn room_sid(self, room_sid: impl Into<String>) -> Self {
         PageQuery { room_sid: Some(room_sid.into()), ..self }
     }
 
-    /// The same, with a maximum for the bytes of the sessions' text. A longer page ends with
-    /// [`ReadError::TooLarge`](super::ReadError::TooLarge) as soon as the sessions read exceed it.
+    /// Returns the same query with a maximum for the bytes of the sessions' text. A longer page ends
+    /// with [`ReadError::TooLarge`](super::ReadError::TooLarge) as soon as the sessions read exceed it.
     #[must_use]
     pub fn max_bytes(self, max_bytes: usize) -> Self {
         PageQuery { max_bytes: Some(max_bytes), ..self }
@@ -88,9 +88,8 @@ impl PageQuery {
 /// A page of past sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// All past sessions of all rooms of the query, whatever `from` and `limit` are.
+    /// Number of past sessions of all rooms of the query, whatever `from` and `limit` are.
     pub total: u64,
-    /// The sessions at `from`, `from + 1`, … of the order: `limit` of them, or what there is up to
-    /// the end.
+    /// The sessions at `from`, `from + 1`, … of the order: `limit` of them, or fewer at the end.
     pub sessions: Vec<PastRoom>,
 }

@@ -1,4 +1,4 @@
-//! What every step of one attempt at a page shares.
+//! The state that all steps of one attempt at a page share.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

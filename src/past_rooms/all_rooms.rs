@@ -1,4 +1,4 @@
-//! What the handle does with the [history table](crate::table::history).
+//! The handle's operations on the [history table](crate::table::history).
 
 use std::sync::Arc;
 

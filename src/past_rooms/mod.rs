@@ -48,10 +48,11 @@ impl PastRooms {
         }
     }
 
-    /// The same history; what is recorded through this handle expires so many days after its end (or
-    /// its beginning, if the end is not known): DynamoDB deletes it within some days from then on, if
-    /// the table's time to live is set to the attribute [`EXPIRES`](crate::table::schema::EXPIRES). 0:
-    /// sessions are kept for ever; those that expire already still do.
+    /// Returns a handle on the same history whose recorded sessions expire `days` days after their end
+    /// (or their beginning, if the end is not known). DynamoDB deletes them within some days from then on,
+    /// if the table's time to live is set to the attribute
+    /// [`EXPIRES`](crate::table::schema::EXPIRES). 0: sessions are kept forever; those that expire
+    /// already still do.
     ///
     /// ```
     /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
@@ -158,7 +159,7 @@ impl PastRooms {
     /// throttled or in conflict for longer than the bound on trying again. Then each transaction
     /// is written as a whole or not at all; recording the same sessions again is always safe.
     ///
-    /// Where DynamoDB's answer to a transaction was lost, its sessions may be returned as unchanged
+    /// If DynamoDB's answer to a transaction was lost, its sessions may be returned as unchanged
     /// although this call recorded them.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! What keeps a whole history in order: its tallies, and when its sessions expire.
+//! Upkeep of a whole history: its tallies, and when its sessions expire.
 
 use super::PastRooms;
 use crate::maintenance::{self, Expiries, Mode, Repeated, TallyReport};
@@ -35,10 +35,10 @@ impl PastRooms {
         maintenance::check(&self.table, room_id).await
     }
 
-    /// Lets the sessions of a room that are there expire as [this handle](Self::with_retention_days)
-    /// lets those that it records: sets their time of expiry, or clears it for a handle that keeps
-    /// sessions for ever. Safe while others write; if it is interrupted, call it again. Costs one
-    /// write unit for each 1 KB of a session that is changed.
+    /// Applies [this handle's retention](Self::with_retention_days) to the existing sessions of a room:
+    /// sets their time of expiry, or clears it for a handle that keeps sessions forever. Safe while others
+    /// write; if it is interrupted, call it again. Costs one write unit for each 1 KB of a changed
+    /// session.
     ///
     /// # Errors
     /// As [`record`](Self::record). What was changed before an error stays changed.
@@ -59,7 +59,7 @@ impl PastRooms {
         maintenance::apply(&self.table, self.retention, room_id, Mode::Change).await
     }
 
-    /// What [`apply_retention`](Self::apply_retention) would find, without changing anything.
+    /// Returns what [`apply_retention`](Self::apply_retention) would find, without changing anything.
     ///
     /// # Errors
     /// As [`record`](Self::record).

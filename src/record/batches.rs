@@ -5,15 +5,15 @@ use crate::table::rows::session::{InvalidSession, Session};
 
 use crate::record::transaction::MAX_ACTIONS;
 
-/// Bytes of sessions in one transaction at the most. DynamoDB allows 4 MB; this leaves room for
-/// keys and tallies.
+/// Maximum bytes of sessions in one transaction. DynamoDB allows 4 MB; this leaves room for keys and
+/// tallies.
 pub(crate) const MAX_TRANSACTION_BYTES: usize = 3_000_000;
 
 /// A session and its key.
 pub(crate) type Keyed<'a> = (RowKey, &'a Session);
 
 /// Divides sessions into batches that each fit into one transaction, even if all of them are new.
-/// Of a session that is given more than once, the last stays.
+/// If a session appears twice, the last one wins.
 pub(crate) fn batches(sessions: &[Session]) -> Result<Vec<Vec<Keyed<'_>>>, InvalidSession> {
     let mut batches = Vec::new();
     let mut batch: Vec<Keyed<'_>> = Vec::new();

@@ -1,14 +1,15 @@
 //! Writing: past sessions and the tallies that count them, in one transaction.
 //!
-//! - A session that is new is put and counted, in its room's tally and in its month's. One that is
-//!   there already has its mutable fields changed and no count. Any crash leaves all of it or none.
-//! - Conditions on the rows make that true whoever else writes: a session is counted only by the
+//! - A new session is put and counted, in its room's tally and in its month's. An existing session has
+//!   its mutable fields changed and is not counted again. After a crash, either all of it or none is
+//!   written.
+//! - Conditions on the rows guarantee this beside any other writer: a session is counted only by the
 //!   transaction that put it, and a tally is begun by one writer only. A transaction whose condition
-//!   failed looks again and continues from what it then finds; so does one whose answer was lost.
+//!   failed, or whose answer was lost, reads the rows again and continues from there.
 //! - A room that already has sessions but no tally was filled by another writer. Its tally is begun
-//!   with the mark `incomplete`, so that readers go on counting, until it is built.
-//! - What another writer puts or deletes in a room that has a tally is [counted again](Recount) as
-//!   soon as somebody hears of it.
+//!   with the mark `incomplete`, so that readers go on counting the rows until it is built.
+//! - If another writer puts or deletes sessions in a room that has a tally, they are recounted
+//!   once the stream reports them.
 
 mod batches;
 mod cancellation;

@@ -7,7 +7,7 @@ use crate::record::transaction::Transaction;
 use crate::table::Item;
 use crate::table::keys::RowKey;
 
-/// What a transaction does to the session at its key.
+/// The action of a transaction on the session at its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placed {
     New,

@@ -1,4 +1,4 @@
-//! What became of sessions that were recorded.
+//! The outcome of recording sessions.
 
 use crate::record::place::Placed;
 

@@ -36,13 +36,13 @@ impl Heard {
     }
 }
 
-/// What is to be written of a session, beside its key.
+/// The values to write for a session, beside its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
     pub room: PastRoom,
     /// When it expires, in UNIX seconds. `None`: as before.
     pub expires: Option<i64>,
-    /// What webhooks said. `None`: as before.
+    /// The times that webhooks reported. `None`: as before.
     pub heard: Option<Heard>,
 }
 
@@ -64,14 +64,14 @@ impl Row {
     }
 }
 
-/// A row that is there.
+/// An existing row.
 #[derive(Debug)]
 pub(crate) struct Stored {
     /// `None`: it cannot be read as a session.
     pub room: Option<PastRoom>,
     /// When it expires, in UNIX seconds. `None`: never.
     pub expires: Option<i64>,
-    /// `None`: webhooks said nothing.
+    /// The times that webhooks reported. `None`: webhooks reported nothing.
     pub heard: Option<Heard>,
     /// Attributes of other writers.
     pub others: Item,

@@ -14,11 +14,11 @@ use crate::table::{Consistency, Item, RowQuery, Table, TableError};
 /// A room's tally, as far as writers have to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TallyState {
-    /// There is one; counts are added to it.
+    /// The tally exists; counts are added to it.
     Present,
-    /// There is none, and no session either: the first writer begins it, complete.
+    /// Neither a tally nor a session exists: the first writer begins the tally, complete.
     EmptyRoom,
-    /// There is none, but there are sessions of another writer.
+    /// No tally exists, but sessions of another writer do.
     Untallied,
 }
 
@@ -81,7 +81,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What is stored of a session. `None`: nothing.
+    /// Returns the stored row of a session. `None`: it has none.
     pub fn session(&self, key: &RowKey) -> Option<&Stored> {
         self.sessions.get(key)
     }

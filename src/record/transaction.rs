@@ -21,14 +21,14 @@ use crate::table::{Item, Table, TableError, units};
 
 const OPERATION: &str = "TransactWriteItems";
 
-/// Actions in one transaction at the most.
+/// Maximum actions in one transaction.
 ///
 /// Source: Amazon DynamoDB API Reference, `TransactWriteItems`.
 pub(crate) const MAX_ACTIONS: usize = 100;
 
-/// The condition that a row is there; `#room` is the partition key.
+/// The condition that a row exists; `#room` is the partition key.
 pub(crate) const EXISTS: &str = "attribute_exists(#room)";
-/// The condition that a row is not there.
+/// The condition that a row does not exist.
 pub(crate) const DOES_NOT_EXIST: &str = "attribute_not_exists(#room)";
 
 /// What to add to the attributes of a tally.
@@ -61,12 +61,6 @@ impl<'a> Transaction<'a> {
         self.counts.entry(room_id.to_owned()).or_default();
     }
 
-    /// Returns whether there is nothing to write.
-    #[cfg(feature = "history")]
-    pub fn is_empty(&self) -> bool {
-        self.actions.is_empty() && self.counts.is_empty()
-    }
-
     /// Puts a session that is not there yet, counts it, and marks it as counted. Attributes of
     /// others come along.
     pub fn put_new(&mut self, key: &RowKey, row: &Row, others: Item) -> Result<(), WriteError> {
@@ -85,8 +79,7 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Puts a row that projects a session, on condition that it is new, or that it exists. A new one
-    /// is counted.
+    /// Puts a projected row, on condition that it is new, and counts it; or on condition that it exists.
     #[cfg(feature = "history")]
     pub fn put_projected(
         &mut self,
@@ -107,8 +100,8 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Changes what is different in a session that is there, if it is still as it was read.
-    /// Attributes that others added stay.
+    /// Changes what is different in an existing session, if it is still as it was read. Attributes that
+    /// others added stay.
     pub fn change(&mut self, key: &RowKey, stored: &Stored, row: &Row) -> Result<(), WriteError> {
         let before = stored.room.clone().map(|room| Row { room, expires: None, heard: None });
         let before = before.map_or(Ok(Item::new()), |before| attributes(key, &before))?;
@@ -181,7 +174,7 @@ impl<'a> Transaction<'a> {
                 .collect();
             let state = snapshot.tally(&room_id);
             if state == TallyState::Untallied && sums.values().all(|sum| *sum < 0) {
-                // Nothing counts these sessions; only nobody must begin to at this moment.
+                // No tally counts these sessions. No writer may begin one at this moment.
                 self.check_no_tally(room_id)?;
                 continue;
             }
@@ -202,7 +195,7 @@ impl<'a> Transaction<'a> {
                 TallyState::EmptyRoom if self.is_exclusive => {
                     on_condition(adding(update, &sums, ""), DOES_NOT_EXIST)
                 }
-                // Whoever is first begins it, and the next only add.
+                // The first writer begins the tally, and the next ones only add to it.
                 TallyState::EmptyRoom => adding(update, &sums, ""),
                 TallyState::Untallied => {
                     let update = update

@@ -1,4 +1,4 @@
-//! A batch of events as Lambda hands it over, and the answer to it.
+//! A batch of events as Lambda passes it, and the answer to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::table::keys::{RowKey, SessionKey, is_stray};
 use crate::table::rows::meeting::sid_of_timer;
 
-/// A batch without sequence numbers, of which nobody can say what to try again. Lambda tries all of
-/// it again, in halves.
+/// A batch without sequence numbers, so that the answer cannot name the failed events. Lambda retries
+/// all of it, in halves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no batch of events of a DynamoDB stream: {0}")]
 pub struct MalformedBatch(String);
@@ -48,19 +48,19 @@ pub struct Touched {
     pub keys: BTreeSet<RowKey>,
     /// Timers of meetings that have expired.
     pub timers: BTreeSet<RowKey>,
-    /// Rows among the sessions that are none, put or changed.
+    /// Rows put or changed whose sort keys lie among those of sessions, but are invalid.
     pub stray: BTreeSet<RowKey>,
 }
 
-/// The answer to a batch: where to try again.
+/// The answer to a batch: the events to retry.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct BatchResponse {
-    /// The events that were not dealt with. Lambda tries again from the first of them on.
+    /// The failed events. Lambda retries from the first of them on.
     #[serde(rename = "batchItemFailures")]
     pub failures: Vec<ItemFailure>,
 }
 
-/// An event that was not dealt with.
+/// A failed event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ItemFailure {
     /// Its place in the stream.
@@ -119,7 +119,7 @@ impl Batch {
     /// Reads a batch.
     ///
     /// # Errors
-    /// [`MalformedBatch`] if it is none, or if an event has no sequence number.
+    /// [`MalformedBatch`] if it is not a batch, or if an event has no sequence number.
     pub fn parse(mut event: Value) -> Result<Self, MalformedBatch> {
         let Some(Value::Array(records)) = event.get_mut("Records").map(Value::take) else {
             return Err(MalformedBatch("it has no list Records".to_owned()));
@@ -155,7 +155,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Notes what has to be looked after because this row was put or deleted, and returns the room.
+    /// Notes the work that this row's event causes. Returns the room; `None`: no work.
     fn touch(&mut self, key: RowKey, event: &str, is_counted: bool) -> Option<String> {
         let room_id = key.room_id.clone();
         if let Some(session) = key.session_key() {
@@ -175,7 +175,7 @@ impl Batch {
         Some(room_id)
     }
 
-    /// The answer, if these rooms could not be dealt with.
+    /// Returns the answer, if these rooms failed.
     pub fn response(&self, failed_rooms: &BTreeSet<String>) -> BatchResponse {
         let failed = self.places.iter().filter(|(place, room)| match room {
             Some(room) => failed_rooms.contains(room),

@@ -1,4 +1,4 @@
-//! How a batch of events flows: parse, look after its rooms, answer, and one line in the log.
+//! Handling a batch of events: parse, process its rooms, answer, and write one line in the log.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use crate::table::Meter;
 use crate::table::keys::{RowKey, SessionKey};
 use crate::whole_history::project::Projected;
 
-/// Rooms that are looked after at the same time.
+/// Maximum rooms processed at the same time.
 const ROOMS_AT_ONCE: usize = 8;
 
 /// Time reserved at the end of an invocation to answer and to log.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(1);
 
-/// Recounts the sessions that a batch of events touched, and looks after the meetings whose timers
-/// have expired, in the `time` that is left. What is not done by then, or fails, is in the answer, and
-/// Lambda tries it again.
+/// Recounts the sessions that a batch of events touched, and settles the meetings whose timers have
+/// expired, in the `time` that is left. The answer names the events whose rooms failed or are not done by
+/// then, and Lambda retries them.
 ///
 /// # Errors
-/// [`MalformedBatch`] if the event is no batch of a DynamoDB stream.
+/// [`MalformedBatch`] if the event is not a batch of a DynamoDB stream.
 pub async fn handle(
     past_rooms: &PastRooms,
     event: Value,
@@ -56,7 +56,7 @@ pub async fn handle(
     };
     let done = stream::iter(touched).map(|(room_id, touched)| {
         let room = Room { past_rooms: past_rooms.clone(), room_id, touched };
-        room.look_after(deadline)
+        room.process(deadline)
     });
     let mut done = std::pin::pin!(done.buffer_unordered(ROOMS_AT_ONCE));
     let (mut hours, mut corrected, mut failed) = (0, 0, BTreeSet::new());
@@ -122,22 +122,22 @@ struct Room {
     touched: Touched,
 }
 
-/// A room could not be looked after, and the log says why.
+/// A room whose processing failed; the log says why.
 struct Failed {
     room_id: String,
 }
 
 impl Room {
-    /// Looks after the room. What it counted of it, or that it failed: whatever was done of it then is
-    /// done once more when the events come again.
-    async fn look_after(self, deadline: Instant) -> Result<Recount, Failed> {
+    /// Processes the room's events until `deadline`. Returns what it counted. After a failure, the retried
+    /// events repeat all of it.
+    async fn process(self, deadline: Instant) -> Result<Recount, Failed> {
         let room_id = &*self.room_id;
         match timeout_at(deadline, self.attempt()).await {
             Ok(Ok(recount)) => return Ok(recount),
             Ok(Err(error)) => {
-                tracing::error!(room_id, cause = %error, "the room cannot be looked after");
+                tracing::error!(room_id, cause = %error, "the room cannot be processed");
             }
-            Err(_) => tracing::warn!(room_id, "there is no time left to look after the room"),
+            Err(_) => tracing::warn!(room_id, "there is no time left to process the room"),
         }
         Err(Failed { room_id: self.room_id })
     }

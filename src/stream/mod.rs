@@ -1,12 +1,11 @@
-//! What other writers do to the table, heard of by its stream: the hours that they touched are
-//! counted again.
+//! The stream function: recounts the hours in which external writers changed sessions.
 //!
-//! The function on the stream is called for sessions that are put without the mark of this
-//! project's own writers, and for sessions that are deleted, by whomever. It [reduces](event) a batch
-//! of such events to its rooms and sessions, and [recounts](handler) what they touched.
+//! The table's stream calls it for sessions that are put without the mark of this project's own
+//! writers, and for all deleted sessions. It [reduces](event) a batch of such events to its rooms and
+//! sessions, and [recounts](handler) what they touched.
 //!
-//! It is called, too, for the timers of [meetings](crate::meeting) that DynamoDB deletes as they
-//! expire, and sees to it that a meeting whose end was never reported becomes a session.
+//! The stream also calls it for the timers of [meetings](crate::meeting), which DynamoDB deletes as they
+//! expire. The function then turns a meeting whose end was never reported into a session.
 
 pub mod event;
 pub mod handler;

@@ -69,14 +69,14 @@ pub struct Bucket {
 
 impl Bucket {
     /// Returns the bucket with this prefix, `2026-11` or `2026-11-22T10` or `2026-11-22T10:07`.
-    /// `None`: it is none of the three. A bucket has one spelling.
+    /// `None`: the prefix has another form. A bucket has one spelling.
     pub fn parse(prefix: &str) -> Option<Self> {
         let levels = [Level::Month, Level::Hour, Level::Minute];
         let level = levels.into_iter().find(|level| level.bytes() == prefix.len())?;
         Bucket::of(level, prefix)
     }
 
-    /// Returns the bucket of a level that a key begins with. `None`: it begins with none.
+    /// Returns the bucket of a level that a key begins with. `None`: the key does not begin with one.
     pub fn of(level: Level, key: &str) -> Option<Self> {
         let text = key.as_bytes().get(..level.bytes())?;
         let number = |from: usize, digits: usize| {
@@ -132,7 +132,7 @@ impl Bucket {
     }
 
     /// Returns the hour of a month or the minute of an hour with this [number](Self::number). `None`:
-    /// there is none.
+    /// no such hour or minute exists.
     pub fn part(self, number: u64) -> Option<Bucket> {
         let level = self.level.finer()?;
         let parts = self.level.minutes() / level.minutes();

@@ -12,7 +12,7 @@ use crate::table::schema::{PARTITION_KEY, ROOM_TALLY, SORT_KEY, TALLY_PREFIX};
 /// that prefix.
 const LAST_CHARACTER: char = '\u{10FFFF}';
 
-/// What separates `created` from `room_sid` in a session's sort key.
+/// The separator of `created` and `room_sid` in a session's sort key.
 const SEPARATOR: char = '#';
 
 /// The primary key of a row.
@@ -132,8 +132,8 @@ pub(crate) fn session_sort_key(created: &str, room_sid: &str) -> String {
     format!("{created}{SEPARATOR}{room_sid}")
 }
 
-/// Returns whether a row lies among the sessions and is none: its sort key begins with a digit, as
-/// those of sessions do.
+/// Returns whether a row lies among the sessions but is not a session: its sort key begins with a
+/// digit, as those of sessions do, but is invalid.
 pub fn is_stray(sort_key: &str) -> bool {
     sort_key.starts_with(|first: char| first.is_ascii_digit())
         && SessionKey::parse(sort_key).is_none()

@@ -1,5 +1,5 @@
-//! The one definition of the table: its keys, its index, its stream, its time to live. The template is held against it by a test; the local
-//! table, the tests and the benchmarks are created from it.
+//! The one definition of the table: its keys, its index, its stream, its time to live. A test compares
+//! the template with it; the local table, the tests and the benchmarks are created from it.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;

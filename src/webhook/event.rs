@@ -1,4 +1,4 @@
-//! What a webhook says, read from its body.
+//! The content of a webhook, read from its body.
 //!
 //! Names are protobuf's; 64-bit integers come as strings, and are taken as numbers, too. Other
 //! fields, and other events than those of `KINDS`, are ignored.
@@ -138,7 +138,7 @@ fn integer<'de, D: Deserializer<'de>>(value: D) -> Result<Option<i64>, D::Error>
     Ok(integer.filter(|integer| *integer != 0))
 }
 
-/// What a body reports of a meeting. `None`: it is about something else.
+/// Reads a body's report of a meeting. `None`: it is about something else.
 ///
 /// # Errors
 /// [`InvalidEvent`] if it is no webhook, or one of `KINDS` lacks what it must have.

@@ -25,16 +25,16 @@ use crate::table::Meter;
 /// look at the path.
 pub const PATH: &str = "/webhook";
 
-/// What the handler needs from one webhook to the next.
+/// The handler's state from one webhook to the next.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// What servers sign with.
+    /// The credentials with which servers sign.
     pub credentials: Credentials,
     /// The history that is filled.
     pub past_rooms: PastRooms,
 }
 
-/// What is known of a webhook, for its line in the log.
+/// Attributes of a webhook for its line in the log.
 #[derive(Default)]
 struct EventLog {
     kind: Option<Kind>,

@@ -30,10 +30,10 @@ const ALGORITHM: &str = "HS256";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// There is no token.
+    /// The token is missing.
     #[error("the headers {} are missing: plugNmeet sends its token in them", HEADERS.join(" and "))]
     Missing,
-    /// It is no token.
+    /// The token is malformed.
     #[error("the token is not a JWT")]
     NotAToken,
     /// It was made with another secret, or changed.

@@ -32,6 +32,8 @@ use crate::whole_history::projected_row;
 
 /// Maximum bytes of rows in one transaction. DynamoDB allows 4 MB.
 const MAX_TRANSACTION_BYTES: usize = 3_000_000;
+/// Rows that DynamoDB may refuse before the others are given up, too.
+const MAX_REFUSED: usize = 5;
 /// Rows that one step of the scan reads.
 const ROWS_PER_STEP: i32 = 500;
 /// The attributes of the state row with the key after which the scan continues.
@@ -92,11 +94,24 @@ pub(crate) async fn project(
     let keys: BTreeMap<RowKey, RowKey> =
         keys.into_iter().filter_map(|key| Some((projected_row::key(&key)?, key))).collect();
     let mut projected = Projected::default();
-    for batch in batches(keys) {
+    let mut refused = Vec::new();
+    let mut left = batches(keys);
+    left.reverse();
+    while let Some(mut batch) = left.pop() {
         let attempt = || project_batch(table, history, &batch, cause);
-        projected += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
+        match with_retries(ATTEMPTS, WriteError::is_transient, attempt).await {
+            Ok(more) => projected += more,
+            Err(error) if error.is_transient() => return Err(error),
+            // One row may be too large. It must not keep the others back.
+            Err(error) if batch.len() == 1 && refused.len() < MAX_REFUSED => refused.push(error),
+            Err(error) if batch.len() == 1 => return Err(error),
+            Err(_) => {
+                left.push(batch.split_off(batch.len() / 2));
+                left.push(batch);
+            }
+        }
     }
-    Ok(projected)
+    refused.pop().map_or(Ok(projected), Err)
 }
 
 /// A row of the history table by its key, and the key of its session.
@@ -182,7 +197,7 @@ async fn write(
     snapshot: &mut Snapshot,
     cause: Cause,
 ) -> Result<(), WriteError> {
-    if cause != Cause::Reconciliation(Mode::Check) && !transaction.is_empty() {
+    if cause != Cause::Reconciliation(Mode::Check) {
         let raised = transaction.write(snapshot).await?;
         raised.into_iter().for_each(|room_id| snapshot.raised(room_id));
     }

@@ -16,7 +16,7 @@ pub struct Reconciliation {
     step: Step,
 }
 
-/// Where a reconciliation continues.
+/// The place at which a reconciliation continues.
 #[derive(Debug, Clone)]
 enum Step {
     /// Behind this key of the table: sessions that are missing or different.
@@ -26,7 +26,7 @@ enum Step {
     End,
 }
 
-/// What one step of a [`Reconciliation`] did.
+/// The outcome of one step of a [`Reconciliation`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reconciled {
     /// Sessions of the table that it read.

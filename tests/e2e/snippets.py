@@ -5,9 +5,14 @@ import re
 from local import ROOT
 
 
-def snippets(page, language):
-    """Returns the blocks of one language on a page of docs/use/, in order."""
+def blocks(page):
+    """Returns the language and text of every block of a page in docs/use/, in order."""
     text = (ROOT / "docs/use" / page).read_text()
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert blocks, f"{page} has no {language} block"
-    return blocks
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def snippets(page, language):
+    """Returns the blocks of one language, of which the page must have some."""
+    found = [text for name, text in blocks(page) if name == language]
+    assert found, f"{page} has no {language} block"
+    return found

@@ -12,7 +12,6 @@ import pytest
 from conftest import TARGET
 from google.protobuf import json_format
 from local import ROOT
-from snippets import snippets
 from standins import forward, serve
 
 PACKAGES = ["plugnmeet-sdk-js@1.4.1", "plugnmeet-protocol-js@1.0.16-3"]
@@ -93,11 +92,3 @@ def test_documented_example(local_run, node, tmp_path, script, body, line):
         url = serve(functools.partial(forward, local_run.url, seen))
         (tmp_path / name).write_text(script.replace("http://127.0.0.1:9000", url))
         assert (node(name, line=line), [sent for *_, sent in seen]) == ("137 Retrospective\n", [body]), name
-
-
-def test_documented_curl(start_local):
-    """The block runs as it stands, so it needs the port that it names."""
-    (script,) = snippets("clients.md", "sh")
-    with start_local(listen="127.0.0.1:9000"):
-        answer = subprocess.run(["bash", "-euc", script], stdout=subprocess.PIPE, check=True).stdout
-    assert json.loads(answer)["result"]["rooms_list"][0]["room_title"] == "Retrospective"

@@ -20,9 +20,11 @@ async fn every_command_ends_with_a_summary() {
     database.record(&[session("room02", "2024-05-01T10:00:00Z", "SID_000001")]).await;
     let file =
         File::new("history.csv", "room_id,room_sid,created\nroom01,a,2026-11-22T10:00:00Z\n");
+    let bad = File::new("bad.csv", "room_id,room_sid,created\nroom01,b,tomorrow\n");
     let exported = file.beside("exported.jsonl");
     for (arguments, status, expected) in [
         (&["import", file.path()][..], 0, &["summary"][..]),
+        (&["import", bad.path()], 1, &["rejected", "summary"]),
         (&["list"], 0, &["room", "room", "summary"]),
         (&["show", "--sid", "SID_000001"], 0, &["session", "session", "summary"]),
         (&["show", "--sid", "TYPO"], 1, &["summary"]),

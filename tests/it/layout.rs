@@ -23,7 +23,7 @@ const LAYERS: [&str; 13] = [
 ];
 
 /// Maximum number of lines of a file.
-const MAX_LINES: usize = 300;
+const MAX_LINES: usize = 320;
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -9,6 +9,7 @@
 )]
 
 mod admin;
+mod admin_install;
 mod admin_json;
 mod admin_lists;
 mod admin_stops;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use yaml_rust2::Yaml;
 
 use crate::support::lambda::{Lambda, end, function, program, stored};
@@ -274,7 +274,8 @@ async fn batches_that_fail_make_the_metric_of_the_stream_and_are_logged_with_the
         drop(lambda);
         let (_, printed) = end(function).await;
         let metrics = measured("StreamLogGroup", &printed);
-        assert_eq!(counts(&metrics), [("StreamFailures", failures)], "{printed}");
+        let expected = [("StrayRows", 0), ("StreamFailures", failures)];
+        assert_eq!(counts(&metrics), expected, "{printed}");
         let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let mut rooms: Vec<Value> = lines
             .filter(|line| line["level"] == "ERROR")
@@ -296,6 +297,26 @@ fn throttled_requests_are_counted_in_the_access_log() {
         let metrics = measured("AccessLogGroup", &line);
         assert_eq!(counts(&metrics), [("ThrottledRequests", count)]);
     }
+}
+
+#[tokio::test]
+async fn stray_rows_make_their_metric_and_are_named() {
+    let database = Database::start().await;
+    let mut lambda = Lambda::start(Duration::from_secs(30));
+    let key = json!({"room_id": {"S": "room01"}, "created_sid": {"S": "2026-11-22 10:00#SID_x"}});
+    let record = json!({"eventName": "INSERT", "dynamodb": {"Keys": key, "SequenceNumber": "1"}});
+    lambda.invoke_event(&json!({"Records": [record]}));
+    let path = env!("CARGO_BIN_EXE_past-rooms-stream");
+    let function = program(path, &database, &database.endpoint, &lambda.address, 1)
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .spawn()
+        .expect("runs");
+    assert_eq!(lambda.answer().await["batchItemFailures"], json!([]));
+    drop(lambda);
+    let (_, printed) = end(function).await;
+    let metrics = measured("StreamLogGroup", &printed);
+    assert_eq!(counts(&metrics), [("StrayRows", 1), ("StreamFailures", 0)], "{printed}");
+    assert!(printed.contains(r#""created_sid":"2026-11-22 10:00#SID_x""#), "{printed}");
 }
 
 #[test]

@@ -157,6 +157,24 @@ async fn doubled_late_and_reordered_events_converge() {
 }
 
 #[tokio::test]
+async fn too_large_row_does_not_keep_others_back() {
+    let mut world = World::new().await;
+    let sessions = sample();
+    let (first, last) = sessions.split_at(30);
+    world.record(first).await;
+    world.check().await;
+    // DynamoDB allows 409 600 bytes; the projected row also has the room's id as an attribute.
+    let mut large = RowKey::new("room01", "2026-03-01T10:00:00.000Z#x").into_item();
+    let title = AttributeValue::S("t".repeat(409_600 - 60));
+    large.insert("room_title".to_owned(), title);
+    world.database.put_item(large).await;
+    world.record(last).await;
+    let (_, events) = world.deliveries.next().await;
+    assert!(!invoke(&world.past_rooms, &events).await.is_empty());
+    check(&world.past_rooms, &sessions).await;
+}
+
+#[tokio::test]
 async fn sessions_from_before_are_projected_with_the_first_recorded_one() {
     let database = Database::start().await;
     let mut sessions = sample();

@@ -17,10 +17,10 @@ use crate::{Outcome, output, progress, rooms};
 
 /// Write sessions as JSON Lines, which `import` takes.
 ///
-/// So a table that was restored from a backup, or that a deleted stack left, is moved into that of a stack:
-/// export the one, and import into the other. Tallies are left out, because an import counts again, and so are
-/// meetings in progress. Rows that are left out and are none of these are named on standard error. What is
-/// written while it runs may be in the export or not.
+/// Moves a table that was restored from a backup, or that a deleted stack left, into that of a stack: export the
+/// one, and import into the other. Meetings in progress are left out, and so are tallies, because an import counts
+/// again. Other rows that are left out are named on standard error. What is written while it runs may be in the
+/// export or not.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]

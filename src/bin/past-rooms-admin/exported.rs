@@ -17,7 +17,7 @@ pub enum Exported {
     Unfit(String),
     /// Another row of this project's.
     Bookkeeping(RowKind),
-    /// Another row of somebody else.
+    /// Another row of another program.
     Foreign,
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use past_rooms::table::rows::retention::Retention;
 use past_rooms::{Importer, Meter, PastRooms, Stopped};
+use serde_json::json;
 
 use crate::chunk::{Chunk, Rejected};
 use crate::failure::{Failure, Reached};
@@ -235,7 +236,8 @@ impl Import<'_> {
         let Rejected { line, reason, row } = rejected;
         self.totals.rejected += 1;
         if self.totals.rejected <= REPORTED_REJECTS {
-            output::note(format_args!("{file}:{line}: {reason}"));
+            let fields = json!({"file": file, "line": line, "reason": reason});
+            output::problem("rejected", fields, format_args!("{file}:{line}: {reason}"));
         } else if self.totals.rejected == REPORTED_REJECTS + 1 {
             output::note("more rows are rejected; --rejects FILE has them all");
         }

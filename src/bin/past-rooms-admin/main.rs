@@ -13,6 +13,7 @@ mod files;
 mod history;
 mod import;
 mod input;
+mod install;
 mod list;
 mod marks;
 mod new_file;
@@ -38,7 +39,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use output::Format;
 use past_rooms::{PastRooms, dynamodb};
 use serde_json::json;
@@ -73,6 +74,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(flatten)]
+    OnTable(TableCommand),
+    Completions(install::Completions),
+    Man(install::Man),
+}
+
+/// Commands that read or write the table.
+#[derive(Subcommand)]
+enum TableCommand {
     List(list::Arguments),
     Show(show::Arguments),
     Import(import::Arguments),
@@ -99,7 +109,7 @@ enum Outcome {
 async fn main() -> ExitCode {
     let arguments = Arguments::try_parse().unwrap_or_else(|error| end(&error));
     let is_data_on_stdout = match &arguments.command {
-        Command::Export(command) => command.is_on_stdout(),
+        Command::OnTable(TableCommand::Export(command)) => command.is_on_stdout(),
         _ => false,
     };
     output::set_format(Format { is_json: arguments.json, is_data_on_stdout });
@@ -134,31 +144,35 @@ fn table_name() -> String {
 }
 
 async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error>> {
+    let command = match arguments.command {
+        Command::OnTable(command) => command,
+        Command::Completions(command) => return Ok(command.print(Arguments::command())),
+        Command::Man(command) => return command.write(Arguments::command()),
+    };
     let stop = Stop::new(Duration::from_secs(arguments.patience));
     stop.listen()?;
     let settings = aws_config::defaults(BehaviorVersion::latest())
         .http_client(dynamodb::https_client())
         .load()
         .await;
-    let needs_table =
-        !matches!(&arguments.command, Command::Import(command) if !command.needs_table());
+    let needs_table = !matches!(&command, TableCommand::Import(command) if !command.needs_table());
     if needs_table {
         advice::check_settings(&settings).await?;
     }
     let past_rooms = &PastRooms::new(stop.client(&settings), table);
     type Work<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Box<dyn Error>>> + 'a>>;
-    let work: Work<'_> = match &arguments.command {
-        Command::Import(command) => {
+    let work: Work<'_> = match &command {
+        TableCommand::Import(command) => {
             return import::run(past_rooms, command, &stop).await;
         }
-        Command::List(command) => Box::pin(list::run(past_rooms, command)),
-        Command::Show(command) => Box::pin(show::run(past_rooms, command)),
-        Command::Export(command) => Box::pin(export::run(past_rooms, command)),
-        Command::Tally(command) => Box::pin(tally::run(past_rooms, command, table)),
-        Command::Duplicates(_) => Box::pin(repeated::run(past_rooms)),
-        Command::Delete(command) => Box::pin(delete::run(past_rooms, command)),
-        Command::Retention(command) => Box::pin(retention::run(past_rooms, command, table)),
-        Command::History(command) => Box::pin(history::run(past_rooms, command)),
+        TableCommand::List(command) => Box::pin(list::run(past_rooms, command)),
+        TableCommand::Show(command) => Box::pin(show::run(past_rooms, command)),
+        TableCommand::Export(command) => Box::pin(export::run(past_rooms, command)),
+        TableCommand::Tally(command) => Box::pin(tally::run(past_rooms, command, table)),
+        TableCommand::Duplicates(_) => Box::pin(repeated::run(past_rooms)),
+        TableCommand::Delete(command) => Box::pin(delete::run(past_rooms, command)),
+        TableCommand::Retention(command) => Box::pin(retention::run(past_rooms, command, table)),
+        TableCommand::History(command) => Box::pin(history::run(past_rooms, command)),
     };
     stop.unless(work).await
 }

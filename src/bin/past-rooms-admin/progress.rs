@@ -49,7 +49,7 @@ fn work() -> MutexGuard<'static, Option<Work>> {
     WORK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Begins work that is called `name`, such as `sessions deleted`, of which `total` are to be done.
+/// Begins work that is called `name`, such as `sessions deleted`; `total` is its expected number.
 pub fn begin(name: &'static str, total: Option<u64>) {
     let now = Instant::now();
     *work() = Some(Work { name, start: now, last_line: now, done: 0, total });

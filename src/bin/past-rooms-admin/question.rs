@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal, Write};
 /// Asks a question that a person answers with yes or no.
 ///
 /// # Errors
-/// If nobody is there to answer.
+/// If stdin is not a terminal.
 pub fn confirmed(question: &str) -> Result<bool, Box<dyn Error>> {
     if !io::stdin().is_terminal() {
-        return Err(format!("{question} Nobody is there to answer; say --yes if so").into());
+        return Err(
+            format!("{question} Standard input is not a terminal: pass --yes to confirm").into()
+        );
     }
     let mut terminal = io::stderr().lock();
     write!(terminal, "{question} [y/N] ")?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::rooms::{Failures, InFlight, ROOMS_AT_ONCE, Rooms};
 use crate::{Outcome, output, progress, question, rooms};
 
-/// Set, or clear, when sessions that are there expire.
+/// Set, or clear, when existing sessions expire.
 ///
 /// DynamoDB deletes a session some days after it has expired, and the counts follow. The template's parameter
 /// RetentionDays lets only sessions expire that are recorded from then on; this command is for those before. It is
@@ -22,7 +22,7 @@ pub struct Arguments {
     #[command(flatten)]
     in_flight: InFlight,
 
-    /// Days after its end (or its beginning, if the end is not known) for which a session is kept; 0: for ever
+    /// Days after its end (or its beginning, if the end is not known) for which a session is kept; 0: forever
     #[arg(long, value_name = "N")]
     days: u32,
 

@@ -61,9 +61,9 @@ pub struct Entry {
 /// What an import puts in place of what is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Precedence {
-    /// Of a session that webhooks recorded, only what is missing is filled in.
+    /// If webhooks recorded a session, only its missing values are filled in.
     Webhooks,
-    /// The file's values, whoever recorded the session.
+    /// The file's values win over those of any recorder.
     File,
 }
 

@@ -21,13 +21,13 @@ use crate::table::requests::retry::Backoff;
 use crate::table::rows::retention::Retention;
 use crate::table::{Table, isolation};
 
-/// What is the same for all rooms of an import.
+/// The rules that all rooms of an import share.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub table: Table,
     pub retention: Retention,
     pub precedence: Precedence,
-    /// Whether sessions that are there under another time are moved.
+    /// Whether existing sessions with another time are moved.
     pub moves: bool,
     /// Whether nothing is written, only counted.
     pub compares: bool,
@@ -54,7 +54,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// What is known of rooms, by their ids.
+/// The known sessions of rooms, by the rooms' ids.
 pub(super) type Rooms<'a> = BTreeMap<&'a str, Sids>;
 
 /// Some rooms, and what of them is still to be imported, by room.
@@ -67,7 +67,7 @@ pub(super) struct Lane<'a> {
     pub unanswered: HashMap<usize, Done>,
 }
 
-/// What the table holds of the sessions to import.
+/// The table's rows of the sessions to import.
 struct Survey {
     snapshot: Snapshot,
     /// Other rows of the same sessions, by index.
@@ -203,7 +203,7 @@ impl<'a> Lane<'a> {
         }
         for (room_id, sids) in &mut self.rooms {
             if snapshot.tally(room_id) == TallyState::EmptyRoom {
-                sids.are_none();
+                sids.set_empty();
             }
         }
         let is_suspect = |task: &&Task<'_>| {

@@ -13,8 +13,8 @@ pub struct Marks {
 impl Marks {
     /// When the session expires, in UNIX seconds, and which of its times webhooks have reported: the
     /// values of the attributes [`EXPIRES`](crate::table::schema::EXPIRES) and
-    /// [`BY_WEBHOOKS`](crate::table::schema::BY_WEBHOOKS), where there are any. `None`: the latter is
-    /// none.
+    /// [`BY_WEBHOOKS`](crate::table::schema::BY_WEBHOOKS), if they exist. `None`: the latter is
+    /// invalid.
     pub fn new(expires: Option<i64>, by_webhooks: Option<&str>) -> Option<Self> {
         let heard = by_webhooks.map(Heard::of_text);
         let is_one = |text| heard.is_some_and(|heard| heard.to_text() == text);
@@ -26,7 +26,7 @@ impl Marks {
         self.expires
     }
 
-    /// What is known of the times of a session that is there, where webhooks have reported `stored`.
+    /// Returns which times of an existing session are certain, if webhooks have reported `stored`.
     pub(super) fn heard(self, stored: Option<Heard>) -> Option<Heard> {
         let Some(stored) = stored else { return self.heard };
         // The beginning is that of the file now, so no other import may take it for a guess, unless the

@@ -1,11 +1,11 @@
-//! Importing: sessions as files have them, many rooms at once.
+//! Importing: sessions from files, many rooms at once.
 //!
-//! - Transactions of one room follow each other, because all of them write its tally; rooms go side
-//!   by side, as many as DynamoDB takes.
-//! - What a file does not say of a session stays as it is, and so does what webhooks said: an import
-//!   fills the gaps.
-//! - A session has one row. One that is there under another time is left alone and reported, or
-//!   moved, as its user wishes; one of which webhooks could only guess the time is always moved.
+//! - Transactions of one room follow each other, because all of them write its tally. Rooms are written
+//!   side by side, as many as DynamoDB accepts.
+//! - An import fills gaps: values that a file does not have stay as they are, and so do those that
+//!   webhooks recorded.
+//! - A session has one row. An existing session with another time is left alone and reported, or
+//!   moved, as its user wishes. It is always moved if webhooks could only guess its time.
 
 mod entry;
 mod lane;
@@ -37,8 +37,8 @@ pub use progress::{Misplaced, Written};
 use progress::{Progress, note};
 use sids::Sids;
 
-/// Sessions from which on a room is worked on for itself. Smaller ones share transactions, of which
-/// each takes 33 sessions, even if their months are all different.
+/// Minimum entries of a room that is written on its own. Smaller rooms share transactions: one takes 33
+/// sessions, even if their months are all different.
 const LARGE: usize = 33;
 
 /// Requests at once, if nothing else is asked for.
@@ -71,9 +71,9 @@ pub struct Stopped {
     /// Why.
     #[source]
     pub error: WriteError,
-    /// What was done all the same.
+    /// Outcome of the entries that are done.
     pub written: Written,
-    /// Number of entries, counted from the first, of which all are done.
+    /// Number of entries before the first one that is not done.
     pub certain: usize,
     /// Whether anything was sent to be written, so that other entries may be done, too.
     pub attempted: bool,
@@ -92,21 +92,21 @@ impl Importer {
         Importer { rules, rooms: HashMap::new(), counter: Arc::default() }
     }
 
-    /// Sessions that are there under another time are moved to that of their entry.
+    /// Moves existing sessions with another time to the time of their entry.
     #[must_use]
     pub fn moving(mut self) -> Self {
         self.rules.moves = true;
         self
     }
 
-    /// Nothing is written: entries are compared with the table, and what would be written is counted.
+    /// Writes nothing: entries are compared with the table, and what would be written is counted.
     #[must_use]
     pub fn comparing(mut self) -> Self {
         self.rules.compares = true;
         self
     }
 
-    /// The values of entries replace also those that webhooks recorded.
+    /// Lets the values of entries replace also those that webhooks recorded.
     #[must_use]
     pub fn overwriting(mut self) -> Self {
         self.rules.precedence = Precedence::File;
@@ -234,7 +234,7 @@ fn tasks<'a>(
     Ok(rooms)
 }
 
-/// What is worked on side by side: large rooms for themselves, small ones together.
+/// Divides rooms into work to do side by side: large rooms on their own, small ones together.
 fn lanes<'a>(rooms: BTreeMap<&'a str, Vec<Task<'a>>>) -> Vec<Vec<Task<'a>>> {
     let mut lanes = Vec::new();
     let mut small: Vec<Task<'a>> = Vec::new();

@@ -1,4 +1,4 @@
-//! What an import has done so far.
+//! The progress of an import.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ impl Misplaced {
     }
 }
 
-/// What became of entries.
+/// Import outcome, by number of entries.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Written {
@@ -53,7 +53,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Returns the progress of entries of which none is done; `counter` counts those that are.
+    /// Returns the progress of new entries; `counter` counts those that are done.
     pub fn new(entries: usize, counter: &Arc<AtomicU64>) -> Self {
         let counter = Arc::clone(counter);
         Progress {

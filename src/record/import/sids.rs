@@ -1,4 +1,4 @@
-//! Which sessions a room has, by their ids: whether a session is there under another time.
+//! The ids of a room's sessions: whether a session exists with another time.
 //!
 //! The index `by_sid` finds one session a request. Where an import brings many of a room, one look
 //! at all keys of the room is cheaper, and remembered.
@@ -11,8 +11,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::{Consistency, RowQuery, Table, TableError};
 
-/// Sessions of a room that are read for each one that is looked for, at the most. 4 KB hold about
-/// 11 rows, so both ways cost about the same read units then, and one of them far fewer requests.
+/// Maximum sessions of a room to read for each one that is looked for. 4 KB hold about 11 rows, so at
+/// this ratio reading the room costs about as many read units as looking up each session, in far fewer
+/// requests.
 const ROWS_PER_LOOK_UP: u64 = 16;
 
 /// Ids of a room that are remembered: about 20 MB. In larger rooms, sessions are looked up.
@@ -21,13 +22,13 @@ const MAX_REMEMBERED: usize = 1_000_000;
 /// Look-ups of one room at once.
 const LOOK_UPS: usize = 16;
 
-/// What is known of a room's sessions.
+/// The known ids of a room's sessions.
 #[derive(Debug, Default)]
 pub(super) struct Sids {
     /// The ids, by a hash, and whether there are several of that hash. `None`: not known.
     ids: Option<HashMap<u64, bool>>,
     hasher: RandomState,
-    /// What the room's tally says as long as nobody else writes.
+    /// The sum of the room's tally as long as no other recorder writes.
     sum: u64,
     /// The version of the room's tally as long as no other recorder writes. It also changes where the
     /// sum does not: if one session was put and another one deleted.
@@ -41,12 +42,12 @@ impl Sids {
         self.ids = None;
     }
 
-    /// How many ids are remembered.
+    /// Returns the number of remembered ids.
     pub fn remembered(&self) -> usize {
         self.ids.as_ref().map_or(0, HashMap::len)
     }
 
-    /// Forgets the ids if the room's tally does not count as many: somebody else has written.
+    /// Forgets the ids if the room's tally has another sum or version: another recorder has written.
     /// Returns whether it did.
     pub fn check(&mut self, sum: Option<u64>, version: Option<u64>) -> bool {
         let is_wrong = sum != Some(self.sum) || version != self.version;
@@ -57,20 +58,20 @@ impl Sids {
         is_wrong
     }
 
-    /// There are no sessions in the room.
-    pub fn are_none(&mut self) {
+    /// Notes that the room has no sessions.
+    pub fn set_empty(&mut self) {
         self.ids = Some(HashMap::new());
         self.sum = 0;
         self.version = None;
     }
 
-    /// Whether a session may be there, at whatever time.
+    /// Returns whether a session may exist, at whatever time.
     pub fn may_have(&self, room_sid: &str) -> bool {
         let hash = self.hasher.hash_one(room_sid);
         self.ids.as_ref().is_none_or(|ids| ids.contains_key(&hash))
     }
 
-    /// Whether a session may be there more than once.
+    /// Returns whether a session may exist more than once.
     pub fn may_have_several(&self, room_sid: &str) -> bool {
         let hash = self.hasher.hash_one(room_sid);
         self.ids.as_ref().is_none_or(|ids| ids.get(&hash).is_some_and(|several| *several))

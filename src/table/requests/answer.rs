@@ -1,8 +1,8 @@
-//! What an answer of DynamoDB must look like.
+//! Validation of DynamoDB's answers.
 //!
-//! A page of the history is put together from several answers. An answer that cannot be one (empty,
-//! cut in half, of another room, out of order) would silently become a wrong page, so each is held
-//! against what was asked for.
+//! A page of the history is put together from several answers. An invalid answer (empty, cut in half, of
+//! another room, out of order) would silently become a wrong page, so each is checked against its
+//! request.
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 

@@ -24,7 +24,7 @@ const MAX_ROWS: usize = 100;
 /// How often the part that DynamoDB leaves unprocessed is asked for, the first time included.
 const ATTEMPTS: u32 = 6;
 
-/// What one answer brought of a set of keys, and which of them it left unprocessed.
+/// The rows that one answer has for a set of keys, and the keys that it left unprocessed.
 type Part = (Vec<Item>, BTreeSet<RowKey>, f64);
 
 impl Table {

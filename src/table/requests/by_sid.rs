@@ -16,8 +16,8 @@ use crate::table::schema::{BY_SID, ROOM_SID};
 const OPERATION: &str = "Query";
 
 impl Table {
-    /// The keys of the rows with this `room_sid`, of whatever rooms. A media server gives an id
-    /// once, so there is one at the most, unless other writers stored it again.
+    /// Returns the keys of the rows with this `room_sid`, of all rooms. A media server gives an id once,
+    /// so at most one row has it, unless other writers stored it again.
     ///
     /// An index can only be read eventually consistent: it may lag behind the table by about a
     /// second.

@@ -7,9 +7,9 @@ use crate::table::requests::meter::Meter;
 use aws_sdk_dynamodb::Client;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Requests that one [`Table`] has in flight at once, and so about as many connections, each of
-/// which has to be opened once: enough to ask the rooms of a page of 20 in one round trip. On a
-/// Lambda function's share of a processor more of them would only wait for one another.
+/// Default maximum of requests that one [`Table`] has in flight: enough to query the rooms of a page of
+/// 20 in one round trip. About as many connections have to be opened. On a Lambda function's share of a
+/// processor, more requests would only wait for one another.
 pub const MAX_IN_FLIGHT: usize = 20;
 
 /// Which state of the table a read may see.

@@ -1,4 +1,4 @@
-//! A request that DynamoDB did not answer as hoped, boiled down to what the caller has to know.
+//! A failed request to DynamoDB, reduced to what the caller has to know.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::RequestId;
 
-/// Whether trying again later can help.
+/// The kind of a failure, by whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableErrorKind {
@@ -15,7 +15,7 @@ pub enum TableErrorKind {
     /// There are more requests than DynamoDB takes, or answers in time: the same may succeed later,
     /// and more of them with fewer at once.
     Throttled,
-    /// The same request will fail again until somebody changes something.
+    /// The same request fails again until its cause is fixed.
     Permanent,
 }
 
@@ -24,7 +24,7 @@ pub enum TableErrorKind {
 #[error("DynamoDB {operation} failed (request id {request_id}): {cause}")]
 #[non_exhaustive]
 pub struct TableError {
-    /// Whether trying again later can help.
+    /// Whether a retry can help.
     pub kind: TableErrorKind,
     /// DynamoDB's name of the request, such as `Query`.
     pub operation: &'static str,
@@ -72,7 +72,7 @@ impl TableError {
         let is_transient = is_transient_status
             || match error {
                 SdkError::DispatchFailure(_) => true,
-                // A success that is no JSON comes as an unhandled service error.
+                // A success that is not JSON comes as an unhandled service error.
                 SdkError::ServiceError(_) => {
                     RETRYABLE_CODES.contains(&code)
                         || status.is_some_and(|status| (200..300).contains(&status.as_u16()))

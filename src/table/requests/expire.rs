@@ -1,4 +1,4 @@
-//! When the table's sessions expire: setting it on a row that is there, and whether DynamoDB heeds it.
+//! Expiry of the table's sessions: setting it on an existing row, and whether DynamoDB honours it.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TimeToLiveStatus};

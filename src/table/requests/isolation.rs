@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Longer than a transaction that took effect is seen in part: some milliseconds as a rule.
 const VISIBLE_IN_PART: Duration = Duration::from_millis(100);
 
-/// Waits until every transaction of which something was seen can be seen in whole.
+/// Waits until every transaction that was seen in part can be seen in whole.
 pub(crate) async fn until_transactions_are_whole() {
     tokio::time::sleep(VISIBLE_IN_PART).await;
 }

@@ -228,7 +228,7 @@ mod tests {
             .build()
     }
 
-    /// Where it goes on behind an answer. `Err`: the answer cannot be one.
+    /// Returns the key at which to continue after an answer. `Err`: the answer is invalid.
     fn next(
         limit: Option<usize>,
         after: Option<&str>,
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_with_other_rows_than_were_asked_for_is_none() {
+    fn answer_with_unrequested_rows_is_rejected() {
         let reversed: Vec<&str> = KEYS.into_iter().rev().collect();
         for (limit, after, wrong) in [
             (Some(2), None, answer(&KEYS, None)),

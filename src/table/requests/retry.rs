@@ -30,7 +30,7 @@ impl Backoff {
         self.longest_wait = LONGEST_WAIT.min(self.longest_wait * 2);
         true
     }
-    /// Waits for as long as it ever does, however many attempts there were.
+    /// Waits for the longest time, whatever the number of attempts.
     pub async fn wait_longest(&self) {
         tokio::time::sleep(LONGEST_WAIT.mul_f64(fastrand::f64())).await;
     }
@@ -39,8 +39,8 @@ impl Backoff {
 /// Runs `operation` until it succeeds, fails with an error that is not transient, or has failed
 /// `attempts` times; then its last error is returned.
 ///
-/// Every attempt must look at the table anew: what was refused may have been written all the same,
-/// or by somebody else.
+/// Every attempt must read the table again: a refused write may have taken effect nevertheless, or
+/// another writer may have written the same.
 pub(crate) async fn with_retries<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
     attempts: u32,
     is_transient: impl Fn(&E) -> bool,

@@ -19,8 +19,7 @@ const OPERATION: &str = "Scan";
 
 /// Parts of a table that are scanned side by side.
 pub(crate) const SEGMENTS: i32 = 8;
-/// Rows that one request reads at the most, where the table's order is not all that is kept of them.
-/// It bounds the memory of many requests at once.
+/// Default maximum of rows that one request reads. It bounds the memory of many requests at once.
 const ROWS_AT_ONCE: i32 = 3000;
 
 /// What of a table is scanned.

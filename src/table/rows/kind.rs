@@ -1,10 +1,10 @@
-//! What a row is, by its sort key.
+//! The kinds of rows, by their sort keys.
 
 use crate::table::bucket::{Bucket, Level};
 use crate::table::keys::RowKey;
 use crate::table::schema::{MEETING_PREFIX, PEOPLE_PREFIX, ROOM_TALLY, TALLY_PREFIX, TIMER_PREFIX};
 
-/// What a row is.
+/// The kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowKind {
     /// A session.
@@ -18,7 +18,7 @@ pub enum RowKind {
 }
 
 impl RowKind {
-    /// What the row of this key is.
+    /// Returns the kind of the row with this key.
     pub fn of(key: &RowKey) -> Self {
         let sort_key = &*key.sort_key;
         let month = || sort_key.strip_prefix(TALLY_PREFIX);

@@ -27,7 +27,7 @@ pub const PEOPLE: &str = "people";
 /// an update stays cheap; DynamoDB's 400 KB a row are reached with more than two million.
 pub const BUCKETS: u8 = 64;
 
-/// What the sort keys of a room's meetings begin with.
+/// The beginning of the sort keys of a room's meetings.
 pub fn meetings_prefix() -> &'static str {
     MEETING_PREFIX
 }
@@ -37,7 +37,7 @@ pub fn meeting_key(room_id: &str, room_sid: &str) -> RowKey {
     RowKey::new(room_id, format!("{MEETING_PREFIX}{room_sid}"))
 }
 
-/// What the sort keys of a meeting's people begin with.
+/// The beginning of the sort keys of a meeting's people.
 pub fn people_prefix(room_sid: &str) -> String {
     format!("{PEOPLE_PREFIX}{room_sid}#")
 }

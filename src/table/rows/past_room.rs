@@ -1,4 +1,4 @@
-//! A past room as it is read from the table, leniently: whatever text is there, because the table
+//! A past room as it is read from the table, leniently: any text, because the table
 //! may hold rows of other writers.
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -34,7 +34,7 @@ pub struct PastRoom {
     /// When it ended: RFC 3339 in UTC; empty where that is not known.
     #[serde(default)]
     pub ended: String,
-    /// Its analytics file. Left out of the answer where there is none.
+    /// Its analytics file. Left out of the answer if absent.
     #[serde(default, skip_serializing_if = "is_absent")]
     pub analytics_file_id: Option<String>,
 }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     proptest! {
-        /// Held against the general way, which reads what `PastRoom` derives.
+        /// Compares it with the general way, the `Deserialize` that `PastRoom` derives.
         #[test]
         fn a_row_is_read_as_serde_reads_it(
             values in proptest::array::uniform8(option::weighted(0.7, attribute())),

@@ -12,32 +12,33 @@ pub(crate) const ENDED: &str = "ended";
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
-/// How exactly [`oldest_heeded`] is told, in seconds.
+/// The granularity of [`oldest_heeded`], in seconds.
 const STEP: i64 = 365 * DAY;
-/// Steps before the one of now from which on an expiry is heeded.
+/// Number of steps before the current one to which [`oldest_heeded`] goes back.
 const STEPS: i64 = 3;
 
-/// The earliest expiry that is written at this time: 3 to 4 years ago. DynamoDB ignores, for ever,
-/// what expired more than five years ago. It is the same for a year, so that doing the same again
-/// changes nothing, and later than that what was written before is still heeded for another year.
+/// Returns the earliest expiry that is written at this time: 3 to 4 years ago. DynamoDB always ignores
+/// an expiry more than five years ago. The result is the same for a year, so that applying a retention
+/// again changes nothing. An expiry written by then is still honoured for another year.
 fn oldest_heeded(now: i64) -> i64 {
     (now.div_euclid(STEP) - STEPS) * STEP
 }
 
-/// How many days sessions are kept after their end, before DynamoDB may delete them. 0: for ever.
+/// Number of days for which sessions are kept after their end, before DynamoDB may delete them. 0:
+/// forever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention(u32);
 
 impl Retention {
-    /// So many days; 0: for ever.
+    /// Returns a retention of this number of days; 0: forever.
     pub fn days(days: u32) -> Self {
         Retention(days)
     }
 
-    /// When a session expires that ended at this time, in UNIX seconds. `None`: never.
+    /// Returns when a session expires that ended at this time, in UNIX seconds. `None`: never.
     ///
-    /// A time so long ago that DynamoDB would ignore it, and keep the session, becomes a later one
-    /// that is in the past, too.
+    /// If that is so long ago that DynamoDB would ignore it and keep the session, returns a later time in
+    /// the past.
     pub fn expires(self, ended: Timestamp) -> Option<i64> {
         self.expires_seen_at(ended, Timestamp::now().as_second())
     }
@@ -47,13 +48,13 @@ impl Retention {
         (self.0 > 0).then(|| expires().max(oldest_heeded(now)))
     }
 
-    /// When a session expires: so many days after its end, or after its beginning if the end is not
+    /// Returns when a session expires, counted from its end, or from its beginning if the end is not
     /// known.
     pub(crate) fn of_session(self, session: &Session) -> Option<i64> {
         self.expires(session.ended.unwrap_or(session.created))
     }
 
-    /// When a stored session expires: as [`of_session`](Self::of_session). `Some(None)`: never;
+    /// Returns when a stored session expires: as [`of_session`](Self::of_session). `Some(None)`: never;
     /// `None`: that cannot be told, because neither its end nor its beginning is a time.
     pub(crate) fn of_row(self, item: &Item) -> Option<Option<i64>> {
         if self.0 == 0 {

@@ -64,7 +64,7 @@ pub enum InvalidSession {
 
 /// Bytes of the time that a session's sort key begins with: `2026-11-22T10:00:00.000Z`.
 const TIME_BYTES: usize = 24;
-/// Bytes of a `room_sid` at the most: the sort key has the time and a separator before it.
+/// Maximum bytes of a `room_sid`: the sort key has the time and a separator before it.
 const MAX_SID_BYTES: usize = MAX_SORT_KEY_BYTES - TIME_BYTES - 1;
 
 impl Session {
@@ -113,7 +113,7 @@ impl Session {
         Ok(RowKey::new(&*self.room_id, session_sort_key(&created, &self.room_sid)))
     }
 
-    /// What the API will answer of this session.
+    /// Returns the API's answer for this session.
     pub fn to_past_room(&self) -> PastRoom {
         PastRoom {
             room_title: self.room_title.clone(),
@@ -201,7 +201,7 @@ mod tests {
             ..empty
         };
         assert_eq!(one.to_past_room(), full);
-        // An empty id is none.
+        // An empty id is absent.
         one.analytics_file_id = Some(String::new());
         assert_eq!(one.to_past_room(), PastRoom { analytics_file_id: None, ..full });
     }

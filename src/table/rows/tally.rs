@@ -81,7 +81,7 @@ pub struct RoomTally {
 /// Reads a room tally.
 ///
 /// # Errors
-/// Why the row cannot be one.
+/// Why the row is not a valid tally.
 pub fn read_room_tally(item: &Item) -> Result<RoomTally, String> {
     let months = read_counts(item, month)?;
     Ok(RoomTally { months, complete: !item.contains_key(INCOMPLETE) })
@@ -90,7 +90,7 @@ pub fn read_room_tally(item: &Item) -> Result<RoomTally, String> {
 /// Reads the tally of a month or an hour: sessions by hour or by minute.
 ///
 /// # Errors
-/// Why the row cannot be one.
+/// Why the row is not a valid tally.
 pub fn read_tally(bucket: Bucket, item: &Item) -> Result<Counts, String> {
     read_counts(item, |attribute| part(bucket, attribute))
 }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_whose_sum_is_beyond_reason_is_none() {
+    fn tally_with_excessive_sum_is_rejected() {
         assert!(room_tally(&[("2026-11", number(MAX_SESSIONS))]).is_ok());
         assert!(room_tally(&[("2026-11", number(MAX_SESSIONS)), ("2026-12", number(1))]).is_err());
         let most = number(u64::MAX);

@@ -17,7 +17,7 @@ pub struct Header {
 
 impl Header {
     /// # Errors
-    /// If a column that every session has is not there, or one is there twice, under whichever of its names.
+    /// If a required column is missing, or if a column appears twice, under any of its names.
     pub fn new<'a>(fields: impl Iterator<Item = &'a [u8]>) -> io::Result<Self> {
         let names = fields
             .map(|name| Ok(std::str::from_utf8(name)?.trim().to_owned()))

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_another_number_of_columns_is_none() {
+    fn row_with_another_number_of_columns_is_rejected() {
         let tsv = b"roomId\tsid\tcreated\na\tb\nc\td\te\tf\ng\th\ti\n";
         let rows = rows(tsv, Format::Tsv);
         assert_eq!(rows.iter().map(|row| row.1.is_ok()).collect::<Vec<_>>(), [false, false, true]);
