@@ -130,14 +130,13 @@ pub fn draw(history: &Measured, path: &Path) -> std::io::Result<()> {
     // From 10 to 100 000 sessions, and from 0.5 to 10 000 units.
     let x = |from: f64| LEFT + (from.log10() - 1.0) / 4.0 * (RIGHT - LEFT);
     let y = |units: f64| BOTTOM - (units / 0.5).log10() / 20_000f64.log10() * (BOTTOM - TOP);
-    let mut picture = format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 400" font-family="sans-serif" font-size="13">
+    let mut picture = r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 400" font-family="sans-serif" font-size="13">
 <rect width="760" height="400" fill="white"/>
 <text x="380" y="28" font-size="18" text-anchor="middle">Read units of a page of 20, one room of 100 000 sessions</text>
 <text x="405" y="388" text-anchor="middle">from (sessions skipped)</text>
 <text transform="translate(20 195) rotate(-90)" text-anchor="middle">read units</text>
 "#
-    );
+        .to_owned();
     let mut draw = |element: String| picture.push_str(&(element + "\n"));
     for from in [10, 100, 1000, 10_000, 100_000] {
         let x = x(f64::from(from));

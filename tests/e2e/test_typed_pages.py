@@ -6,10 +6,12 @@ after a prompt. `…` stands for output that is left out. Blocks marked `bash` a
 
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
 from conftest import TARGET
+from local import ROOT
 from snippets import blocks
 
 
@@ -44,6 +46,7 @@ def test_page_prints_what_it_shows(start_local, request, tmp_path, page):
         mariadb = request.getfixturevalue("mariadb")
         mariadb.fill("2.4", "export-2.4")
         folder = mariadb.home
+        shutil.copy(ROOT / "docs/export.sql", folder / "docs")
     commands = steps(page)
     assert commands
     script = "exec 2>&1\n" + "".join(f"{command}printf '\\0'\n" for command, _ in commands)
