@@ -16,8 +16,8 @@ PHRASES = re.compile(
 )
 # Comments at the beginning of a line, by the end of the file's name or its folder.
 COMMENTS = {".rs": r"\s*//[/!]?", ".py": r"\s*#", ".toml": r"\s*#", ".yaml": r"\s*#", ".yml": r"\s*#", ".sql": r"--", ".ci/": r"\s*#"}
-# Maximum number of phrases per 10 000 words. Comments are being rewritten: lower their number with each step, down to 3.
-MAXIMUM = {"Markdown": 3, "comments": 16}
+# Maximum number of phrases per 10 000 words.
+MAXIMUM = {"Markdown": 3, "comments": 3}
 
 
 def files():

@@ -109,7 +109,7 @@ impl Actor {
         }
     }
 
-    /// Writes, from the beginning whenever the writer is stopped and begins anew.
+    /// Writes. A writer that is stopped restarts from the beginning.
     async fn write(&self, task: &Task, mut began: Step) {
         let restart = self.scheduler.restart(self.number);
         let outcome = loop {
@@ -229,10 +229,10 @@ impl Actor {
         Ok(Written::Sessions(keys.iter().map(|key| (key.clone(), None)).collect()))
     }
 
-    /// Sends a request without the library. Whoever does that knows nothing of retries.
+    /// Sends a request without the library, and without retries.
     async fn send(&self, operation: &str, request: &Value) -> Written {
         let sent = self.scheduler.send(self.number, operation.to_owned(), request.to_string());
-        // What became of it tells nobody anything.
+        // The outcome is not used.
         drop(tokio::time::timeout(Duration::from_secs(3), sent).await);
         Written::Sessions(vec![])
     }

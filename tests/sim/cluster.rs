@@ -22,7 +22,7 @@ pub struct Cluster {
     pub primary: Database,
     views: Views,
     pub history: History,
-    /// `None`: nobody listens to it.
+    /// `None`: no function listens to it.
     pub stream: Option<Stream>,
     /// The sessions that rows of a history table project, by the rows' keys.
     pub sources: BTreeMap<RowKey, RowKey>,
@@ -123,7 +123,7 @@ impl Cluster {
         }
     }
 
-    /// What somebody gets who sees another state than the newest.
+    /// Returns the answer to a reader that sees another state than the newest.
     fn other(&mut self, which: Which, operation: &str, body: &str, random: &mut Rng) -> Reply {
         let other = self.views.execute(which, operation, body, random);
         other.unwrap_or_else(|| self.primary.execute(operation, body))

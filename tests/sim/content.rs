@@ -1,5 +1,5 @@
-//! What a session consists of, made from its key and a number: the version. Whoever reads a row can
-//! tell which write it comes from, and whether it is whole.
+//! What a session consists of, made from its key and a number: the version. From a row, a reader
+//! can tell which write it comes from, and whether it is whole.
 
 use past_rooms::table::history::ALL_ROOMS;
 use past_rooms::{PastRoom, RowKey, Session};

@@ -1,5 +1,5 @@
-//! Answers that cannot be one: cut, empty, of another room, out of order. Whoever gets one must
-//! say so; a page that is made of it is wrong.
+//! Invalid answers: cut, empty, of another room, out of order. The library must return an error for
+//! an invalid answer; a page that is made of it is wrong.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub fn corrupt(random: &mut Rng, request: &str, reply: Reply) -> Reply {
         4 if whole.get("Items").is_some() => without(whole, "Items"),
         4 => without(whole, "Responses"),
         5 => with_rows(whole, |rows| drop(rows.pop())),
-        // Where a page is not full, nobody can tell.
+        // If a page is not full, the lack of this key cannot be detected.
         8 if is_full(request, &whole) => without(whole, "LastEvaluatedKey"),
         6 => with_rows(whole, |rows| rows.reverse()),
         7 => with_rows(whole, |rows| {
@@ -57,8 +57,8 @@ fn without(mut answer: Value, field: &str) -> String {
     answer.to_string()
 }
 
-/// Changes the rows of a query, and not its `Count`; a row too few in a `BatchGetItem` is one that
-/// is not there, so there it is none of another key.
+/// Changes the rows of an answer, but not the `Count` of a query. A `BatchGetItem` with a row too
+/// few is valid, because the row may not exist. So such an answer also loses its `UnprocessedKeys`.
 fn with_rows(mut answer: Value, change: impl FnOnce(&mut Vec<Value>)) -> String {
     let is_query = answer.get("Items").is_some();
     let rows = match is_query {

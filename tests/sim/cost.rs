@@ -1,4 +1,5 @@
-//! What pages cost while nobody writes: round trips, counted on the paused clock, and read units.
+//! What pages cost without concurrent writes: round trips, counted on the paused clock, and read
+//! units.
 //!
 //! Every request takes the same time on that clock, and nothing else takes any. So the time that a
 //! page takes is the length of its longest chain of requests that wait for one another.
@@ -15,7 +16,7 @@ use crate::database::{Database, TABLE};
 use crate::timed::{self, ROUND_TRIP};
 use crate::{content, tallies};
 
-/// Requests that a page has in flight at the most.
+/// Maximum number of requests that a page has in flight.
 const IN_FLIGHT: u64 = 20;
 
 /// Pages of each history, order and limit, spread over the history.
@@ -28,7 +29,7 @@ struct History {
     sessions: usize,
 }
 
-/// What the most expensive of some pages cost.
+/// The cost of a page, or the highest of several pages.
 #[derive(Debug, Default, Clone, Copy)]
 struct Cost {
     /// Round trips, besides those that are only due to the bound on requests in flight.
@@ -107,7 +108,8 @@ fn side_by_side(sessions: i64, hours: i64) -> impl Fn(usize) -> Vec<i64> {
     }
 }
 
-/// Rooms in use one after another, each every `hours`, so many times.
+/// Returns the hours of sessions by room. The rooms are in use one after another, each every
+/// `hours`. The number of a room's sessions is in the range `sessions`.
 fn one_by_one(sessions: Range<usize>, hours: i64) -> impl Fn(usize) -> Vec<i64> {
     move |room| {
         let sessions_here = sessions.start + room % sessions.len();

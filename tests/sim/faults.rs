@@ -19,7 +19,7 @@ pub struct Faults {
     pub stale: f64,
     /// The replica catches up.
     pub replication: f64,
-    /// A writer is stopped, and begins anew.
+    /// A writer is stopped, and restarts.
     pub restart: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What must hold when everybody is done, and every replica has everything.
+//! What must hold when all actors are done and every replica has everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub async fn check(scheduler: &Arc<Scheduler>, room_ids: &[String], is_projectio
     run::drive(scheduler, work).await;
 }
 
-/// The function on the stream gets all that it has not dealt with, so that nothing is uncounted.
+/// Hands the pending events to the function on the stream, so that nothing is uncounted.
 async fn drain_stream(scheduler: &Arc<Scheduler>) {
     let has_stream = scheduler.world().cluster.stream.is_some();
     if !has_stream {
@@ -111,7 +111,7 @@ fn check_rows(scheduler: &Scheduler) {
     }
 }
 
-/// Builds the tally of rooms that somebody wrote to who does not count, and of some that have none.
+/// Builds tallies that lack a write of an external writer, and those of some rooms without a tally.
 async fn build(scheduler: &Scheduler, past_rooms: &PastRooms, room_ids: &[String]) {
     for room_id in room_ids {
         let (has_tally, is_counted, chosen) = {

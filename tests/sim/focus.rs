@@ -13,8 +13,8 @@ use crate::stream::SHARDS;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Focus {
     Everything,
-    /// Counting beside writers. Whoever counts a room's sessions waits in the middle of it, so most
-    /// others are done before it counts. Here they all work in a few hours of one room.
+    /// Counting beside writers. A process waits before it counts a room's sessions, so most other
+    /// actors are done by then. Here all of them work in a few hours of one room.
     Counting,
     /// Pages that end where a room's sessions end, and those of another begin: what is deleted or
     /// recorded there decides which rooms have to be read.
@@ -25,11 +25,11 @@ pub enum Focus {
     Projection,
 }
 
-/// A request arrives so late at the most: it may be passed by somebody who waits until transactions
-/// can be seen in whole only.
+/// Maximum delay of a request. A client that waits until transactions can be seen in whole only may
+/// overtake such a request.
 const LATEST: Duration = Duration::from_secs(1);
 
-/// So long somebody rests at the most.
+/// Maximum time that an actor rests.
 const LONGEST_REST: Duration = Duration::from_millis(400);
 
 const RECORD: u8 = 0;
@@ -146,8 +146,8 @@ impl Focus {
     }
 }
 
-/// A foreign writer who does something and undoes it. Whoever counts in between finds a tally wrong
-/// that is right later, though nobody has corrected it.
+/// Returns a change by an external writer, and its reversal. A count in between finds a tally wrong
+/// that is right later without a correction.
 fn undone(planner: &mut Planner) -> Vec<Task> {
     let task = planner.write(FOREIGN);
     let undo = match &task {

@@ -1,4 +1,4 @@
-//! A page beside a transaction of which its requests see the session and not yet the count.
+//! A page beside a transaction: its requests see the session, but not yet the count.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,8 @@ const ROOM: &str = "room01";
 /// How long the count is not seen: a page has read everything twice by then, and judged its tally.
 const PART_SEEN: Duration = Duration::from_millis(30);
 
-/// A room with so many sessions in one month, each later than those before.
+/// Returns the keys and the table of a room with this number of sessions in one month. They are in
+/// ascending order.
 fn room(sessions: usize) -> (Vec<RowKey>, Database) {
     let keys = (0..sessions).map(|number| {
         let created = format!("2025-01-{:02}T10:00:00.000Z", 1 + number / 2);

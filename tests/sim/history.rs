@@ -2,9 +2,9 @@
 //!
 //! From it follows what a reader may see. A write is *settled* for a reader if it took effect and
 //! had reached every replica before the reader began; the reader must see it. Any other write that
-//! took effect before the reader ended is *open*: it is either seen or not. A write of somebody who
-//! does not count, into a room that has a complete tally, stays open until that room's tally has
-//! been built anew, or the hour of that session been counted again.
+//! took effect before the reader ended is *open*: it is either seen or not. If an external writer
+//! writes into a room that has a complete tally, the write stays open until that room's tally has
+//! been rebuilt, or the hour of that session been counted again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,14 +23,14 @@ pub const NEVER: Step = Step::MAX;
 struct Write {
     /// When it took effect.
     at: Step,
-    /// Since when nobody sees it in part any more.
+    /// From when on no reader sees it in part.
     whole: Step,
     /// When it had reached every replica.
     replicated: Step,
     /// The session from then on; `None`: it is gone.
     after: Option<Version>,
-    /// Since when the counts may not know whether the session is there: somebody wrote it who does
-    /// not count. `None`: they know.
+    /// From when on the counts may not know whether the session exists, because an external writer
+    /// put or deleted it. `None`: they know.
     uncounted: Option<Step>,
 }
 
@@ -102,7 +102,7 @@ impl History {
         self.sessions.insert(key, (Some(version), vec![]));
     }
 
-    /// A session that somebody wrote before everything else who did not count it.
+    /// Adds a session that an external writer put or deleted before everything else.
     pub fn begin_miscounted(
         &mut self,
         key: RowKey,
@@ -121,7 +121,7 @@ impl History {
             written.push((key, writes.len()));
             let before = writes.last().map_or(*first, |write| write.after);
             let is_new_or_gone = before.is_some() != after.is_some();
-            // A change of a session that is there is as uncounted as the session is.
+            // A change of an existing session is as uncounted as the session is.
             let uncounted = match effect.is_foreign && is_new_or_gone {
                 true => Some(at),
                 false => writes.last().and_then(|write| write.uncounted),
@@ -188,7 +188,7 @@ impl History {
         builds.push(Build { key, began, ended, replicated, effects });
     }
 
-    /// Whether the room was never written to by somebody who does not count, or built since.
+    /// Returns whether a build has counted every write of an external writer to the room.
     pub fn is_counted(&self, room_id: &str) -> bool {
         self.room(room_id).all(|(key, (_, writes))| {
             writes.iter().filter_map(|write| write.uncounted).all(|since| {
@@ -253,7 +253,7 @@ impl History {
         sessions.any(|(_, visible)| visible.versions.len() + usize::from(visible.may_be_absent) > 1)
     }
 
-    /// Whether any room may have had no session for somebody who read from `began` to `ended`.
+    /// Returns whether a reader may have seen no session in any room from `began` to `ended`.
     pub fn may_be_empty(&self, began: Step, ended: Step) -> bool {
         let rooms = self.room_ids();
         let mut sessions = rooms.iter().flat_map(|room_id| self.visible(room_id, began, ended));
@@ -274,8 +274,8 @@ impl History {
         sessions.collect()
     }
 
-    /// Whether a session was in this state at some moment between two events, for somebody who may
-    /// have seen the beginning of it in the middle of a transaction.
+    /// Returns whether a session was in this state at some moment from `began` to `ended`. At
+    /// `began` a reader may have seen a part of a transaction.
     pub fn was(&self, key: &RowKey, state: Option<Version>, began: Step, ended: Step) -> bool {
         let Some((first, writes)) = self.sessions.get(key) else { return state.is_none() };
         let settled = writes.iter().take_while(|write| write.at <= began && write.whole <= began);

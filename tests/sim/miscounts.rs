@@ -1,8 +1,8 @@
-//! Tallies that are wrong from the beginning, without anybody having written.
+//! Tallies that are wrong from the beginning, without any write.
 //!
-//! A tally that counts a session too few or too many is what a writer leaves behind who puts or
-//! deletes a session and counts nothing. So that is what the model takes it for: such a session may
-//! be seen or not until the room's tally is built. Only foreign writers touch it.
+//! A tally counts a session too few or too many after an external writer has put or deleted a
+//! session. The model assumes such a writer: until the room's tally is built, such a session may be
+//! seen or not. Only external writers touch it.
 
 use fastrand::Rng;
 use past_rooms::RowKey;
@@ -15,7 +15,7 @@ use crate::tallies::{self, Tallies};
 /// and its state.
 pub type Miscounted = (RowKey, Option<Version>, Option<Version>);
 
-/// Versions of these sessions: nobody else's.
+/// The first version of these sessions. No other sessions have their versions.
 const VERSION: Version = 1_000_000;
 
 /// What is wrong with the tallies of a run.
@@ -80,7 +80,7 @@ impl Miscounts {
             0 => wrong,
             1 => mixed(&wrong, &right),
             _ => {
-                // The months are right, so whoever does not believe the hours misses nothing.
+                // The months are right, so a reader that ignores the hours misses nothing.
                 for (index, (_, before, after)) in self.all.iter_mut().enumerate().skip(first) {
                     self.by_hour.push((index, *before));
                     *before = *after;

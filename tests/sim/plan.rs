@@ -85,7 +85,8 @@ impl Calendar {
     pub const FULL: Self =
         Calendar { months: MONTHS.len(), days: 28, hours: 24, minutes: 60, ids: 1000 };
 
-    /// A session's sort key. `writer` begins its id: nobody else writes those sessions.
+    /// Returns a session's sort key. Its id begins with `writer`: no other kind of writer writes
+    /// those sessions.
     pub fn sort_key(&self, random: &mut Rng, writer: char) -> String {
         format!("{}#{writer}{}", self.time(random), random.u16(0..self.ids))
     }
@@ -115,7 +116,7 @@ pub struct Planner {
     focus: Focus,
     /// Whether writers mostly meet in one room.
     is_crowded: bool,
-    /// Sessions that are there at first, or that somebody may record.
+    /// Sessions that exist at first, or that recorders may record.
     known: Vec<RowKey>,
     /// The same, of writers who know nothing of tallies.
     foreign: Vec<RowKey>,
@@ -136,7 +137,7 @@ impl Plan {
         let is_crowded = random.bool();
         let is_projection = focus == Focus::Projection;
         let miscounts = Miscounts::new(&random, !is_projection);
-        // Nobody hears of tallies that are wrong from the beginning.
+        // The stream has no events of tallies that are wrong from the beginning.
         let streams = random.clone().fork().u8(8..16).is_multiple_of(2);
         let streams = !miscounts.any() && (streams || focus == Focus::Counting || is_projection);
         let has_projection = streams && (random.bool() || is_projection);
@@ -336,7 +337,7 @@ impl Planner {
         self.known.iter().filter(|key| key.room_id == self.room_ids[0]).count()
     }
 
-    /// Sessions of one room, few of which are not there.
+    /// Returns a deletion of sessions of one room. Few of them do not exist.
     fn delete(&mut self) -> Task {
         let room_id = self.room_id();
         let known = self.known.iter().chain(&self.imported);

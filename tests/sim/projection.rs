@@ -64,7 +64,8 @@ impl Beginning {
     }
 }
 
-/// Versions of rows that are different from the beginning: nobody else's.
+/// Added to the version of rows that are different from the beginning. No other rows have such
+/// versions.
 const OTHER: Version = 3_000_000;
 
 /// Checks the history table after the last event: it has the sessions of the table and no others, and

@@ -68,16 +68,16 @@ async fn simulate(scheduler: &Arc<Scheduler>, plan: Plan) {
     finish::check(scheduler, &plan.room_ids, is_wrong).await;
 }
 
-/// Lets one event happen after the other, each when nobody can go on without it, until all actors
+/// Lets one event happen after the other, each when no actor can go on without it, until all actors
 /// are done.
 pub async fn drive(scheduler: &Scheduler, mut actors: JoinSet<()>) {
     loop {
-        // The clock stands still as long as anybody can go on, so this waits for all of them.
+        // The clock stands still as long as any actor can go on, so this waits for all of them.
         tokio::time::sleep(Duration::from_millis(1)).await;
         if scheduler.step() {
             continue;
         }
-        // Whoever is left waits for a time, or is done.
+        // The remaining actors wait for a time, or are done.
         let arrives = scheduler.world().next_arrival();
         if actors.is_empty() && arrives.is_none() {
             return;

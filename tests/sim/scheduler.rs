@@ -1,5 +1,6 @@
-//! Which event comes next. All that actors wait for is held here; when nobody can go on, one of the
-//! held is drawn and let go on. A request has two events: it takes effect, and its answer arrives.
+//! Chooses the next event. Everything that actors wait for is held here. When no actor can go on,
+//! the scheduler draws one of the held things and lets it go on. A request has two events: it takes
+//! effect, and its answer arrives.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub struct World {
     restarts: Vec<Arc<Notify>>,
 }
 
-/// What happened, if somebody wants to read it.
+/// What happened. `None`: it is not recorded.
 #[derive(Debug, Default)]
 pub struct Trace(pub Option<Vec<String>>);
 
@@ -78,7 +79,7 @@ impl Trace {
 pub struct Counters {
     pub requests: u64,
     pub faults: u64,
-    /// Answers that cannot be one.
+    /// Invalid answers.
     pub corruptions: u64,
     pub restarts: u64,
     pub pages: u64,
@@ -149,7 +150,7 @@ impl Scheduler {
         Arc::new(Scheduler { world: Mutex::new(world), held_more: Notify::new() })
     }
 
-    /// The world, as long as nobody else needs it.
+    /// Locks the world.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -215,7 +216,7 @@ impl World {
         }
         if self.random.f64() < self.faults.restart {
             let actor = self.random.usize(0..self.restarts.len());
-            // Nobody is told unless it is a writer in the middle of its work.
+            // Only an actor in the middle of a write, or of a batch of the stream, is restarted.
             self.restarts[actor].notify_waiters();
         }
         let Held { actor, what, then, .. } = held;

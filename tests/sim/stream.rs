@@ -26,7 +26,7 @@ pub const SHARDS: usize = 2;
 /// Time for a batch.
 const TIME: Duration = Duration::from_secs(300);
 
-/// Events that were handed over before and come once more, at the most.
+/// Maximum number of earlier events that a batch repeats.
 const DOUBLES: usize = 3;
 
 /// The filter without the whole history, and with it.
@@ -46,7 +46,7 @@ pub struct Stream {
 #[derive(Default)]
 struct Shard {
     events: Vec<Event>,
-    /// How many of them are dealt with.
+    /// Number of events that the function has handled, from the first on.
     done: usize,
 }
 
@@ -97,7 +97,7 @@ impl Stream {
         }
     }
 
-    /// Some of the events of a shard that are not dealt with, and some of the others once more.
+    /// Returns some of a shard's pending events, and repeats some of the handled ones.
     fn batch(&self, shard: usize, random: &mut Rng) -> Batch {
         let Shard { events, done } = &self.shards[shard];
         let waiting = events.len() - done;
@@ -122,14 +122,14 @@ impl Stream {
         shard.done = first_failed.map_or(batch.end, |first| shard.done + first);
     }
 
-    /// Whether everything is dealt with.
+    /// Returns whether every event is handled.
     pub fn is_drained(&self) -> bool {
         self.shards.iter().all(|shard| shard.done == shard.events.len())
     }
 }
 
 impl Actor {
-    /// Hands over a batch of a shard; again if the function is stopped and begins anew.
+    /// Hands over a batch of a shard; again if the function is stopped and restarts.
     pub async fn deliver(&self, shard: usize, mut began: Step) {
         let restart = self.scheduler.restart(self.number);
         let batch = {

@@ -37,7 +37,7 @@ struct View {
     database: Option<Database>,
     /// How many of the requests it shows in whole.
     shown: usize,
-    /// How many of them it has done: it does them when somebody reads.
+    /// How many of them it has applied: it applies them when a reader needs them.
     done: usize,
 }
 
@@ -81,7 +81,7 @@ impl Views {
         }
     }
 
-    /// Requests that nobody sees in part.
+    /// Returns the number of requests that no reader sees in part.
     pub fn whole(&self) -> usize {
         self.unfinished.shown
     }
