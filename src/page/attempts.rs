@@ -1,22 +1,23 @@
-//! Whether an attempt at a page is accepted, and how the next one reads.
+//! Decides whether an attempt to read a page is accepted, and if not, how the next one reads.
 //!
-//! | the attempt read | counts and rows | what follows |
+//! | reads of the attempt | counts and rows | what follows |
 //! | --- | --- | --- |
-//! | any state | agree | the page is accepted |
+//! | either | agree | the page is accepted |
 //! | eventually consistent | disagree | all reads of the next attempt are strongly consistent |
 //! | strongly consistent | disagree, and writes [explain](Verdict::Explained) it in every room | the page is accepted |
 //! | strongly consistent | a room's tally is [wrong](Verdict::Wrong) | the next attempt counts that room's sessions |
-//! | strongly consistent | [unclear](Verdict::Unclear) | another attempt; from the 4th on, the room's sessions are counted |
+//! | strongly consistent | disagree, and it is [unclear](Verdict::Unclear) whether a room's tally is wrong | another attempt; if this was the 4th or a later one, it counts that room's sessions |
 //!
-//! A wrong tally never agrees, and while its room is written to it cannot be told from a right one. So
-//! the number of attempts is bounded: a room whose sessions are counted never disagrees.
+//! A wrong tally disagrees in every attempt, and while its room is being written to, it cannot be told
+//! from a right one. So that the attempts end, each rejected one from the 4th on has the
+//! sessions of at least one more room counted; a room whose sessions are counted never disagrees.
 
 use super::disagreement::{Disagreement, Verdict, judge};
 use super::error::ReadError;
 use super::reader::DistrustedRooms;
 use crate::table::{Consistency, Table};
 
-/// Number of attempts that plan with the tally of a room that stays unclear.
+/// Number of attempts after which a tally that may be wrong is no longer used.
 const WITH_TALLIES: usize = 4;
 
 /// The attempts at one page so far.
@@ -29,12 +30,13 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// Returns which state of the table the next attempt reads.
+    /// Returns whether the next attempt's reads are eventually or strongly consistent.
     pub fn consistency(&self) -> Consistency {
         if self.rejected == 0 { Consistency::Eventual } else { Consistency::Strong }
     }
 
-    /// Returns whether the page of an attempt with these disagreements is accepted.
+    /// Returns whether the page of an attempt with these disagreements is accepted. If not, `self` then
+    /// says how the next attempt reads.
     pub async fn accept(
         &mut self,
         table: &Table,

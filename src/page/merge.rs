@@ -1,8 +1,10 @@
 //! Step 3: the rooms' cursors merged into one order, read only as far as the page goes.
 //!
-//! Every cursor stands in a heap with the key of its next row, or, where that is not read yet, with
-//! a lower bound on it. As long as a known row is first, it is taken. When an unread one is first,
-//! it is read, together with all the others before the first known row, side by side.
+//! A heap holds every cursor that may have another row, by the key of its next row, or, if that row is
+//! not read yet, by a lower bound on its key: in the requested order, the row does not come before it.
+//! While the first in the heap is a known row, it is taken. If it is an unread row, its cursor reads on,
+//! and concurrently so do the others that the page is likely to need; see `pop_unread` and
+//! `refill_exhausted`.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -20,7 +22,7 @@ use crate::table::rows::past_room::{PastRoom, SessionRow};
 struct HeapEntry {
     order: Order,
     head: Head,
-    /// The cursor; cursors are sorted by room id.
+    /// The cursor's index; cursors are sorted by room id.
     cursor: usize,
 }
 
@@ -32,7 +34,7 @@ enum Head {
 }
 
 impl HeapEntry {
-    /// `None`: nothing comes any more.
+    /// Takes the cursor's next row, if it is known. `None`: the room has no more rows.
     fn of(cursors: &mut [RoomCursor], cursor: usize, order: Order) -> Option<Self> {
         let next = &mut cursors[cursor];
         let head = match next.take_row() {
@@ -55,8 +57,9 @@ impl HeapEntry {
 }
 
 impl Ord for HeapEntry {
-    /// The heap has its greatest on top, so what comes first is the greatest. An unread row may be
-    /// as early as its bound, so it goes before a row of that key.
+    /// `BinaryHeap` has its greatest on top, so what comes first must compare as greatest. An unread row
+    /// may be as early as its bound, so it comes before a known row of that key. Rows of the same key are
+    /// ordered by room id, in descending order backwards.
     fn cmp(&self, other: &Self) -> Ordering {
         self.order
             .compare(other.key(), self.key())
@@ -79,9 +82,10 @@ impl PartialEq for HeapEntry {
 
 impl Eq for HeapEntry {}
 
-/// The `limit` rows after the plan's `skip`; fewer only if the rooms have no more.
+/// Returns the next `limit` rows after skipping the plan's `skip`; fewer only if the rooms have no more.
+/// Fails with `TooLarge` as soon as their text has more than `max_bytes`.
 ///
-/// The cursors are sorted by room id.
+/// The cursors must be sorted by room id.
 pub(super) async fn merge(
     reader: &Reader<'_>,
     cursors: &mut [RoomCursor],
@@ -132,11 +136,11 @@ pub(super) async fn merge(
     Ok(page)
 }
 
-/// Adds the cursors to `unread` that are best read together with its first one, whose lower bound is
-/// `first_key`: all before the first known row, up to the plan's end.
+/// Moves to `unread` the cursors that are best read together with the one it already has, whose lower
+/// bound is `first_key`: all whose bound comes before the first known row and not past the plan's end.
 ///
-/// Past the plan's end, the counts no longer tell which rooms have a row. There, cursors are read
-/// together as well, not one by one: `needed` of them, and all with the same lower bound.
+/// If `first_key` itself is past the plan's end, the counts no longer tell which rooms have a row. So that
+/// they are not read one by one, up to `needed` cursors are taken, and all whose bound is `first_key`.
 fn pop_unread(
     heap: &mut BinaryHeap<HeapEntry>,
     plan: &Plan,
@@ -157,12 +161,13 @@ fn pop_unread(
     }
 }
 
-/// Adds the cursors whose known rows may end before the page does: otherwise they would be read later,
-/// one after the other.
+/// Adds to `needs` the cursors that still have known rows but may run out of them before the page is
+/// complete: otherwise they would be read later, one after the other.
 ///
-/// A cursor's unread rows come after its lower bound, and so after all known rows before the bound. It
-/// needs that many rows fewer to complete the page. A cursor whose rows up to the plan's end are all
-/// known is not added: a long stretch to skip may belong to another room entirely.
+/// A cursor's unread rows come after every known row up to its lower bound, so of the `needed` rows it
+/// can supply at most those that remain after these. Until the reading is past the plan's end, a
+/// cursor whose rows up to that end are all known is not added: all rows still to be skipped may belong
+/// to other rooms.
 fn refill_exhausted(
     needs: &mut [Option<u64>],
     cursors: &[RoomCursor],

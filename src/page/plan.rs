@@ -2,35 +2,38 @@
 //! and ranks in, plan out.
 //!
 //! The counts of all rooms, added up in the requested order, give every bucket's boundary an exact
-//! rank. A page that begins at `from` is read forwards from the last boundary before it. The counts
-//! tell the rank of that boundary and which rooms can have a row, never where rows end: the table
-//! says that when they are read.
+//! rank. A page that begins at `from` is read forwards from the last boundary at or before it. The
+//! counts tell the rank of that boundary and which rooms can have a row. They never tell where a room's
+//! rows end: only reading the table does.
 
 use std::ops::Bound;
 
 use super::order::Order;
 use crate::table::bucket::{Bucket, Counts, Level};
 
-/// Rows that may be skipped rather than ask for the hours of a month, for each room and in all:
-/// they fit into what each query is charged for anyway, or add no more than the month's tally.
+/// Maximum number of rows to skip before a finer tally is read: `ROWS_TO_SKIP_PER_ROOM` for each
+/// room to read, but at least `ROWS_TO_SKIP`. So few rows either fit into the read units that each query
+/// is charged anyway, or cost no more than the finer tally.
 const ROWS_TO_SKIP_PER_ROOM: u64 = 5;
 const ROWS_TO_SKIP: u64 = 10;
-/// Rooms that count for this: with more of them, their rows may all be of a few, which then have to
-/// be read again and again.
+/// Maximum number of rooms that count for `ROWS_TO_SKIP_PER_ROOM`. If more did, the rows to skip might all belong
+/// to a few rooms, each of which would have to be queried several times.
 const ROOMS_TO_SKIP_IN: usize = 20;
 
-/// What a page makes its client wait for, in microseconds at 256 MB of memory, where a function has
-/// a seventh of a processor: rounded from what the benchmark of the function shows. Only their proportions matter.
-///
-/// A query of some of a room's rows, mostly the work of sending it.
+// The three constants below are how long each part of reading a page takes, in microseconds, in a Lambda
+// function with 256 MB of memory (a seventh of a processor), rounded from its benchmark. Only their
+// proportions matter.
+
+/// One query for some of a room's rows: mostly the processor time to send it.
 const QUERY: u64 = 700;
-/// One of the tallies that a `BatchGetItem` asks for, which is mostly reading its counts.
+/// One tally in the answer to a `BatchGetItem`: mostly the processor time to parse its counts.
 const TALLY: u64 = 60;
-/// A round trip: a `BatchGetItem`, and some milliseconds until it is answered.
+/// A round trip: sending one `BatchGetItem`, and waiting 4 ms for its answer.
 const ROUND_TRIP: u64 = 4_000 + QUERY;
 
-/// Returns whether reading the first rows of each of `rooms` rooms along with its tally is cheaper than
-/// reading the tallies first, to find the rooms that have one of the first `rows` rows.
+/// Returns whether it is cheaper to read the first rows of all `rooms` rooms together with their tallies,
+/// or at least no dearer, than to read the tallies first and then only the rooms that have one of the
+/// first `rows` rows. The latter saves queries, but takes two more round trips.
 pub fn is_opening_all_cheaper(rooms: usize, rows: u64) -> bool {
     let rooms = rooms as u64;
     rooms.saturating_sub(rows) * QUERY <= 2 * (ROUND_TRIP + rooms * TALLY)
@@ -44,7 +47,7 @@ pub struct Plan {
     first: Option<Bucket>,
     /// The bucket in which the page ends, by the counts; `None`: not known.
     last: Option<Bucket>,
-    /// The last key of that bucket.
+    /// The last key that bucket can have, in the requested order.
     last_key: Option<String>,
     /// Rows to drop before the page.
     pub skip: u64,
@@ -53,7 +56,8 @@ pub struct Plan {
 /// One room's part of a plan.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RoomPlan {
-    /// The first key at which the room can have a row of the page. `None`: by the counts it has none.
+    /// The first key, from the plan's first bucket on, at which the room has a row by the counts. It can
+    /// lie beyond the page. `None`: by the counts the room has no row there.
     pub first_key: Option<String>,
     /// Its sessions by bucket, from the plan's first bucket on.
     pub expected: Counts,
@@ -62,7 +66,8 @@ pub struct RoomPlan {
 }
 
 impl Plan {
-    /// Reads from the front of the order, where every room's first rows were read already.
+    /// The plan that begins at the front of the order. For pages where the first rows of every room were
+    /// read along with the tallies.
     pub fn from_the_front(order: Order, from: u64) -> Self {
         Plan { order, first: None, last: None, last_key: None, skip: from }
     }
@@ -70,7 +75,8 @@ impl Plan {
     /// The plan for the `limit` sessions from rank `from` on, given each room's counts. `None`: by
     /// the counts there is no session of that rank.
     ///
-    /// Buckets of different rooms are the same or do not overlap.
+    /// Any two buckets, of whichever rooms, must be equal or disjoint: if one room's month is replaced by
+    /// its hours, so must be that month in all others.
     pub fn new<'a>(
         order: Order,
         rooms: impl IntoIterator<Item = &'a Counts>,
@@ -100,7 +106,7 @@ impl Plan {
         Some(Plan { order, first: Some(first), last: Some(last), last_key, skip })
     }
 
-    /// Returns the part of a room with these counts.
+    /// Returns the part that a room with these counts has in the plan.
     pub fn of_room(&self, counts: Counts) -> RoomPlan {
         let mut expected = counts;
         if let Some(first) = &self.first {
@@ -123,16 +129,17 @@ impl Plan {
         }
     }
 
-    /// Whether a row that cannot come before `key` is beyond the page, by the counts.
+    /// Whether `key`, and so every row at or after it, comes after the bucket in which the page ends by
+    /// the counts. Never, if that bucket is not known.
     pub fn is_beyond(&self, key: &str) -> bool {
         self.last_key.as_ref().is_some_and(|last| self.order.compare(key, &**last).is_gt())
     }
 
-    /// The month or hour whose parts are worth asking for, because it leaves too much to skip, or too
-    /// many rooms to read. Parts are counted down to the level `finest`.
+    /// Returns the plan's first bucket if reading its finer tallies is worth it: because too many rows
+    /// would be skipped, or too many rooms read. A bucket of the level `finest` has no finer tallies.
     ///
-    /// A page that spans two months is narrowed down for the first row's sake only: the hours of both
-    /// cost as many read units as the rows of all rooms.
+    /// If the page spans several buckets, only rows to skip count, not rooms: to leave out rooms, the
+    /// finer tallies of all those buckets would be needed, as expensive as reading the rows of all rooms.
     pub fn bucket_to_refine<'a>(
         &self,
         rooms: impl IntoIterator<Item = &'a Counts>,
@@ -144,7 +151,7 @@ impl Plan {
         let rooms = rooms.into_iter().filter(is_in_window).count();
         let skippable =
             ROWS_TO_SKIP.max(ROWS_TO_SKIP_PER_ROOM * rooms.min(limit).min(ROOMS_TO_SKIP_IN) as u64);
-        // By the hours hardly anything is left to skip, and no more rooms have to be read than rows.
+        // With finer counts there is little left to skip, and about as many rooms to read as rows.
         let spared = (rooms as u64).saturating_sub(limit as u64);
         let too_many_rooms = spared * QUERY > ROUND_TRIP + rooms as u64 * TALLY;
         let is_worth_it = self.skip > skippable || (too_many_rooms && self.last == Some(first));
@@ -186,7 +193,7 @@ mod tests {
         assert_eq!(refined(&room, 11, 20), ["2026-10"]);
         assert_eq!(refined(&room, 110, 20), [""; 0]);
         assert_eq!(refined(&room, 111, 20), ["2026-11"]);
-        // Hours are divided in the history table only.
+        // An hour is refined only if the finest level is the minute, as in the history table.
         let hours = [counts(&[("2026-10-01T00", 100)])];
         assert_eq!(refined(&hours, 50, 20), [""; 0]);
         let plan = Plan::new(Order::Asc, &hours, 50, 20).expect("a plan");
@@ -199,7 +206,7 @@ mod tests {
         let rooms = vec![counts(&[("2026-10", 100)]); 4];
         assert_eq!(refined(&rooms, 20, 20), [""; 0]);
         assert_eq!(refined(&rooms, 21, 20), ["2026-10"]);
-        // Of three sessions, no more than three rooms can have one.
+        // The three sessions of a page lie in at most three rooms.
         assert_eq!(refined(&rooms, 15, 3), [""; 0]);
         assert_eq!(refined(&rooms, 16, 3), ["2026-10"]);
         // Rooms without a session there do not count.
@@ -210,24 +217,24 @@ mod tests {
     #[test]
     fn many_more_rooms_than_rows_are_narrowed_down_by_hours() {
         let rooms = |rooms| vec![counts(&[("2026-10", 1), ("2026-11", 1)]); rooms];
-        // Each room more than rows takes 700 µs, the tallies 4700 µs and 60 µs a room.
+        // Each room in excess of the rows costs 700 µs; the tallies cost 4700 µs, and 60 µs per room.
         assert_eq!(refined(&rooms(25), 0, 20), [""; 0]);
         assert_eq!(refined(&rooms(29), 0, 20), [""; 0]);
         assert_eq!(refined(&rooms(30), 0, 20), ["2026-10"]);
         assert_eq!(refined(&rooms(40), 0, 20), ["2026-10"]);
         assert_eq!(refined(&rooms(15), 0, 7), [""; 0]);
         assert_eq!(refined(&rooms(100), 0, 20), ["2026-10"]);
-        // The hours of two months cost more than the rows of all rooms, unless there are too many to skip.
+        // If the page spans two months, the number of rooms does not matter, only the rows to skip.
         assert_eq!(refined(&rooms(100), 90, 20), [""; 0]);
         let rooms = |rooms| vec![counts(&[("2026-10", 2), ("2026-11", 1)]); rooms];
         assert_eq!(refined(&rooms(100), 190, 20), ["2026-10"]);
-        // A page of a hundred rows may have one of every room.
+        // A page of a hundred rows may have a row of each of the hundred rooms: no room is spared.
         assert_eq!(refined(&rooms(100), 0, 100), [""; 0]);
     }
 
     #[test]
-    fn rooms_are_opened_one_by_one_unless_there_are_many_more_than_rows() {
-        // 700 µs for every room more than rows, or two round trips of 4700 µs and 60 µs a room.
+    fn all_rooms_are_opened_at_once_unless_many_more_than_rows() {
+        // Either 700 µs for each room in excess of the rows, or twice (4700 µs, and 60 µs per room).
         for (rooms, rows, all) in [
             (1, 20, true),
             (17, 1, true),

@@ -1,15 +1,15 @@
-//! Writing: past sessions and the tallies that count them, in one transaction.
+//! Writing: past sessions together with the tallies that count them.
 //!
-//! - A new session is put and counted, in its room's tally and in its month's. An existing session has
-//!   its mutable fields changed and is not counted again. After a crash, either all of it or none is
-//!   written.
-//! - Conditions on the rows guarantee this beside any other writer: a session is counted only by the
-//!   transaction that put it, and a tally is begun by one writer only. A transaction whose condition
-//!   failed, or whose answer was lost, reads the rows again and continues from there.
-//! - A room that already has sessions but no tally was filled by another writer. Its tally is begun
-//!   with the mark `incomplete`, so that readers go on counting the rows until it is built.
-//! - If another writer puts or deletes sessions in a room that has a tally, they are recounted
-//!   once the stream reports them.
+//! - A new session is put, and counted in the tallies of its room and of its month, in one transaction:
+//!   after a crash, either all of this is written or none. An existing session only has its mutable
+//!   fields updated; it is not counted again.
+//! - Conditions on the rows keep this true while others write: a session is counted only by the
+//!   transaction that puts it, and only one writer creates a tally. If a condition fails, or the answer
+//!   to a transaction is lost, the rows are read again and a new transaction is made from them.
+//! - A room that already has sessions but no tally was filled by another writer. Its tally is created
+//!   with the mark `incomplete`, so that readers go on counting rows until the tally has been completed.
+//! - If another writer puts or deletes sessions in a room that has a tally, the month
+//!   is recounted once the table's stream reports the change.
 
 mod batches;
 mod cancellation;
@@ -53,7 +53,8 @@ use row::Row;
 #[cfg(not(feature = "history"))]
 use snapshot::Snapshot;
 
-/// Records past sessions, in as few transactions as DynamoDB's limits allow.
+/// Records past sessions, in as few transactions as DynamoDB's limits allow. Each is atomic by itself:
+/// after an error, those before it remain written.
 pub(crate) async fn record(
     table: &Table,
     retention: Retention,
