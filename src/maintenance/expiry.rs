@@ -92,7 +92,7 @@ async fn change(
     mode: Mode,
     now: i64,
 ) -> Result<Expiries, WriteError> {
-    let Some(key) = RowKey::of_item(&item) else {
+    let Some(key) = RowKey::of_item(&item).filter(|key| key.session_key().is_some()) else {
         return Ok(Expiries::default());
     };
     let mut row = Some(item);

@@ -37,7 +37,7 @@ pub(crate) async fn check(table: &Table, room_id: &str) -> Result<TallyReport, W
     let room = RoomTallies { table, room_id };
     let mut report = room.report().await?;
     let survey = room.survey().await?;
-    report.exists = survey.has_tally || survey.sessions > 0;
+    report.exists = survey.has_tally || survey.sessions > 0 || !survey.stray.is_empty();
     // A month that seems wrong is looked at again: what was read may be of the middle of a
     // transaction, some rows from before it and some from after.
     let untallied = report.untallied;

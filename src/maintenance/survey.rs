@@ -43,7 +43,7 @@ pub(crate) struct Survey {
 #[derive(Default)]
 struct Counted {
     hours: Counts,
-    stray: Vec<RowKey>,
+    stray: BTreeSet<RowKey>,
 }
 
 impl Counted {
@@ -52,7 +52,7 @@ impl Counted {
             if let Some(key) = key.session_key() {
                 bucket::count(&mut self.hours, key.hour());
             } else if keys::is_stray(&key.sort_key) {
-                self.stray.push(key);
+                self.stray.insert(key);
             }
         }
     }
@@ -96,7 +96,7 @@ impl RoomTallies<'_> {
             months: months.collect(),
             sessions,
             has_tally: room_tally.is_some() || !before.is_empty(),
-            stray: counted.stray,
+            stray: counted.stray.into_iter().collect(),
         })
     }
 

@@ -18,6 +18,9 @@ const ROWS_PER_UNIT: u64 = 10;
 /// Maximum rows of one query, so that a long stretch to skip is not held in memory at once.
 const MAX_READ_AHEAD: u64 = 500;
 
+/// Maximum number of rows of one query that follows stray rows: more than fit into DynamoDB's 1 MB.
+const MAX_BARREN_ROWS: u64 = 20_000;
+
 /// A bucket with other rows than its count says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Contradiction {
@@ -50,6 +53,8 @@ pub(super) struct RoomCursor {
     read: Counts,
     /// Sessions that the counts place between the beginning and the end of the page.
     in_window: u64,
+    /// Rows to ask for at least, because the last query returned stray rows only.
+    at_least: u64,
 }
 
 impl RoomCursor {
@@ -69,6 +74,7 @@ impl RoomCursor {
             expected: Counts::new(),
             read: Counts::new(),
             in_window: 0,
+            at_least: 0,
         }
     }
 
@@ -146,11 +152,14 @@ impl RoomCursor {
         needed: u64,
         in_window: u64,
     ) -> Result<(), ReadError> {
-        let limit = self.rows_to_ask_for(needed, in_window);
+        let limit = self.rows_to_ask_for(needed, in_window).max(self.at_least);
         let query = self.query(&self.range, limit as usize, reader.consistency);
         let page = reader.table.query(query).await?;
         let held = self.rows.len();
         self.push_page(page.items.into_iter(), page.next);
+        // Stray rows are passed in longer and longer steps.
+        let is_barren = self.rows.len() == held;
+        self.at_least = if is_barren { (2 * limit).min(MAX_BARREN_ROWS) } else { 0 };
         for row in self.rows.iter().skip(held) {
             bucket::count(&mut self.read, bucket_of(&self.expected, &row.key));
         }

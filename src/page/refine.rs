@@ -74,13 +74,16 @@ async fn parts_of(
         Some(None) => return Ok(Counts::new()),
         Some(Some(item)) => match tally::read_tally(bucket, item) {
             Ok(parts) => return Ok(parts),
-            Err(_) if bucket.level() == Level::Hour => return Ok(Counts::new()),
+            Err(reason) if bucket.level() == Level::Hour => {
+                tracing::debug!(%bucket, reason, "the hour is not divided into minutes");
+                return Ok(Counts::new());
+            }
             Err(reason) => reader.distrust(&room.room_id, &reason),
         },
         None => {}
     }
-    let Some(level) = bucket.level().finer() else {
+    if bucket.level() == Level::Hour {
         return Ok(Counts::new());
-    };
-    count_keys(reader, &room.room_id, &KeyRange::of_bucket(bucket), level).await
+    }
+    count_keys(reader, &room.room_id, &KeyRange::of_bucket(bucket), Level::Hour).await
 }

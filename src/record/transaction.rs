@@ -154,13 +154,14 @@ impl<'a> Transaction<'a> {
     fn count(&mut self, key: &RowKey, by: i64) {
         let Some(session) = key.session_key() else { return };
         let tallies = self.counts.entry(key.room_id.clone()).or_default();
-        let parts =
-            [Level::Hour, Level::Minute].into_iter().filter_map(|level| session.bucket(level));
-        for part in parts.filter(|part| part.level() <= self.table.finest()) {
-            if let Some(tally) = part.parent() {
-                let additions = tallies.entry(tally).or_default();
-                *additions.entry(tally::attribute(part)).or_default() += by;
-            }
+        let hour = session.hour();
+        let mut add = |tally: Bucket, attribute: String| {
+            *tallies.entry(tally).or_default().entry(attribute).or_default() += by;
+        };
+        add(session.month(), tally::attribute(hour));
+        if self.table.finest() == Level::Minute {
+            let minute = session.bucket(Level::Minute).map(tally::attribute);
+            add(hour, minute.unwrap_or_else(|| tally::WITHOUT_MINUTE.to_owned()));
         }
     }
 

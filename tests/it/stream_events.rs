@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use past_rooms::stream::handler::handle;
-use past_rooms::{Order, PageQuery, RowKey, Session};
+use past_rooms::{Meter, Order, PageQuery, RowKey, Session};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -207,6 +207,27 @@ async fn stray_rows_are_on_no_page_and_cost_no_tally() {
     let report = database.past_rooms.check_tally("room01").await.expect("checked");
     assert!(report.is_consistent(), "{report:?}");
     assert_eq!(report.stray, stray);
+}
+
+#[tokio::test]
+async fn many_stray_rows_take_few_requests() {
+    let database = Database::start().await;
+    for number in 0..600 {
+        let key = RowKey::new("room01", format!("20240112 {number:04}#x"));
+        database.put_item(key.into_item()).await;
+    }
+    let report = database.past_rooms.check_tally("room01").await.expect("checked");
+    assert_eq!((report.exists, report.stray.len()), (true, 600));
+    database.record(&history("room01", 40, 700)).await;
+    for order in [Order::Asc, Order::Desc] {
+        for from in [0, 39] {
+            let meter = Arc::new(Meter::default());
+            let query = PageQuery::new(["room01"]).from(from).limit(3).order(order);
+            let page = database.past_rooms.metered(&meter).page(&query).await.expect("a page");
+            assert_eq!((page.total, page.sessions.len() as u64), (40, (40 - from).min(3)));
+            assert!(meter.requests() <= 15, "{order:?} {from}: {}", meter.requests());
+        }
+    }
 }
 
 #[tokio::test]

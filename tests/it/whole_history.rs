@@ -365,3 +365,29 @@ async fn wrong_minutes_cost_rows_and_no_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn hour_with_a_session_without_a_minute_is_not_divided() {
+    let mut world = World::new().await;
+    world.record(&busy_hours()).await;
+    let key = RowKey::new("odd", "2026-11-22T10#odd");
+    let mut row = key.into_item();
+    row.insert("room_sid".to_owned(), AttributeValue::S("odd".to_owned()));
+    world.database.put_item(row).await;
+    world.deliveries.deliver(&world.past_rooms).await;
+    // As if a minute tally was read that has one session more than the month's tally: they add up.
+    let history = format!("{}-history", world.database.past_rooms.table().name());
+    let client = world.database.past_rooms.table().client().clone();
+    let key = RowKey::new(ALL_ROOMS, "#2026-11-22T10").into_item();
+    let update = client.update_item().table_name(&history).set_key(Some(key));
+    let update =
+        update.update_expression("ADD #minute :one").expression_attribute_names("#minute", "59");
+    let one = AttributeValue::N("1".to_owned());
+    update.expression_attribute_values(":one", one).send().await.expect("added");
+    for from in [1_u64, 333, 601] {
+        let query = PageQuery::all_rooms().from(from).order(Order::Asc);
+        let page = world.past_rooms.page(&query).await.expect("a page");
+        assert_eq!(page.sessions[0].room_sid, format!("SID_{:04}", from - 1));
+        assert_eq!(page.total, 1201);
+    }
+}

@@ -103,7 +103,7 @@ impl Sids {
         self.looked_up = look_ups;
         let look_up = |room_sid: &'a str| async move {
             let mut keys: Vec<RowKey> = table.keys_by_sid(room_sid).await?.into_iter().collect();
-            keys.retain(|key| key.room_id == room_id);
+            keys.retain(|key| key.room_id == room_id && key.session_key().is_some());
             Ok((room_sid, keys))
         };
         stream::iter(wanted.iter().map(|room_sid| look_up(room_sid)))

@@ -35,6 +35,9 @@ use crate::table::schema::{PARTITION_KEY, SORT_KEY, TALLY_PREFIX};
 
 /// Attribute of a room tally that does not count every session yet.
 pub const INCOMPLETE: &str = "incomplete";
+/// Attribute of an hour tally that counts sessions without a minute in their sort key. It is no minute's
+/// number, so readers do not divide an hour with such sessions.
+pub const WITHOUT_MINUTE: &str = "60";
 /// Attribute of a tally that changes with every write of a recorder to it.
 pub const VERSION: &str = "version";
 
