@@ -87,7 +87,7 @@ async fn the_query_of_errors_shows_every_field_of_every_functions_errors() {
         (API, "Request payload deserialization", "error", vec![no_event.clone()]),
         (WEBHOOK, "the event was not taken", "cause", vec![event("webhook-3-session-ended")]),
         (WEBHOOK, "Request payload deserialization", "error", vec![no_event.clone()]),
-        (STREAM, "the room cannot be looked after", "cause", vec![event("stream/foreign")]),
+        (STREAM, "the room cannot be processed", "cause", vec![event("stream/foreign")]),
         (STREAM, "an event cannot be understood", "cause", vec![unread]),
         (STREAM, "MalformedBatch", "message", vec![no_event]),
         (API, "the function cannot run", "cause", vec![]),
