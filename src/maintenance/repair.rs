@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::maintenance::audit::MonthAudit;
 use crate::maintenance::room_tallies::RoomTallies;
-use crate::record::{ATTEMPTS, EXISTS, Transaction, WriteError, on_condition};
+use crate::record::{ATTEMPTS, EXISTS, Transaction, WriteError, on_condition, set_and_remove};
 use crate::table::bucket::{self, Bucket, Counts};
 use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::requests::retry::with_retries;
@@ -131,12 +131,8 @@ impl RoomTallies<'_> {
                 update = update.expression_attribute_values(format!(":m{index}"), sessions);
             }
         }
-        let clause = |word: &str, parts: &[String]| match parts {
-            [] => String::new(),
-            parts => format!("{word} {} ", parts.join(", ")),
-        };
-        let expression = clause("SET", &set) + &clause("REMOVE", &remove);
-        transaction.push_update(on_condition(update.update_expression(expression), EXISTS))?;
+        let update = update.update_expression(set_and_remove(&set, &remove));
+        transaction.push_update(on_condition(update, EXISTS))?;
         transaction.send().await
     }
 

@@ -17,7 +17,7 @@ use crate::table::bucket::{Bucket, Counts, Level};
 const ROWS_TO_SKIP_PER_ROOM: u64 = 5;
 const ROWS_TO_SKIP: u64 = 10;
 /// Maximum number of rooms that count for `ROWS_TO_SKIP_PER_ROOM`. If more did, the rows to skip might all belong
-/// to a few rooms, each of which would have to be queried several times.
+/// to a few rooms, and each would have to be queried several times.
 const ROOMS_TO_SKIP_IN: usize = 20;
 
 // The three constants below are how long each part of reading a page takes, in microseconds, in a Lambda
@@ -75,7 +75,7 @@ impl Plan {
     /// The plan for the `limit` sessions from rank `from` on, given each room's counts. `None`: by
     /// the counts there is no session of that rank.
     ///
-    /// Any two buckets, of whichever rooms, must be equal or disjoint: if one room's month is replaced by
+    /// Any two buckets, of any rooms, must be equal or disjoint: if one room's month is replaced by
     /// its hours, so must be that month in all others.
     pub fn new<'a>(
         order: Order,

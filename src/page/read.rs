@@ -11,7 +11,6 @@ use super::query::{Page, PageQuery};
 use super::reader::Reader;
 use super::{by_sid, merge, refine, total};
 use crate::table::Table;
-use crate::table::bucket::Level;
 
 /// Reads one page.
 ///
@@ -83,16 +82,19 @@ async fn plan_page(
         return Ok(Some(Plan::from_the_front(query.order, query.from)));
     }
     let finest = reader.table.finest();
-    for level in [Level::Month, Level::Hour] {
+    let mut refined = None;
+    loop {
+        let plan = plan(rooms);
         let counts = rooms.iter().map(|room| &room.counts);
         let bucket =
-            plan(rooms).and_then(|plan| plan.bucket_to_refine(counts, query.limit, finest));
-        let Some(bucket) = bucket.filter(|bucket| bucket.level() == level) else {
-            continue;
+            plan.as_ref().and_then(|plan| plan.bucket_to_refine(counts, query.limit, finest));
+        // One month, then one of its hours: a bucket that could not be divided is not tried again.
+        let Some(bucket) = bucket.filter(|bucket| Some(bucket.level()) > refined) else {
+            return Ok(plan);
         };
         refine::refine(reader, rooms, bucket).await?;
+        refined = Some(bucket.level());
     }
-    Ok(plan(rooms))
 }
 
 /// The cursors of the rooms that can have a row on the page, sorted by room id. A room whose first

@@ -76,7 +76,6 @@ async fn parts_of(
             Ok(parts) => return Ok(parts),
             Err(reason) if bucket.level() == Level::Hour => {
                 tracing::debug!(%bucket, reason, "the hour is not divided into minutes");
-                return Ok(Counts::new());
             }
             Err(reason) => reader.distrust(&room.room_id, &reason),
         },

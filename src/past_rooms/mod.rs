@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::Client;
 use crate::maintenance::{self, Recount};
 use crate::page::{self, CountsCache, Page, PageQuery, ReadError};
 use crate::record::{self, Importer, Recorded, WriteError};
-use crate::table::keys::{SessionKey, is_stray};
+use crate::table::keys::{KeyRange, SessionKey};
 use crate::table::rows::retention::Retention;
 use crate::table::rows::session::Session;
 use crate::table::{Meter, Table};
@@ -228,18 +228,19 @@ impl PastRooms {
         record::delete(&self.table, room_id, keys.iter().map(SessionKey::as_str)).await
     }
 
-    /// Deletes [stray rows](crate::table) of a room, and returns how many existed. Other sort keys are
-    /// ignored.
+    /// As [`delete`](Self::delete), for sessions and [stray rows](crate::table) by their sort keys. Sort
+    /// keys of other rows are ignored.
     ///
     /// # Errors
     /// As [`delete`](Self::delete).
-    pub async fn delete_stray(
+    pub async fn delete_rows(
         &self,
         room_id: &str,
         sort_keys: &[String],
     ) -> Result<u64, WriteError> {
-        let stray = sort_keys.iter().map(|key| &**key).filter(|key| is_stray(key));
-        record::delete(&self.table, room_id, stray).await
+        let range = KeyRange::sessions();
+        let sort_keys = sort_keys.iter().map(|key| &**key).filter(|key| range.contains(key));
+        record::delete(&self.table, room_id, sort_keys).await
     }
 
     /// Recounts the months of a room that these sessions lie in, after an external writer put or deleted

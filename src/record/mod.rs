@@ -27,6 +27,8 @@ mod transaction;
 #[cfg(feature = "meetings")]
 mod withdraw;
 
+#[cfg(feature = "history")]
+pub(crate) use batches::MAX_TRANSACTION_BYTES;
 pub(crate) use delete::delete;
 pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
@@ -38,7 +40,7 @@ pub(crate) use settle::{Settlement, settle};
 pub(crate) use snapshot::Snapshot;
 #[cfg(feature = "history")]
 pub(crate) use transaction::MAX_ACTIONS;
-pub(crate) use transaction::{DOES_NOT_EXIST, EXISTS, Transaction, on_condition};
+pub(crate) use transaction::{DOES_NOT_EXIST, EXISTS, Transaction, on_condition, set_and_remove};
 #[cfg(feature = "meetings")]
 pub(crate) use withdraw::{Premature, Withdrawn, withdraw};
 

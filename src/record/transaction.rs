@@ -120,12 +120,7 @@ impl<'a> Transaction<'a> {
                     .expression_attribute_values(format!(":a{index}"), value);
             }
         }
-        let clause = |word: &str, parts: &[String]| match parts {
-            [] => String::new(),
-            parts => format!("{word} {} ", parts.join(", ")),
-        };
-        let expression = clause("SET", &set) + &clause("REMOVE", &remove);
-        self.push_update(update.update_expression(expression))
+        self.push_update(update.update_expression(set_and_remove(&set, &remove)))
     }
 
     /// Deletes an existing session, and counts it no longer.
@@ -285,6 +280,15 @@ fn at_version(update: UpdateBuilder, version: Option<u64>) -> UpdateBuilder {
         // A release before versions wrote it last.
         None => on_condition(update, "attribute_exists(#room) AND attribute_not_exists(#version)"),
     }
+}
+
+/// Returns an update expression of these parts.
+pub(crate) fn set_and_remove(set: &[String], remove: &[String]) -> String {
+    let clause = |word: &str, parts: &[String]| match parts {
+        [] => String::new(),
+        parts => format!("{word} {} ", parts.join(", ")),
+    };
+    clause("SET", set) + &clause("REMOVE", remove)
 }
 
 /// An update under [`EXISTS`] or [`DOES_NOT_EXIST`].

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::record::Snapshot;
 use crate::record::{ATTEMPTS, WriteError};
-use crate::record::{MAX_ACTIONS, Transaction};
+use crate::record::{MAX_ACTIONS, MAX_TRANSACTION_BYTES, Transaction};
 use crate::table::history::{self, ALL_ROOMS, COMPLETE, HISTORY_ROOM, HISTORY_SORT_KEY};
 use crate::table::keys::RowKey;
 use crate::table::requests::retry::with_retries;
@@ -30,8 +30,6 @@ use crate::table::schema::{PARTITION_KEY, SORT_KEY};
 use crate::table::{Consistency, Item, Table, TableError};
 use crate::whole_history::projected_row;
 
-/// Maximum bytes of rows in one transaction. DynamoDB allows 4 MB.
-const MAX_TRANSACTION_BYTES: usize = 3_000_000;
 /// Rows that DynamoDB may refuse before the others are given up, too.
 const MAX_REFUSED: usize = 5;
 /// Rows that one step of the scan reads.

@@ -116,9 +116,7 @@ async fn delete(
 ) -> Result<(), Box<dyn Error>> {
     progress::begin("sessions deleted", Some(keys.len() as u64));
     for keys in keys.chunks(SESSIONS_AT_ONCE) {
-        let sessions: Vec<_> = keys.iter().filter_map(|key| SessionKey::parse(&**key)).collect();
-        let gone = past_rooms.delete(room_id, &sessions).await?;
-        let gone = gone + past_rooms.delete_stray(room_id, keys).await?;
+        let gone = past_rooms.delete_rows(room_id, keys).await?;
         *deleted += gone;
         progress::add(gone);
     }
