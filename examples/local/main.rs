@@ -186,7 +186,8 @@ fn print_history(data: Option<&Path>, is_sample: bool) {
     if is_sample {
         println!("past rooms of:");
         for (room, sessions) in sample::rooms() {
-            println!("  {room:<14} {sessions:>5} sessions");
+            let noun = if sessions == 1 { "session" } else { "sessions" };
+            println!("  {room:<14} {sessions:>5} {noun}");
         }
     }
     if let Some(file) = data {

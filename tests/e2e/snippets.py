@@ -12,7 +12,7 @@ def blocks(page):
 
 
 def snippets(page, language):
-    """Returns the blocks of one language, of which the page must have some."""
+    """Returns the blocks of one language; the page must have some."""
     found = [text for name, text in blocks(page) if name == language]
     assert found, f"{page} has no {language} block"
     return found
