@@ -504,6 +504,6 @@ async fn stored_end_before_a_new_beginning_is_a_warning() {
     let later = File::new("later.csv", "room_id,room_sid,created\nr,a,2026-11-22T12:00:00Z\n");
     let (_, summary, said) = import(&database, &[later.path(), "--move"]).await;
     assert_eq!(summary["moved"], 1, "{said}");
-    let warning = "warning: later.csv:2: the stored ended is before created";
+    let warning = "later.csv:2: the stored ended is before created";
     assert_eq!(said.matches(warning).count(), 1, "{said}");
 }

@@ -158,7 +158,7 @@ async fn webhooks_never_end_a_session_before_it_begins() {
     let database = Database::start().await;
     let late = row("SID_x", &json!({"created": START + 7200}));
     assert_eq!(import_rows(&database, &[late], &[]).await, [1, 0, 0, 0, 0]);
-    post(&database, &webhook::meeting("r", "SID_x", START)[1..9]).await;
+    post(&database, &webhook::meeting("r", "SID_x", START)[1..8]).await;
     let session = one(&database).await;
     assert_eq!(session.created, "2026-11-22T12:00:00.000Z");
     assert_eq!(session.ended, session.created);
