@@ -81,7 +81,8 @@ async fn a_session_is_recorded_once_and_its_mutable_fields_are_changed() {
 async fn session_given_twice_is_recorded_as_the_last_one() {
     let database = Database::start().await;
     let first = session("room01", "2026-11-22T10:00:00Z", "SID_x");
-    let last = Session { room_title: "Last".to_owned(), ..first.clone() };
+    let mut last = first.clone();
+    last.room_title = "Last".to_owned();
     let recorded = database.past_rooms.record(&[first, last.clone()]).await.expect("recorded");
     assert_eq!((recorded.new, recorded.changed), (1, 0));
     let answer = ask(&database.app(), r#"{"room_ids":["room01"]}"#).await;
