@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_holds_98_sessions_of_one_month() {
+    fn transaction_holds_98_sessions_of_a_month() {
         let sessions: Vec<_> =
             (0..99).map(|number| session("room", &format!("{number:03}"))).collect();
         assert_eq!(sizes(&sessions[..98]), [98]);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_stays_below_dynamodbs_bytes() {
+    fn transaction_stays_below_dynamodbs_bytes() {
         let mut sessions: Vec<_> =
             (0..20).map(|number| session("room", &format!("{number:03}"))).collect();
         for session in &mut sessions {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_session_given_twice_the_last_stays() {
+    fn last_of_a_repeated_session_wins() {
         let mut later = session("room", "s");
         later.room_title = "later".to_owned();
         let sessions = [session("room", "s"), later];
