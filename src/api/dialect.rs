@@ -62,7 +62,7 @@ impl Dialect {
     }
 
     /// `msg` of an answer about rooms without past sessions.
-    pub(super) fn empty_result_is_as_a_server_sends_it(self) -> &'static str {
+    pub(super) fn nothing_found(self) -> &'static str {
         match self {
             Dialect::Documented => "no info found",
             Dialect::Plugnmeet => "no room found",
