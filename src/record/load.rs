@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_holds_98_sessions_of_one_month() {
+    fn transaction_holds_98_sessions_of_one_month() {
         let table = Table::new(client(), "t");
         assert_eq!(sizes(&table, rows("room", 98)), [98]);
         assert_eq!(sizes(&table, rows("room", 99)), [98, 1]);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_stays_below_the_byte_limit() {
+    fn transaction_stays_below_the_byte_limit() {
         let table = Table::new(client(), "t");
         let large = rows("room", 20).map(|(key, _)| (key, 390_000));
         assert_eq!(sizes(&table, large), [7, 7, 6]);
