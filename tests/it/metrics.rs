@@ -100,7 +100,7 @@ fn measured(log_group: &str, printed: &str) -> BTreeMap<String, Vec<f64>> {
     measured.collect()
 }
 
-/// How often each metric was measured, and the sum of its values.
+/// Returns the number of values of each metric.
 fn counts(measured: &BTreeMap<String, Vec<f64>>) -> Vec<(&str, usize)> {
     measured.iter().map(|(metric, values)| (&**metric, values.len())).collect()
 }
