@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dialect_has_a_default_and_no_other_names() {
+    fn dialect_has_a_default_and_two_names() {
         let dialect = |value| with(ANSWERS, value).map(|config| config.dialect);
         for documented in [None, Some(""), Some("documented")] {
             assert_eq!(dialect(documented), Ok(Dialect::Documented));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_not_printed() {
+    fn secret_is_not_printed() {
         let config = format!("{:?}", with("", None));
         assert!(!config.contains("the API_SECRET") && !config.contains("the API_KEY"), "{config}");
     }

@@ -158,21 +158,21 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_that_has_not_changed_is_wrong() {
+    fn unchanged_disagreeing_tally_is_wrong() {
         let before = [("2026-10", 100), ("2026-11", 100)];
         assert_eq!(verdict(&before, 50, &before), Verdict::Wrong);
         assert_eq!(verdict(&before, 101, &before), Verdict::Wrong);
     }
 
     #[test]
-    fn a_change_elsewhere_explains_nothing() {
+    fn change_elsewhere_explains_nothing() {
         let before = [("2026-10", 100), ("2026-11", 100)];
         let now = [("2026-10", 100), ("2026-11", 100), ("2026-12", 1)];
         assert_eq!(verdict(&before, 50, &now), Verdict::Wrong);
     }
 
     #[test]
-    fn as_many_writes_as_disagree_explain_it() {
+    fn as_many_writes_explain_a_disagreement() {
         let before = [("2026-11", 100)];
         assert_eq!(verdict(&before, 101, &[("2026-11", 101)]), Verdict::Explained);
         assert_eq!(verdict(&before, 101, &[("2026-11", 103)]), Verdict::Explained);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_writes_or_others_leave_it_unclear() {
+    fn fewer_writes_leave_a_disagreement_unclear() {
         let before = [("2026-11", 100)];
         assert_eq!(verdict(&before, 105, &[("2026-11", 101)]), Verdict::Unclear);
         assert_eq!(verdict(&before, 105, &[("2026-11", 99)]), Verdict::Unclear);

@@ -21,11 +21,6 @@ use crate::table::{Item, Table, TableError, units};
 
 const OPERATION: &str = "TransactWriteItems";
 
-/// Maximum actions in one transaction.
-///
-/// Source: Amazon DynamoDB API Reference, `TransactWriteItems`.
-pub(crate) const MAX_ACTIONS: usize = 100;
-
 /// The condition that a row exists; `#room` is the partition key.
 pub(crate) const EXISTS: &str = "attribute_exists(#room)";
 /// The condition that a row does not exist.

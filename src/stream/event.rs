@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_reduced_to_its_rooms_sessions_and_timers() {
+    fn batch_becomes_rooms_sessions_and_timers() {
         let batch = Batch::parse(json!({"Records": [
             record("1", "a", "2026-11-22T10:00:00.000Z#x"),
             record("2", "b", "2026-11-22T10:00:00.000Z#x"),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_cannot_be_understood_fails_alone() {
+    fn malformed_event_fails_alone() {
         let number_key = json!({"N": "1"});
         let mut wrong_type = record("2", "a", "2026-11-22T10#x");
         wrong_type["dynamodb"]["Keys"]["created_sid"] = number_key;
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_batch_is_an_error() {
+    fn malformed_batch_is_an_error() {
         for event in [
             json!(null),
             json!([]),

@@ -51,7 +51,7 @@ async fn every_command_ends_with_a_summary() {
 }
 
 #[tokio::test]
-async fn exported_sessions_are_alone_on_standard_output() {
+async fn stdout_of_export_has_only_sessions() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     let output = run(&database, &["export", "--all", "--room", "--json"]).await;
@@ -63,7 +63,7 @@ async fn exported_sessions_are_alone_on_standard_output() {
 }
 
 #[tokio::test]
-async fn errors_are_objects_and_have_a_text() {
+async fn errors_are_objects_with_a_text() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     database.record(&history("room02", 3, 60)).await;

@@ -14,7 +14,7 @@ async fn objects(database: &Database, arguments: &[&str]) -> (Option<i32>, Vec<V
 }
 
 #[tokio::test]
-async fn list_has_every_room_with_its_sessions() {
+async fn list_counts_the_sessions_of_every_room() {
     let database = Database::start().await;
     database.record(&history("room02", 3, 60)).await;
     // Without a tally, and not a session.
@@ -111,7 +111,7 @@ of_others: ["a\n"]
 }
 
 #[tokio::test]
-async fn show_of_a_session_that_does_not_exist_fails() {
+async fn show_of_an_unknown_session_fails() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     for (arguments, said) in [

@@ -50,7 +50,7 @@ async fn interrupted(
 }
 
 #[tokio::test]
-async fn interrupted_import_says_how_far_it_came_and_can_go_on() {
+async fn interrupted_import_reports_and_resumes() {
     let database = Database::start().await;
     let file = File::new("history.csv", csv());
     let rejects = file.beside("rejects.jsonl");
@@ -71,7 +71,7 @@ async fn interrupted_import_says_how_far_it_came_and_can_go_on() {
 }
 
 #[tokio::test]
-async fn interrupted_delete_and_export_say_how_far_they_came() {
+async fn interrupted_delete_and_export_report() {
     let database = Database::start().await;
     database.record(&history("room01", 200, 60)).await;
     let delete = ["delete", "--room", "room01", "--yes"];
@@ -134,7 +134,7 @@ async fn every_command_ends_after_its_patience() {
 }
 
 #[tokio::test]
-async fn commands_end_rightly_under_throttling() {
+async fn commands_succeed_under_throttling() {
     let database = Database::start().await;
     let proxy = Proxy::start(&database.endpoint, |number, _| match number % 10 {
         0..=6 => Fault::Refuse(400, "ProvisionedThroughputExceededException"),

@@ -29,7 +29,7 @@ fn events(are_webhooks: bool) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn every_event_gives_the_answer_stored_beside_it() {
+async fn every_event_has_its_stored_answer() {
     let database = Database::start().await;
     database.record(&sample::sessions()).await;
     let events = events(false);
@@ -46,7 +46,7 @@ async fn every_event_gives_the_answer_stored_beside_it() {
 }
 
 #[tokio::test]
-async fn every_webhook_gives_the_answer_stored_beside_it() {
+async fn every_webhook_has_its_stored_answer() {
     let database = Database::start().await;
     let app = webhook::app(database.past_rooms.clone());
     let events = events(true);
@@ -62,7 +62,7 @@ async fn every_webhook_gives_the_answer_stored_beside_it() {
 }
 
 #[test]
-fn the_sample_has_the_rooms_that_it_says() {
+fn sample_has_the_rooms_it_prints() {
     let sessions = sample::sessions();
     for (room, count) in sample::rooms() {
         assert_eq!(

@@ -95,7 +95,7 @@ async fn invoke(lambda: &mut Lambda) -> (u64, Value) {
 }
 
 #[tokio::test]
-async fn every_fault_is_answered_in_time_with_its_cause_in_the_log_and_never_with_a_wrong_page() {
+async fn faults_are_logged_and_give_no_wrong_page() {
     let database = Database::start().await;
     database.record(&history("room01", 60, 60)).await;
     database.record(&history("room02", 60, 45)).await;

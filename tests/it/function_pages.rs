@@ -281,7 +281,7 @@ async fn pages_of(seed: u64, at_most: usize) -> usize {
 }
 
 #[tokio::test]
-async fn a_page_with_a_write_between_two_of_its_requests_is_that_of_before_or_after() {
+async fn page_is_that_before_or_after_a_write() {
     let mut left = pages();
     for seed in 0.. {
         if left == 0 {

@@ -8,7 +8,7 @@ const LOCAL_RUN: &str = "cargo run --example local";
 const RUNTIME_API: (&str, &str) = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
 
 #[test]
-fn start_outside_lambda_points_to_the_local_run() {
+fn start_outside_lambda_names_the_local_run() {
     let variables = [
         ("TABLE_NAME", "table"),
         ("API_KEY", "key"),

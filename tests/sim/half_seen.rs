@@ -28,7 +28,7 @@ fn room(sessions: usize) -> (Vec<RowKey>, Database) {
 }
 
 #[test]
-fn a_tally_whose_change_is_seen_later_than_its_session_is_not_called_wrong() {
+fn tally_seen_after_its_session_is_not_wrong() {
     let (_, before) = room(40);
     let (keys, after) = room(41);
     let counts_keys = Arc::new(Mutex::new(false));

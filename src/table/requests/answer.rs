@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_one_names_the_operation_and_the_problem() {
+    fn invalid_answer_names_operation_and_problem() {
         assert!(ensure(true, || unreachable!()).is_ok());
         assert!(present(Some(1), "Items").is_ok());
         let invalid = present::<()>(None, "Items").expect_err("nothing there");
