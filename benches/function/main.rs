@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench function` builds the function as a release has it, and `bare`, the least function
 //! that `lambda_http` makes. It runs them under Lambda's runtime API, with an embedded DynamoDB over TLS.
-//! What a process uses is read from the system's accounting, so other processes matter little. With
+//! A process's usage is read from the system's accounting, so other processes matter little. With
 //! `-- --instructions` they do not matter at all, and everything takes fifty times as long.
 
 mod function;

@@ -1,4 +1,4 @@
-//! What the benchmark shares with the tests: Lambda's runtime API, and TLS in front of DynamoDB.
+//! Parts shared with the tests: Lambda's runtime API, and TLS in front of DynamoDB.
 
 #[path = "../../examples/local/embedded.rs"]
 #[allow(dead_code, reason = "made for the local run, which uses more of it")]

@@ -44,8 +44,8 @@ fn seconds(time: Timestamp) -> i64 {
 }
 
 proptest! {
-    /// What arrives decides, and not in which order nor how often. What the session must be is said
-    /// here again, from the kinds that arrived.
+    /// The set of reports decides, neither their order nor their number. The expected session is made
+    /// here independently, from the kinds that arrived.
     #[test]
     fn order_and_repetition_make_no_difference(
         picks in vec(0..7_usize, 1..40),

@@ -162,7 +162,7 @@ fn second_query_asks_for_all_counted_rows() {
 }
 
 proptest! {
-    /// However the rows come, they are taken in order, and the counts are contradicted if and only if
+    /// Rows in pages of any size are taken in order, and the counts are contradicted if and only if
     /// they are wrong.
     #[test]
     fn query_pages_add_up(days in proptest::collection::btree_set(1_u8..=28, 0..28),

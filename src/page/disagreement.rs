@@ -18,9 +18,9 @@ use crate::table::{Consistency, Item, Table, isolation};
 /// A room whose tally contradicts its rows, or itself.
 pub(super) struct Disagreement {
     room_id: String,
-    /// How its tally rows contradict each other.
+    /// The contradiction between its tally rows.
     in_tally: Option<String>,
-    /// How its rows contradict the tally.
+    /// The contradiction between its rows and the tally.
     in_rows: Option<Contradiction>,
     /// The rows of the tally as they were read.
     tally_rows: Vec<(RowKey, Option<Item>)>,
@@ -120,7 +120,7 @@ impl Disagreement {
     }
 }
 
-/// How many sessions a bucket has by the room's tally rows. `None`: they cannot be read.
+/// Returns the number of sessions of a bucket by the room's tally rows. `None`: they cannot be read.
 fn count_now(room_id: &str, bucket: Bucket, now: &HashMap<RowKey, Item>) -> Option<u64> {
     let counts = match bucket.parent() {
         None => tally::read_room_tally(now.get(&RowKey::room_tally(room_id))?).ok()?.months,

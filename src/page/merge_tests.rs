@@ -127,7 +127,7 @@ fn rooms_beyond_the_page_are_read_when_needed() {
     assert_eq!(read_together(&rooms, 30, 9), [0, 1, 2, 3]);
 }
 
-/// How many rows each of these rooms is asked for when another has run dry, and `needed` are needed.
+/// Returns the rows requested of each room when another has run dry, and `needed` are needed.
 fn needs(rooms: &[(&[u8], bool)], order: Order, needed: u64) -> Vec<Option<u64>> {
     needs_of(&Plan::from_the_front(order, 0), 0, rooms, order, needed)
 }

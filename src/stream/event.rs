@@ -19,16 +19,16 @@ pub struct MalformedBatch(String);
 pub struct MalformedRecord {
     /// Its place in the stream.
     pub sequence_number: String,
-    /// What is wrong with it.
+    /// Its problem.
     pub reason: String,
 }
 
-/// What a batch of events says.
+/// The content of a batch of events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
-    /// How many events it has.
+    /// Its number of events.
     pub events: usize,
-    /// What was put or deleted, by room.
+    /// Puts and deletes, by room.
     pub touched: BTreeMap<String, Touched>,
     /// Whether it has events of counted sessions. Those call the function only if the whole history is
     /// on.
@@ -39,7 +39,7 @@ pub struct Batch {
     places: Vec<(String, Option<String>)>,
 }
 
-/// What was put or deleted in a room.
+/// Puts and deletes in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Touched {
     /// Sessions whose counts may be wrong.
@@ -68,7 +68,7 @@ pub struct ItemFailure {
     pub sequence_number: String,
 }
 
-/// What is needed of an event.
+/// The needed fields of an event.
 ///
 /// Source: Amazon DynamoDB API Reference, `Record` and `StreamRecord` of DynamoDB Streams.
 #[derive(Deserialize)]

@@ -9,12 +9,12 @@ use crate::support::{
 
 const BODY: &[u8] = br#"{"room_ids":["room01"]}"#;
 const SIGNATURE: &str = "cded3ab9c8b70e4f9bef25fa3d3095e4ac40715ace7301afc3a8e36a9617f02b";
-/// Of the same body with the secret `another-secret`.
+/// The signature of the same body with the secret `another-secret`.
 const OTHER_SECRET: &str = "f6ee1550e214fba06b85f176059576a53a31cf5bd3e921c0ade53ec81ede1919";
-/// Of `{"room_ids":["Prüfung – 試験"]}`.
+/// A body that is not ASCII.
 const UNICODE_BODY: &str = r#"{"room_ids":["Prüfung – 試験"]}"#;
 const UNICODE_SIGNATURE: &str = "b78fcb7e422c61824fe6ce0130435b5dba1515c1a9d871fd2178043fe36b9667";
-/// Of no bytes at all.
+/// The signature of an empty body.
 const EMPTY_SIGNATURE: &str = "a185edc8eb18753a57a5afdcfb220de66657f98d958f33ac1360f5b1188bdf9c";
 
 async fn answer(body: &[u8], headers: &[(&str, &str)]) -> Answer {

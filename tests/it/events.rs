@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Database, request_of, sample, send};
 use crate::webhook;
 
-/// What the names of the webhooks' events begin with. They are sent in the order of their names.
+/// Prefix of the names of the webhooks' events. They are sent in the order of their names.
 const WEBHOOK: &str = "webhook-";
 
 /// The events' files; the answers' are beside them, as `NAME.answer.json`.

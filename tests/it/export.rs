@@ -1,4 +1,4 @@
-//! What an export of a table has, and that an import into another makes the same rows of it.
+//! Exports of a table, and imports of them into another, which make the same rows.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use past_rooms::RowKey;

@@ -164,7 +164,7 @@ async fn requests_in_flight_are_bounded() {
     assert!(proxy.most_in_flight() > 10, "rooms are read side by side: {}", proxy.most_in_flight());
 }
 
-/// What a page may show while the sessions whose ids begin with `moving` come and go and the others
+/// Asserts what a page may show while sessions whose ids begin with `moving` come and go and the others
 /// stay: a slice of the history in which each of the moving ones is there or not.
 fn assert_slice(answer: &Answer, all: &[Session], from: usize, limit: usize) {
     let mut all: Vec<PastRoom> = all.iter().map(Session::to_past_room).collect();

@@ -10,7 +10,7 @@ use crate::support::lambda::{Lambda, end, function};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, ask, history};
 
-/// What Lambda gives an invocation.
+/// Time that Lambda gives an invocation.
 const TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// Read with each kind of request: tallies in a batch, hours, rows; and a room without a tally.

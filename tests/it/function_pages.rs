@@ -23,7 +23,7 @@ fn pages() -> usize {
 /// Pages from one history.
 const PAGES_OF_A_HISTORY: usize = 30;
 
-/// What is held until a write has happened: one request to DynamoDB, counted from 0.
+/// The request that is held until a write has happened, counted from 0.
 #[derive(Default)]
 struct Moment {
     seen: usize,

@@ -1,4 +1,4 @@
-//! How many requests are in flight while whole tables are worked on.
+//! The number of requests in flight while commands work on whole tables.
 
 use past_rooms::table::schema::{EXPIRES, ROOM_SID};
 

@@ -1,4 +1,4 @@
-//! What the functions log when something fails, and whether the saved query of errors shows it.
+//! The functions' logs of failures, and whether the saved query of errors shows them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

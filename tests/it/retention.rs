@@ -1,4 +1,4 @@
-//! What our own writers put beside the session: the mark that they counted it, and when it expires.
+//! The marks that this project's writers put beside a session: that they counted it, and its expiry.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-/// Where to try the project, at the end of these messages.
+/// The way to try the project, at the end of these messages.
 const LOCAL_RUN: &str = "cargo run --example local";
 /// A runtime API that no function reaches before its configuration is read.
 const RUNTIME_API: (&str, &str) = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");

@@ -1,4 +1,4 @@
-//! What pages cost without concurrent writes: round trips, counted on the paused clock, and read
+//! The cost of pages without concurrent writes: round trips, counted on the paused clock, and read
 //! units.
 //!
 //! Every request takes the same time on that clock, and nothing else takes any. So the time that a

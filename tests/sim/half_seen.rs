@@ -11,7 +11,7 @@ use crate::{content, cost, tallies, timed};
 
 const ROOM: &str = "room01";
 
-/// How long the count is not seen: a page has read everything twice by then, and judged its tally.
+/// Time for which the count is not seen: a page has read everything twice by then, and judged its tally.
 const PART_SEEN: Duration = Duration::from_millis(30);
 
 /// Returns the keys and the table of a room with this number of sessions in one month. They are in

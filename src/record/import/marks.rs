@@ -1,9 +1,9 @@
-//! What the table keeps of a session beside what the API answers of it.
+//! A session's stored attributes beside those that the API answers.
 
 use crate::record::row::Heard;
 
-/// What the table keeps of a session beside what the API answers of it. An export of a table has it;
-/// other files have nothing of it.
+/// A session's stored attributes beside those that the API answers. An export of a table has them;
+/// other files do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Marks {
     expires: Option<i64>,

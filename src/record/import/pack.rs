@@ -14,9 +14,9 @@ use crate::table::keys::RowKey;
 
 pub(super) struct Pack<'a> {
     pub transaction: Transaction<'a>,
-    /// What it does, by the entries' places.
+    /// Its outcomes, by the entries' places.
     pub done: Vec<(usize, Done)>,
-    /// How many sessions each room has more after it.
+    /// The change of each room's number of sessions.
     pub more: BTreeMap<String, i64>,
     load: Load,
 }

@@ -12,7 +12,7 @@ use crate::table::requests::retry::Backoff;
 /// Number of attempts at a request whose answers are invalid.
 const ATTEMPTS: u32 = 3;
 
-/// What is wrong with an answer.
+/// The problem of an answer.
 pub(crate) struct InvalidAnswer(String);
 
 impl InvalidAnswer {

@@ -34,7 +34,7 @@ pub struct RowQuery<'a> {
     pub consistency: Consistency,
 }
 
-/// What one query returned.
+/// The rows of one query.
 #[derive(Debug)]
 pub struct QueryPage {
     /// The rows, in the order that was asked for.

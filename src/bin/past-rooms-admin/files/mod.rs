@@ -1,6 +1,6 @@
 //! Files of past sessions, row by row.
 //!
-//! What a reader yields is either a [`Row`], or an [`Unreadable`] row with all that is known of it,
+//! A reader yields either a [`Row`], or an [`Unreadable`] row with all that is known of it,
 //! so that nothing of a wrong row is lost. Only what makes the rest of the file unreadable is an
 //! error.
 
@@ -98,7 +98,7 @@ fn without_byte_order_mark<'a>(mut input: impl BufRead + 'a) -> io::Result<impl 
     Ok(Cursor::new(start).chain(input))
 }
 
-/// What makes a file unreadable.
+/// Returns the error of an unreadable file.
 fn wrong(message: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message.into())
 }
