@@ -98,6 +98,14 @@ def test_readme_lists_every_page():
     assert listed == {path for path in files() if pathlib.PurePath(path).parts[0] == "docs" and path.endswith(".md")}
 
 
+def test_testing_page_names_every_test_file():
+    named = re.findall(r"`(?:[\w*/]*/)?([\w*]+\.(?:rs|py))`", (ROOT / "docs/internals/testing.md").read_text())
+    paths = [pathlib.PurePath(path) for path in files()]
+    tests = [path for path in paths if path.match("tests/it/*.rs") or path.match("tests/e2e/test_*.py")]
+    assert [path for path in tests if path.name != "main.rs" and not any(path.match(name) for name in named)] == []
+    assert [name for name in named if not any(path.match(name) for path in paths)] == []
+
+
 def test_pages_named_in_code_exist():
     for path in files():
         if path.endswith((".png", ".svg", ".lock", ".bin")) or path.startswith(("tests/corpora", "fuzz/")):
