@@ -93,6 +93,12 @@ def test_links_lead_to_files_and_anchors(path):
         assert not anchor or anchor in anchors(to), f"{link}: no such anchor"
 
 
+def test_readme_has_both_commands():
+    readme = (ROOT / "README.md").read_text()
+    assert re.search(r"^\$? ?cargo run --example local$", readme, re.MULTILINE)
+    assert re.search(r"^\$? ?cargo test$", readme, re.MULTILINE)
+
+
 def test_readme_lists_every_page():
     listed = set(re.findall(r"\]\((docs/[^)#]+\.md)\)", (ROOT / "README.md").read_text()))
     assert listed == {path for path in files() if pathlib.PurePath(path).parts[0] == "docs" and path.endswith(".md")}
