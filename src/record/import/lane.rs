@@ -130,8 +130,9 @@ impl<'a> Lane<'a> {
                 note(self.progress).done(task.index, done);
                 continue;
             }
-            if !pack.takes(&task.key, &row, &deleted) {
+            if !pack.reserve(&task.key, &row, &deleted) {
                 let full = std::mem::replace(&mut pack, Pack::new(&rules.table));
+                pack.reserve(&task.key, &row, &deleted);
                 outcome = self.write(full, &mut snapshot).await;
                 if outcome.is_err() {
                     packed.push(task);
