@@ -88,17 +88,29 @@ pub(crate) async fn project(
     keys: impl IntoIterator<Item = RowKey>,
     cause: Cause,
 ) -> Result<Projected, WriteError> {
+    let mut projected = Projected::default();
+    project_into(&mut projected, table, history, keys, cause).await?;
+    Ok(projected)
+}
+
+/// As [`project`], and counts what is done in `projected`, also if an error ends it.
+pub(crate) async fn project_into(
+    projected: &mut Projected,
+    table: &Table,
+    history: &Table,
+    keys: impl IntoIterator<Item = RowKey>,
+    cause: Cause,
+) -> Result<(), WriteError> {
     // In the order of time, so that a transaction touches few months.
     let keys: BTreeMap<RowKey, RowKey> =
         keys.into_iter().filter_map(|key| Some((projected_row::key(&key)?, key))).collect();
-    let mut projected = Projected::default();
     let mut refused = Vec::new();
     let mut left = batches(history, keys, |(own_key, _)| (own_key, 0));
     left.reverse();
     while let Some(mut batch) = left.pop() {
         let attempt = || project_batch(table, history, &batch, cause);
         match with_retries(ATTEMPTS, WriteError::is_transient, attempt).await {
-            Ok(more) => projected += more,
+            Ok(more) => *projected += more,
             Err(error) if error.is_transient() => return Err(error),
             // One row may be too large. It must not keep the others back.
             Err(error) if batch.len() == 1 && refused.len() < MAX_REFUSED => refused.push(error),
@@ -109,7 +121,7 @@ pub(crate) async fn project(
             }
         }
     }
-    refused.pop().map_or(Ok(projected), Err)
+    refused.pop().map_or(Ok(()), Err)
 }
 
 /// A row of the history table by its key, and the key of its session.

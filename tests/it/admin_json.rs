@@ -32,7 +32,7 @@ async fn every_command_ends_with_a_summary() {
         (
             &["export", "--room", "romo01", "--output", &file.beside("none")],
             1,
-            &["room", "summary"],
+            &["room", "error", "summary"],
         ),
         (&["tally", "--all", "--check"], 0, &["room", "room", "summary"]),
         (&["tally", "--room", "romo01"], 1, &["room", "summary"]),
@@ -92,7 +92,7 @@ async fn errors_are_objects_with_a_text() {
     let output = admin(&database, &proxy.endpoint, &["list", "--json"]).output().await;
     let output = output.expect("it runs");
     let printed = objects(&output.stdout);
-    assert_eq!((output.status.code(), types(&printed)), (Some(2), vec!["error"]));
+    assert_eq!((output.status.code(), types(&printed)), (Some(2), vec!["error", "summary"]));
     assert!(printed[0]["error"].as_str().is_some_and(|text| text.contains("AccessDenied")));
     assert!(printed[0]["advice"].as_str().is_some_and(|text| text.contains("actions")));
 
@@ -101,7 +101,7 @@ async fn errors_are_objects_with_a_text() {
     {
         let output = run(&database, arguments).await;
         let printed = objects(&output.stdout);
-        assert_eq!((output.status.code(), types(&printed)), (Some(2), vec!["error"]));
+        assert_eq!((output.status.code(), types(&printed)), (Some(2), vec!["error", "summary"]));
         assert!(text(&output.stderr).contains(printed[0]["error"].as_str().expect("a text")));
     }
 }
