@@ -23,13 +23,13 @@ use crate::table::rows::session::Session;
 pub(crate) struct Settlement<'a> {
     /// The session as its meeting has it.
     pub session: &'a Session,
-    /// How long it is kept.
+    /// Its retention.
     pub retention: Retention,
     /// Whether its `created` is better than that of a row of another writer.
     pub created_is_certain: bool,
     /// Whether its `ended` is better than that of a row of another writer.
     pub ended_is_certain: bool,
-    /// Where it was recorded by an earlier settlement.
+    /// Its key in an earlier settlement.
     pub recorded: Option<RowKey>,
     /// Its values, if it was recorded too early and withdrawn.
     pub withdrawn: Option<&'a Withdrawn>,

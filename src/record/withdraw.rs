@@ -46,7 +46,7 @@ impl Withdrawn {
 pub(crate) struct Premature<'a> {
     pub room_id: &'a str,
     pub room_sid: &'a str,
-    /// Where its meeting recorded it, if that is known.
+    /// Its key as its meeting recorded it, if that is known.
     pub recorded: Option<RowKey>,
     /// When its meeting was last seen, in UNIX seconds.
     pub last_seen: i64,

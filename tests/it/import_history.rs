@@ -1,4 +1,4 @@
-//! What an import makes of sessions that are in the table already: by an earlier import, by
+//! Imports of sessions that are in the table already: by an earlier import, by
 //! webhooks, under another time.
 
 use std::sync::Arc;

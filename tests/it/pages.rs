@@ -11,7 +11,7 @@ use crate::support::{Database, history, session};
 
 const ROOMS: [&str; 5] = ["r0", "r1", "r2", "r3", "r4"];
 
-/// What any reader must answer.
+/// Returns the page that any reader must answer.
 fn model(sessions: &[Session], query: &PageQuery) -> Page {
     let mut found: Vec<&Session> =
         sessions.iter().filter(|session| query.room_ids.contains(&session.room_id)).collect();
@@ -59,7 +59,7 @@ async fn assert_page(past_rooms: &PastRooms, sessions: &[Session], query: &PageQ
     assert_eq!(read(past_rooms, query).await, model(sessions, query), "{query:?}");
 }
 
-/// How a room's history came into the table.
+/// The writer of a room's history.
 #[derive(Debug, Clone, Copy)]
 enum Filled {
     Recorded,

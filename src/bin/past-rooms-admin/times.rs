@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// What a time must look like, for messages.
+/// Accepted forms of a time, for messages.
 pub const EXPECTED: &str = "RFC 3339 (2026-11-22T10:00:00Z), a MySQL datetime \
     (2026-11-22 10:00:00) or UNIX seconds (1795341600)";
 

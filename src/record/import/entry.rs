@@ -15,9 +15,9 @@ use crate::table::rows::session::Session;
 pub enum Field {
     /// The room's title.
     RoomTitle,
-    /// How many participants joined.
+    /// Number of participants who joined.
     JoinedParticipants,
-    /// Where webhooks of the session were sent.
+    /// URL to which the session's webhooks were sent.
     WebhookUrl,
     /// When it ended.
     Ended,
@@ -52,13 +52,13 @@ impl Fields {
 pub struct Entry {
     /// The session.
     pub session: Session,
-    /// What of it the file has.
+    /// The fields that the file has.
     pub fields: Fields,
-    /// What else the table is to keep of it, if the file is an export of a table.
+    /// Its other stored attributes, if the file is an export of a table.
     pub marks: Marks,
 }
 
-/// What an import puts in place of what is stored.
+/// The source whose values win over the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Precedence {
     /// If webhooks recorded a session, only its missing values are filled in.

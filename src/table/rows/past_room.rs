@@ -22,10 +22,10 @@ pub struct PastRoom {
     /// The session's id, unique among all sessions.
     #[serde(default)]
     pub room_sid: String,
-    /// How many participants joined.
+    /// Number of participants who joined.
     #[serde(default)]
     pub joined_participants: i64,
-    /// Where webhooks of the session were sent.
+    /// URL to which the session's webhooks were sent.
     #[serde(default)]
     pub webhook_url: String,
     /// When it began: RFC 3339 in UTC.
@@ -95,7 +95,7 @@ impl SessionRow {
         Some(SessionRow { key: SessionKey::of_item(&item)?, attributes: item })
     }
 
-    /// What the API answers of the session.
+    /// Returns the session as the API answers it.
     ///
     /// # Errors
     /// [`MalformedRow`] if one of its attributes has the wrong type.

@@ -1,4 +1,4 @@
-//! How long sessions are kept.
+//! Retention: the time after which sessions expire.
 
 use jiff::Timestamp;
 

@@ -29,9 +29,9 @@ pub struct Session {
     pub room_sid: String,
     /// The room's title.
     pub room_title: String,
-    /// How many participants joined.
+    /// Number of participants who joined.
     pub joined_participants: u32,
-    /// Where webhooks of the session were sent.
+    /// URL to which the session's webhooks were sent.
     pub webhook_url: String,
     /// When it began. Kept to the millisecond; years 0 to 9999.
     pub created: Timestamp,
