@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use past_rooms::table::rows::retention::Retention;
-use past_rooms::{Importer, Meter, PastRooms, Stopped};
+use past_rooms::{Importer, Meter, PastRooms, Session, Stopped};
 use serde_json::json;
 
 use crate::chunk::{Chunk, Rejected};
@@ -205,26 +205,28 @@ impl Import<'_> {
         line: u64,
         (row, read): (Row, ImportedRow),
     ) {
-        let session = &read.session;
-        if self.last_rows.supersede(session, self.totals.rows) {
+        if self.last_rows.supersede(&read.session, self.totals.rows) {
             self.totals.repeated += 1;
-        } else if self.has_expired(&read) {
+            self.done.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        if is_reversed(&read.session) {
+            self.warn_of_end(file, line, "ended");
+        }
+        if self.has_expired(&read) {
             self.totals.expired += 1;
         } else {
-            if session.ended.is_some_and(|end| end < session.created) {
-                self.warn_of_end(file, line);
-            }
             let kept = self.rejects.is_some().then_some(row);
             return chunk.add(read, line, kept);
         }
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Warns of a session whose end is before its beginning. It is imported as the file has it.
-    fn warn_of_end(&mut self, file: &str, line: u64) {
+    /// Warns of a session whose end is before its beginning. It is imported nevertheless.
+    fn warn_of_end(&mut self, file: &str, line: u64, end: &str) {
         self.impossible_ends += 1;
         if self.impossible_ends <= REPORTED_REJECTS {
-            let text = format_args!("{file}:{line}: ended is before created; check --time-zone");
+            let text = format_args!("{file}:{line}: {end} is before created; check --time-zone");
             output::warning(json!({"file": file, "line": line}), text);
         } else if self.impossible_ends == REPORTED_REJECTS + 1 {
             output::warning(json!({"file": file}), "more rows have an ended before created");
@@ -259,7 +261,7 @@ impl Import<'_> {
     /// Returns whether DynamoDB would delete the session at once.
     fn has_expired(&self, row: &ImportedRow) -> bool {
         let ImportedRow { session, marks, .. } = row;
-        let expires = self.retention.expires(session.ended.unwrap_or(session.created));
+        let expires = self.retention.expires(session.created, session.ended);
         expires.or(marks.expires()).is_some_and(|expires| expires <= self.now)
     }
 
@@ -287,6 +289,15 @@ impl Import<'_> {
         };
         self.totals.recorded += written.recorded;
         self.totals.moved += written.moved;
+        for index in written.reversed {
+            let entry = chunk.entries.get(index);
+            // A row with two such times of its own has been reported.
+            if let Some(line) = chunk.line(index + 1)
+                && entry.is_some_and(|entry| !is_reversed(&entry.session))
+            {
+                self.warn_of_end(file, line, "the stored ended");
+            }
+        }
         for misplaced in &written.misplaced {
             chunk.misplace(misplaced);
         }
@@ -301,4 +312,9 @@ impl Import<'_> {
             (None, stopped) => Ok(stopped.map_or(Ok(()), Err)?),
         }
     }
+}
+
+/// Returns whether a session's end is before its beginning.
+fn is_reversed(session: &Session) -> bool {
+    session.ended.is_some_and(|ended| ended < session.created)
 }

@@ -119,6 +119,9 @@ impl<'a> Lane<'a> {
                 note(self.progress).misplaced(Misplaced::new(task.index, others));
                 continue;
             };
+            if row.room.is_reversed() {
+                note(self.progress).written.reversed.insert(task.index);
+            }
             let here = snapshot.session(&task.key);
             if deleted.is_empty() && here.is_some_and(|stored| stored.is(&row)) {
                 // The row may be there by a transaction of this import.
