@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use crate::record::error::WriteError;
 use crate::record::merge;
 use crate::record::place::place;
-use crate::record::row::{Heard, Row};
+use crate::record::row::{ReportedTimes, Row};
 use crate::record::snapshot::Snapshot;
 use crate::record::transaction::Transaction;
 use crate::record::withdraw::Withdrawn;
@@ -67,11 +67,12 @@ pub(crate) async fn settle(
         let target = session.key()?;
         let was_certain =
             settlement.withdrawn.is_some_and(|withdrawn| withdrawn.created_is_certain);
-        let certain = Heard {
+        let certain = ReportedTimes {
             created: settlement.created_is_certain || was_certain,
             ended: settlement.ended_is_certain,
         };
-        let row = Row { heard: Some(certain), ..Row::of_session(&session, settlement.retention) };
+        let row =
+            Row { reported: Some(certain), ..Row::of_session(&session, settlement.retention) };
         let others: Vec<RowKey> = rows.keys().copied().cloned().collect();
         place(&mut transaction, &snapshot, (&target, &row), &others)?;
         target

@@ -187,7 +187,7 @@ mod tests {
     proptest! {
         /// Compares it with the general way, the `Deserialize` that `PastRoom` derives.
         #[test]
-        fn a_row_is_read_as_serde_reads_it(
+        fn row_is_read_as_serde_reads_it(
             values in proptest::array::uniform8(option::weighted(0.7, attribute())),
         ) {
             let key = RowKey::new("room01", "2026-11-22T10:00:00.000Z#SID_x").into_item();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_row_is_named_with_what_is_wrong() {
+    fn malformed_row_is_named_with_its_problem() {
         let mut item = RowKey::new("room01", "2026-11-22T10:00:00.000Z#SID_x").into_item();
         item.insert("joined_participants".to_owned(), AttributeValue::N("1.5".to_owned()));
         let row = SessionRow::from_item(item).expect("a session's key");

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sort_key_has_three_decimals() {
+    fn sort_key_has_three_decimals() {
         for (created, key) in [
             ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000Z#SID_x"),
             ("2026-11-22T10:00:00.9999Z", "2026-11-22T10:00:00.999Z#SID_x"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_answered_as_it_was_given() {
+    fn session_is_answered_as_given() {
         let mut one = session("2026-11-22T10:00:00.1239Z", "SID_x");
         let empty = PastRoom {
             room_title: String::new(),
