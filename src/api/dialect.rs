@@ -1,4 +1,4 @@
-//! Where the two dialects of the answers differ, and nowhere else: `documented`, as the API's
+//! The differences between the two dialects of the answers, in one place: `documented`, as the API's
 //! documentation has them, and `plugnmeet`, as plugnmeet-server 2.4 sends them.
 //!
 //! | | `documented` | `plugnmeet` |

@@ -22,7 +22,7 @@ fn csv() -> String {
     "room_id,room_sid,created\n".to_owned() + &(0..800).map(row).collect::<String>()
 }
 
-/// What becomes of a request in flight at an interrupt.
+/// The fate of a request in flight at an interrupt.
 #[derive(Clone, Copy, PartialEq)]
 enum InFlight {
     /// It is answered once the command waits for it.

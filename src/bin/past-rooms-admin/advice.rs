@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_codes_have_advice_and_others_none() {
+    fn only_known_codes_have_advice() {
         for (code, part) in [
             ("ResourceNotFoundException", "--table"),
             ("AccessDeniedException", "actions"),

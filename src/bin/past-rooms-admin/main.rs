@@ -103,7 +103,7 @@ enum TableCommand {
     History(history::Arguments),
 }
 
-/// How a command ended.
+/// The end of a command.
 enum Outcome {
     Success,
     /// Rows were rejected, or tallies differ.

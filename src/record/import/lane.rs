@@ -265,13 +265,13 @@ impl<'a> Lane<'a> {
         let elsewhere: Vec<&Stored> =
             others.iter().filter_map(|key| snapshot.session(key)).collect();
         // A time that webhooks could only guess gives way to that of plugNmeet's database.
-        let is_guess = |stored: &&Stored| stored.heard.is_some_and(|heard| !heard.created);
+        let is_guess = |stored: &&Stored| stored.reported.is_some_and(|reported| !reported.created);
         if !self.rules.moves && !elsewhere.iter().all(is_guess) {
             return None;
         }
         let mut rows: Vec<&Stored> = here.into_iter().chain(elsewhere).collect();
         // What webhooks recorded takes precedence.
-        rows.sort_by_key(|stored| stored.heard.is_none());
+        rows.sort_by_key(|stored| stored.reported.is_none());
         let row = task.entry.row(&rows, self.rules.precedence, self.rules.retention);
         Some((row, others.to_vec()))
     }

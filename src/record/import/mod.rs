@@ -57,7 +57,7 @@ const ROOM: usize = 10;
 #[derive(Debug)]
 pub struct Importer {
     rules: Rules,
-    /// What is known of the rooms so far.
+    /// The sids known so far, by room.
     rooms: HashMap<String, Sids>,
     /// Counts entries that are done.
     counter: Arc<AtomicU64>,
