@@ -42,6 +42,7 @@ impl Actor {
             match &task {
                 Task::Page { query, cold } => self.read(query, *cold, began).await,
                 Task::Deliver { shard } => self.deliver(*shard, began).await,
+                Task::DeliverAgain { shard } => self.deliver_again(*shard).await,
                 Task::Rest(time) => tokio::time::sleep(*time).await,
                 task => self.write(task, began).await,
             }
@@ -149,7 +150,10 @@ impl Actor {
 
     async fn written(&self, task: &Task) -> Result<Written, WriteError> {
         match task {
-            Task::Page { .. } | Task::Deliver { .. } | Task::Rest(_) => {
+            Task::Page { .. }
+            | Task::Deliver { .. }
+            | Task::DeliverAgain { .. }
+            | Task::Rest(_) => {
                 unreachable!("nothing is written")
             }
             Task::Record(sessions) => self.record(sessions).await,

@@ -41,6 +41,10 @@ pub enum Task {
     Deliver {
         shard: usize,
     },
+    /// Hands over some events a second time, as an invocation does that Lambda has given up.
+    DeliverAgain {
+        shard: usize,
+    },
 }
 
 /// The beginning of a run, and its actors.
@@ -129,8 +133,9 @@ pub struct Planner {
 }
 
 impl Plan {
-    pub fn new(mut random: Rng) -> Self {
-        let focus = Focus::draw(&random);
+    /// Draws a plan, which is about `focus` if there is one.
+    pub fn new(mut random: Rng, focus: Option<Focus>) -> Self {
+        let focus = focus.unwrap_or_else(|| Focus::draw(&random));
         let calendar = focus.calendar(Calendar::new(&mut random));
         let rooms = focus.rooms([1, 1, 2, 3, 3, 4, 6, 10][random.usize(0..8)]);
         let room_ids = (0..rooms).map(|room| format!("room{room}")).collect();
@@ -322,7 +327,8 @@ impl Planner {
         Task::Record(keys.into_iter().map(|key| (key, self.version())).collect())
     }
 
-    fn key(&mut self) -> RowKey {
+    /// Returns the key of a session that recorders may write.
+    pub fn key(&mut self) -> RowKey {
         if self.random.u8(0..3) == 0 && !self.known.is_empty() {
             return self.known[self.random.usize(0..self.known.len())].clone();
         }
@@ -356,10 +362,22 @@ impl Planner {
             let key = self.foreign[self.random.usize(0..self.foreign.len())].clone();
             return Task::ForeignPut(key, self.version());
         }
+        Task::ForeignPut(self.new_foreign_key(), self.version())
+    }
+
+    /// Returns the key of a session that external writers may write.
+    pub fn foreign_key(&mut self) -> RowKey {
+        if self.random.bool() && !self.foreign.is_empty() {
+            return self.foreign[self.random.usize(0..self.foreign.len())].clone();
+        }
+        self.new_foreign_key()
+    }
+
+    fn new_foreign_key(&mut self) -> RowKey {
         let sort_key = self.calendar.sort_key(&mut self.random, 'f');
         let key = RowKey::new(self.room_id(), sort_key);
         self.foreign.push(key.clone());
-        Task::ForeignPut(key, self.version())
+        key
     }
 
     fn room_id(&mut self) -> String {
@@ -389,7 +407,8 @@ impl Planner {
         };
         let limit = [0, 1, 2, 3, 5, 8, 8, 20, 20, 100][self.random.usize(0..10)];
         let order = if self.random.bool() { Order::Asc } else { Order::Desc };
-        let is_of_all_rooms = self.projection.is_some() && self.random.u8(0..3) > 0;
+        let rare = if self.focus == Focus::Projection { 16 } else { 3 };
+        let is_of_all_rooms = self.projection.is_some() && self.random.u8(0..rare) > 0;
         let query = if is_of_all_rooms { PageQuery::all_rooms() } else { PageQuery::new(room_ids) };
         let query = query.from(from).limit(limit).order(order);
         Task::Page { query, cold: self.random.u8(0..3) == 0 }

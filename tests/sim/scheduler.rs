@@ -269,6 +269,10 @@ impl World {
             };
             format!("actor {actor}: {operation} {} {fate}", summary(body))
         });
+        let rows =
+            if operation == "Scan" { self.focus.scanned_rows(&mut self.random) } else { None };
+        let fewer = rows.map(|rows| with_limit(body, rows));
+        let body = fewer.as_deref().unwrap_or(body);
         let is_of_history = body.contains(HISTORY);
         let execute = |world: &mut World| {
             let (stale, now, mut random) = (world.faults.stale, world.now, world.random.fork());
@@ -326,6 +330,13 @@ impl World {
             cluster.replicate(self.now, &mut self.random, true);
         }
     }
+}
+
+/// Returns a request with another limit. DynamoDB returns fewer rows if they are large.
+fn with_limit(body: &str, rows: usize) -> String {
+    let mut request: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    request["Limit"] = rows.into();
+    request.to_string()
 }
 
 /// What of a request tells it from others, in an order that does not change.
