@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::process::Child;
 
-use crate::support::Database;
 use crate::support::lambda::{Lambda, end, program};
+use crate::support::{Database, SECRET_ARN};
 
 /// Time for an invocation: under callgrind everything takes fifty times as long.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -17,6 +17,13 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const COUNTED: u32 = 20;
 /// Requests before anything is measured: they open connections and fill caches.
 pub const WARM_UP: u32 = 5;
+
+/// Where a function has its key pair from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pair {
+    Variables,
+    Secret,
+}
 
 /// A running function.
 pub struct Function {
@@ -31,6 +38,7 @@ impl Function {
     pub async fn start(
         path: &Path,
         database: &Database,
+        pair: Pair,
         counts: Option<&Path>,
     ) -> Result<Self, Box<dyn Error>> {
         let mut lambda = Lambda::start(TIMEOUT);
@@ -40,6 +48,11 @@ impl Function {
         if let Some(counts) = counts {
             let counts = format!("--callgrind-out-file={}", counts.display());
             command.args(["--tool=callgrind", &counts, path]);
+        }
+        if pair == Pair::Secret {
+            command.env_remove("API_KEY").env_remove("API_SECRET");
+            command.env("CREDENTIALS_SECRET_ARN", SECRET_ARN);
+            command.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", &database.secrets.endpoint);
         }
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -97,7 +110,7 @@ pub async fn instructions(
     let mut totals = [0; 2];
     for (total, requests) in totals.iter_mut().zip([COUNTED, 2 * COUNTED]) {
         let file = folder.join("callgrind.out");
-        let mut function = Function::start(path, database, Some(&file)).await?;
+        let mut function = Function::start(path, database, Pair::Variables, Some(&file)).await?;
         function.invoke(body, WARM_UP + requests).await?;
         let Function { process, lambda, .. } = function;
         // The function ends when its runtime API does.

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench function` builds the function as a release has it, and `bare`, the least function
 //! that `lambda_http` makes. It runs them under Lambda's runtime API, with an embedded DynamoDB over TLS.
-//! What a process uses is read from the system's accounting, so other processes matter little. With
+//! A process's usage is read from the system's accounting, so other processes matter little. With
 //! `-- --instructions` they do not matter at all, and everything takes fifty times as long.
 
 mod function;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Parser;
-use function::{Function, WARM_UP};
+use function::{Function, Pair, WARM_UP};
 use history::History;
 use past_rooms::Session;
 use serde_json::json;
@@ -86,16 +86,27 @@ async fn measure(arguments: &Arguments, folder: &Path) -> Result<bool, Box<dyn E
     let sessions: Vec<Session> = sessions.collect();
     let database = Database::start(&sessions, folder).await?;
 
-    println!("| cold start | initialisation, processor ms | first request, processor ms |");
-    println!("| --- | ---: | ---: |");
+    println!(
+        "| cold start | initialisation, processor ms | first request, processor ms | connections |"
+    );
+    println!("| --- | ---: | ---: | ---: |");
     let front = requests()[0].body.clone();
-    let bare_start = cold(&bare, &database, &front, arguments.starts).await?;
-    println!("| `bare` | {:.2} | {:.2} |", bare_start[0], bare_start[1]);
-    let start = cold(ours, &database, &front, arguments.starts).await?;
-    println!("| past-rooms | {:.2} | {:.2} |", start[0], start[1]);
+    let mut programs = vec![
+        ("`bare`", &bare, Pair::Variables),
+        ("past-rooms", ours, Pair::Variables),
+        ("past-rooms, pair in a secret", ours, Pair::Secret),
+    ];
     if let Some(other) = &arguments.against {
-        let start = cold(other, &database, &front, arguments.starts).await?;
-        println!("| the other build | {:.2} | {:.2} |", start[0], start[1]);
+        programs.push(("the other build", other, Pair::Variables));
+    }
+    let mut starts = Vec::new();
+    for (name, program, pair) in programs {
+        let start = cold(program, &database, pair, &front, arguments.starts).await?;
+        println!(
+            "| {name} | {:.2} | {:.2} | {} |",
+            start.initialisation, start.request, start.connections
+        );
+        starts.push(start);
     }
 
     println!(
@@ -134,7 +145,9 @@ async fn measure(arguments: &Arguments, folder: &Path) -> Result<bool, Box<dyn E
         most_memory = most_memory.max(last.1);
     }
     let goals = [
-        ("initialisation / `bare`'s", 2.4, start[0] / bare_start[0]),
+        ("initialisation / `bare`'s", 2.4, starts[1].initialisation / starts[0].initialisation),
+        ("reading the secret, ms", 15.0, starts[2].initialisation - starts[1].initialisation),
+        ("connections for the secret", 1.0, starts[2].connections - starts[1].connections),
         ("connections of a process", 24.0, most_connections as f64),
         ("peak memory, MB", 24.0, most_memory),
         ("binary, MB", 9.0, std::fs::metadata(ours)?.len() as f64 / 1e6),
@@ -185,26 +198,40 @@ fn compared([ours, other]: [f64; 2]) -> [String; 3] {
     [cell(ours), cell(other), cell(ours / other)]
 }
 
-/// Returns the medians of a program's starts: milliseconds of processor time until it asks for an event,
-/// and of the first request.
+/// Medians of a program's starts.
+struct Start {
+    /// Milliseconds of processor time until the program asks for an event.
+    initialisation: f64,
+    /// The same for the first request.
+    request: f64,
+    /// Connections opened until the first request is answered.
+    connections: f64,
+}
+
+/// Starts a program several times.
 async fn cold(
     program: &Path,
     database: &Database,
+    pair: Pair,
     body: &str,
     starts: u32,
-) -> Result<[f64; 2], Box<dyn Error>> {
-    let mut times = [Vec::new(), Vec::new()];
+) -> Result<Start, Box<dyn Error>> {
+    let mut figures = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..starts {
-        let mut function = Function::start(program, database, None).await?;
+        let opened = || database.front.take_opened() + database.secrets.take_opened();
+        opened();
+        let mut function = Function::start(program, database, pair, None).await?;
         let started = function.processor_time()?;
         function.invoke(body, 1).await?;
-        times[0].push(started);
-        times[1].push(function.processor_time()? - started);
+        figures[0].push(started);
+        figures[1].push(function.processor_time()? - started);
+        figures[2].push(opened() as f64);
     }
-    Ok(times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
-    }))
+    let [initialisation, request, connections] = figures.map(|mut figures| {
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+    });
+    Ok(Start { initialisation, request, connections })
 }
 
 /// Returns a warm request's milliseconds of processor time, the process's connections, and its peak memory.
@@ -215,7 +242,7 @@ async fn warm(
     requests: u32,
 ) -> Result<(f64, usize, f64), Box<dyn Error>> {
     database.front.take_opened();
-    let mut function = Function::start(program, database, None).await?;
+    let mut function = Function::start(program, database, Pair::Variables, None).await?;
     function.invoke(body, WARM_UP).await?;
     let before = function.processor_time()?;
     function.invoke(body, requests).await?;

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 /// The argument that makes the benchmark's process a database.
 const SERVE: &str = "--serve";
 
-/// What every request takes longer.
+/// Returns the delays of every request.
 pub fn delays() -> Result<Vec<Duration>, Box<dyn Error>> {
     let milliseconds = env::var("IMPORT_DELAYS").unwrap_or("5,25".to_owned());
     let milliseconds = milliseconds.split(',').map(|number| number.trim().parse());

@@ -24,7 +24,7 @@ use database::{Database, delays};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-/// How often the tool's memory is looked at. The system keeps its peak.
+/// Interval at which the tool's memory is read. The system keeps its peak.
 const LOOK: Duration = Duration::from_millis(20);
 
 #[tokio::main]

@@ -26,7 +26,7 @@ const IN_FLIGHT: u64 = 20;
 /// Pages whose time is measured at each depth.
 const TIMED: usize = 40;
 
-/// What one page cost.
+/// The cost of one page.
 #[derive(Debug, Clone, Serialize)]
 pub struct Cost {
     pub order: String,

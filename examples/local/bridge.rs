@@ -1,4 +1,4 @@
-//! Where containers find this machine.
+//! The address at which containers find this machine.
 
 use std::net::IpAddr;
 

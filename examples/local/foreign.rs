@@ -1,4 +1,4 @@
-//! What other writers put and delete is counted, as by the function on the stream.
+//! Counts external writes, as the function on the stream does.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::filter::Filter;
 use crate::stream::Stream;
 
-/// How often the stream is read. Lambda reads it four times a second.
+/// Interval at which the stream is read. Lambda reads it four times a second.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Time for a batch.

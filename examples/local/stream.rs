@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where the reading is.
+/// A reader of the stream.
 pub struct Stream {
     client: Client,
     arn: String,
-    /// Where to read on in each shard.
+    /// Iterators by shard.
     iterators: BTreeMap<String, String>,
     /// Shards that were begun.
     known: BTreeSet<String>,
@@ -57,7 +57,7 @@ impl Stream {
         Ok(())
     }
 
-    /// What happened since the last call, at most some thousand events, in order of each row.
+    /// Returns the events since the last call, at most some thousand, in order of each row.
     pub async fn events(&mut self) -> Result<Vec<Value>, Error> {
         let mut events = Vec::new();
         for (id, iterator) in self.iterators.clone() {

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_the_documented_fields_and_no_other() {
+    fn page_has_only_documented_fields() {
         let query = PageQuery::new(["room01"]).from(5).limit(2).order(Order::Asc);
         let sessions = vec![room(None), room(Some("file")), room(Some(""))];
         let response = page(&query, &Page { total: 8, sessions }).expect("a page");
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preflight_is_answered_without_content() {
+    fn preflight_has_no_content() {
         let response = preflight();
         assert_eq!((response.status(), response.body().len()), (StatusCode::NO_CONTENT, 0));
     }
@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn what_lambda_adds_to_a_body_fits_beside_it() {
+    fn answer_limit_leaves_room_for_lambda() {
         let lambda_sends = 6_291_556;
         let added = lambda_sends - MAX_ANSWER_BYTES;
         assert!((2048..=8192).contains(&added), "{added}");
     }
 
     #[test]
-    fn a_page_that_lambda_cannot_send_is_an_error_that_names_a_limit_that_fits() {
+    fn too_large_page_names_a_limit_that_fits() {
         let query = PageQuery::new(["room01"]);
         let with_titles = |rooms: usize, title: &str| {
             let room = PastRoom { room_title: title.to_owned(), ..room(None) };
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_its_status_its_message_and_the_headers_that_go_with_it() {
+    fn error_has_status_message_and_headers() {
         for (api_error, status, header, msg) in [
             (ApiError::from(RouteError::NotFound), 404, None, "fetchPastRooms"),
             (RouteError::MethodNotAllowed.into(), 405, Some(("allow", "POST")), "use POST"),

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_that_of_openssl() {
+    fn signature_equals_that_of_openssl() {
         assert_eq!(sign("local-demo-secret", BODY), SIGNATURE);
         let upper_case = SIGNATURE.to_uppercase();
         for signature in [SIGNATURE, &*upper_case] {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_thing_that_is_wrong_is_named() {
+    fn first_authentication_failure_is_named() {
         let key = ("api-key", "plugnmeet");
         for (headers, error) in [
             (&[("hash-signature", SIGNATURE)][..], AuthError::MissingKey),

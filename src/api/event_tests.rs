@@ -15,7 +15,7 @@ fn query(text: &str) -> Option<MalformedEvent> {
 }
 
 #[test]
-fn only_a_query_string_that_cannot_be_in_a_url_is_malformed() {
+fn only_impossible_query_strings_are_malformed() {
     for text in ["", "a=1", "a=%22&b"] {
         assert_eq!(query(text), None, "{text}");
     }
@@ -26,7 +26,7 @@ fn only_a_query_string_that_cannot_be_in_a_url_is_malformed() {
 }
 
 #[test]
-fn a_path_begins_with_a_slash_and_is_bounded() {
+fn path_begins_with_a_slash_and_is_bounded() {
     let checked = |path: &str| {
         let mut path = Some(path.to_owned());
         check_path(&mut path);
@@ -39,7 +39,7 @@ fn a_path_begins_with_a_slash_and_is_bounded() {
 }
 
 #[test]
-fn a_body_that_is_no_base64_is_taken_out() {
+fn invalid_base64_body_is_removed() {
     let checked = |text: &str, is_base64: bool| {
         let (mut body, mut marked) = (Some(text.to_owned()), is_base64);
         (check_body(&mut body, &mut marked), body.is_some(), marked)
@@ -80,7 +80,7 @@ fn malformed(event: &Value) -> Option<MalformedEvent> {
 }
 
 #[test]
-fn what_is_wrong_with_an_event_is_told_to_the_handler() {
+fn event_problem_is_passed_to_the_handler() {
     let all = |host, query, body, is_base64| {
         events(host, query, body, is_base64).map(|event| malformed(&event))
     };
@@ -94,7 +94,7 @@ fn what_is_wrong_with_an_event_is_told_to_the_handler() {
 }
 
 #[test]
-fn only_the_mark_is_changed_in_what_the_stage_says() {
+fn marking_keeps_other_stage_variables() {
     let mut variables = HashMap::from(
         [("a", "b"), (MARK, "x")].map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
@@ -122,7 +122,7 @@ impl Service<LambdaEvent<LambdaRequest>> for Busy {
 }
 
 #[test]
-fn events_are_taken_when_the_service_behind_is_ready() {
+fn events_wait_for_the_inner_service() {
     let mut context = Context::from_waker(std::task::Waker::noop());
     assert!(CheckedEvents(Busy).poll_ready(&mut context).is_pending());
 }

@@ -1,4 +1,4 @@
-//! How a request flows: [route], [authenticate](super::auth),
+//! The steps of a request: [route], [authenticate](super::auth),
 //! [parse](super::request), [read](crate::page), [answer], and one line in the log.
 
 use std::error::Error;
@@ -38,7 +38,7 @@ pub struct App {
     pub credentials: Credentials,
     /// The history that is served.
     pub past_rooms: PastRooms,
-    /// How answers are written.
+    /// The form of answers.
     pub dialect: Dialect,
 }
 

@@ -1,5 +1,5 @@
-//! What HTTP says. How a request flows: [`event`] → [`handler`] → [`route`] → [`auth`] →
-//! [`request`] → [`page`](crate::page) → [`answer`]; whatever goes wrong is an [`error`]. Two
+//! The HTTP side. The steps of a request: [`event`] → [`handler`] → [`route`] → [`auth`] →
+//! [`request`] → [`page`](crate::page) → [`answer`]; every failure is an [`error`]. Two
 //! [dialects](dialect) of the answers differ.
 
 pub mod answer;

@@ -151,7 +151,7 @@ fn in_range<'de, D: Deserializer<'de>>(field: Field, value: D) -> Result<Value, 
 pub struct FetchPastRooms {
     /// The page that is asked for.
     pub query: PageQuery,
-    /// What the answer says of its order.
+    /// The order as the answer has it.
     pub order_by: String,
 }
 

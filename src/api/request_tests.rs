@@ -20,7 +20,7 @@ fn error(body: &str) -> String {
 }
 
 #[test]
-fn numbers_come_in_every_form_that_protobuf_writes() {
+fn numbers_have_every_form_of_protobuf() {
     for (from, expected) in [
         ("null", 0),
         ("0", 0),
@@ -48,7 +48,7 @@ fn numbers_come_in_every_form_that_protobuf_writes() {
 }
 
 #[test]
-fn a_limit_is_20_if_it_is_not_given_and_100_at_most() {
+fn limit_is_20_by_default_and_at_most_100() {
     for (limit, expected) in [("0", 20), ("1", 1), ("100", 100), ("101", 100), ("4294967295", 100)]
     {
         assert_eq!(query(&format!(r#"{{"room_ids":["a"],"limit":{limit}}}"#)).1, expected);
@@ -57,7 +57,7 @@ fn a_limit_is_20_if_it_is_not_given_and_100_at_most() {
 }
 
 #[test]
-fn a_session_is_asked_for_by_an_id_that_is_a_key() {
+fn room_sid_is_at_most_2048_bytes() {
     let sid = |body: &str| parse(body.as_bytes()).map(|query| query.room_sid);
     assert_eq!(sid(r#"{"room_ids":["a"]}"#), Ok(None));
     assert_eq!(sid(r#"{"room_ids":["a"],"room_sid":""}"#), Ok(None));
@@ -73,7 +73,7 @@ fn maximum_body_is_256_kib() {
 }
 
 #[test]
-fn an_order_is_one_of_two_in_any_case() {
+fn order_is_asc_or_desc_in_any_case() {
     for (order, expected) in [
         ("null", Order::Desc),
         ("\"\"", Order::Desc),
@@ -92,7 +92,7 @@ fn an_order_is_one_of_two_in_any_case() {
 }
 
 #[test]
-fn room_ids_are_an_array_of_at_most_1000_different_keys() {
+fn room_ids_are_at_most_1000_different_keys() {
     for missing in ["{}", r#"{"room_ids":null}"#, r#"{"room_ids":[]}"#] {
         assert_eq!(parse(missing.as_bytes()), Ok(PageQuery::all_rooms()));
     }
@@ -114,7 +114,7 @@ fn room_ids_are_an_array_of_at_most_1000_different_keys() {
 }
 
 #[test]
-fn a_field_is_given_once_and_in_an_object() {
+fn repeated_field_or_other_json_is_rejected() {
     for (body, name) in [
         (r#"{"room_ids":["a"],"roomIds":["a"]}"#, "room_ids"),
         (r#"{"room_ids":["a"],"order_by":null,"orderBy":null}"#, "order_by"),
@@ -133,7 +133,7 @@ fn a_field_is_given_once_and_in_an_object() {
 }
 
 #[test]
-fn a_number_beyond_a_double_names_its_field() {
+fn number_beyond_a_double_names_its_field() {
     for field in ["from", "limit"] {
         let error = error(&format!(r#"{{"room_ids":["a"],"{field}":1e400}}"#));
         assert!(error.starts_with(&format!("{field} must be a whole number")), "{error}");

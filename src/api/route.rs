@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preflight_is_what_a_browser_sends() {
+    fn preflight_is_recognised_by_its_headers() {
         let is_preflight = |method: &str, headers: &[&str]| {
             let mut request = http::Request::builder().method(method);
             for name in headers {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_counts_wherever_the_function_is_behind() {
+    fn path_is_found_behind_any_prefix() {
         for path in PATHS {
             let staged = format!("/prod{path}");
             assert_eq!(http_api(path, "$default", "$default"), Ok(path));

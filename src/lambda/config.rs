@@ -32,7 +32,7 @@ pub const RETENTION_DAYS: &str = "RETENTION_DAYS";
 /// The AWS SDK's variable for the region, which Lambda sets.
 pub const REGION: &str = "AWS_REGION";
 
-/// How to run the project without AWS: the end of an error's text.
+/// Advice to run the project without AWS: the end of an error's text.
 pub(crate) const LOCAL_RUN: &str =
     "to try past-rooms on this machine, run `cargo run --example local`";
 
@@ -45,13 +45,13 @@ pub struct Config {
     pub history_table: Option<String>,
     /// The credentials of clients.
     pub credentials: CredentialsSource,
-    /// How answers are written.
+    /// The form of answers.
     pub dialect: Dialect,
     /// Days after its end for which a session is kept; 0: forever.
     pub retention_days: u32,
 }
 
-/// How answers are written. What that means for the API is in one place, `api::dialect`.
+/// The form of answers. Its meaning for the API is in one place, `api::dialect`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dialect {
     /// As the API's documentation has them.
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dialect_has_a_default_and_no_other_names() {
+    fn dialect_has_a_default_and_two_names() {
         let dialect = |value| with(ANSWERS, value).map(|config| config.dialect);
         for documented in [None, Some(""), Some("documented")] {
             assert_eq!(dialect(documented), Ok(Dialect::Documented));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_not_printed() {
+    fn secret_is_not_printed() {
         let config = format!("{:?}", with("", None));
         assert!(!config.contains("the API_SECRET") && !config.contains("the API_KEY"), "{config}");
     }

@@ -33,7 +33,7 @@ pub struct TallyReport {
     pub untallied: bool,
     /// Whether the room has any session or tally.
     pub exists: bool,
-    /// Where tallies and sessions differed.
+    /// The differences between tallies and sessions.
     pub differences: Vec<Difference>,
     /// Rows with a sort key that begins with a digit and is no session's. Readers ignore them.
     pub stray: Vec<RowKey>,

@@ -4,9 +4,12 @@
 //! computed from. So a session that is recorded meanwhile keeps its expiry. An interrupted run can be
 //! started again: rows that are right already are only read.
 
+use std::future::ready;
 use std::ops::AddAssign;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use crate::maintenance::room_tallies::RoomTallies;
@@ -52,31 +55,43 @@ pub(crate) enum Mode {
     Change,
 }
 
-/// Lets the sessions of a room expire as `retention` says.
+/// Lets the sessions of a room expire as `retention` says. Calls `note` for each session that is done.
 pub(crate) async fn apply(
     table: &Table,
     retention: Retention,
     room_id: &str,
     mode: Mode,
+    mut note: impl FnMut(Expiries),
 ) -> Result<Expiries, WriteError> {
     let room = RoomTallies { table, room_id };
     let now = Timestamp::now().as_second();
     let mut found = Expiries::default();
+    let has_failed = AtomicBool::new(false);
     let range = KeyRange::sessions();
     let query = RowQuery::attributes(room_id, &range, &[ENDED, EXPIRES], Consistency::Strong);
     let query = RowQuery { limit: Some(ROWS_AT_ONCE), ..query };
     let mut after: Option<String> = None;
     loop {
         let page = room.table.query(RowQuery { after: after.as_deref(), ..query.clone() }).await?;
-        let changes =
-            stream::iter(page.items).map(|item| change(table, retention, item, mode, now));
-        let changes = changes.buffer_unordered(CHANGES_AT_ONCE);
-        found += changes
-            .try_fold(Expiries::default(), async |mut sum, one| {
-                sum += one;
-                Ok(sum)
-            })
-            .await?;
+        let begun = stream::iter(page.items)
+            .take_while(|_| ready(!has_failed.load(Ordering::Relaxed)))
+            .map(|item| change(table, retention, item, mode, now));
+        let mut changes = pin!(begun.buffer_unordered(CHANGES_AT_ONCE));
+        // After an error, changes in flight are still counted.
+        let mut failed = Ok(());
+        while let Some(changed) = changes.next().await {
+            match changed {
+                Ok(one) => {
+                    found += one;
+                    note(one);
+                }
+                Err(error) => {
+                    has_failed.store(true, Ordering::Relaxed);
+                    failed = failed.and(Err(error));
+                }
+            }
+        }
+        failed?;
         after = page.next;
         if after.is_none() {
             return Ok(found);

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_room_is_divided_between_months() {
+    fn large_room_is_divided_between_months() {
         let after = "2024-01-22T10:00:00.000Z#x";
         assert_eq!(bounds(after, after), [after]);
         assert_eq!(bounds(after, "2024-02-01T00:00:00.000Z#y"), [after, "2024-02"]);

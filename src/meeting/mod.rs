@@ -13,14 +13,13 @@ mod people;
 pub mod state;
 mod store;
 
-use jiff::Timestamp;
-
 use crate::past_rooms::PastRooms;
 use crate::record::{self, ATTEMPTS, Premature, Settlement, WriteError};
 use crate::table::keys::RowKey;
 use crate::table::requests::retry::Backoff;
 use crate::table::rows::meeting::{meeting_key, sid_of_timer};
 use crate::table::rows::session::Session;
+use crate::table::rows::time::EARLIEST;
 use state::{Details, Draft, Kind, Report};
 use store::Stored;
 
@@ -110,7 +109,7 @@ pub async fn timer_expired(
         return Ok(());
     };
     let room_id = &*timer.room_id;
-    if Session::new(room_id, room_sid, Timestamp::UNIX_EPOCH).key().is_err() {
+    if Session::new(room_id, room_sid, EARLIEST).key().is_err() {
         return Ok(());
     }
     let stored = store::read(table, room_id, room_sid).await?;

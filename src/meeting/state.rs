@@ -60,7 +60,7 @@ impl Kind {
     }
 }
 
-/// What a report says of the room. Empty or `None` where it says nothing.
+/// The room's values in a report. Empty or `None`: it has no value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Details {
     /// When the session began, in UNIX seconds.
@@ -69,7 +69,7 @@ pub struct Details {
     /// The room's title.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub title: String,
-    /// Where the room's webhooks are sent.
+    /// URL to which the room's webhooks are sent.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub webhook_url: String,
     /// The analytics file.
@@ -82,7 +82,7 @@ pub struct Details {
 pub struct Report {
     /// UNIX seconds.
     pub at: i64,
-    /// What was said.
+    /// The reported values.
     pub details: Details,
 }
 

@@ -44,8 +44,8 @@ fn seconds(time: Timestamp) -> i64 {
 }
 
 proptest! {
-    /// What arrives decides, and not in which order nor how often. What the session must be is said
-    /// here again, from the kinds that arrived.
+    /// The set of reports decides, neither their order nor their number. The expected session is made
+    /// here independently, from the kinds that arrived.
     #[test]
     fn order_and_repetition_make_no_difference(
         picks in vec(0..7_usize, 1..40),
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn reports_come_back_and_sort_by_their_time(at in 0..=MAX_SECONDS, other in 0..=MAX_SECONDS, title: String) {
+    fn reports_round_trip_and_sort_by_time(at in 0..=MAX_SECONDS, other in 0..=MAX_SECONDS, title: String) {
         let one = report(at, Some(at), &title);
         prop_assert_eq!(Report::decode(&one.encode()), Some(one.clone()));
         let two = report(other, None, "");
@@ -89,7 +89,7 @@ proptest! {
 }
 
 #[test]
-fn without_an_end_it_is_not_over() {
+fn meeting_without_an_end_is_not_over() {
     let all = reports();
     assert_eq!(meeting(&all[..4]).draft("room", "sid"), None);
     assert_eq!(meeting(&all[6..]).draft("room", "sid"), None);
@@ -97,7 +97,7 @@ fn without_an_end_it_is_not_over() {
 }
 
 #[test]
-fn presumed_over_it_ended_when_it_was_last_seen() {
+fn presumed_end_is_the_last_report() {
     let mut presumed = meeting(&reports()[..4]);
     presumed.add(Kind::PresumedOver, &report(CREATED + 9_000, None, ""));
     let draft = presumed.draft("room", "sid").expect("over");
@@ -126,7 +126,7 @@ fn presumed_over_it_ended_when_it_was_last_seen() {
 }
 
 #[test]
-fn analytics_alone_are_no_session() {
+fn analytics_alone_are_not_a_session() {
     let mut ghost = meeting(&reports()[6..]);
     ghost.add(Kind::PresumedOver, &report(CREATED + 9_000, None, ""));
     assert_eq!(ghost.draft("room", "sid"), None);
@@ -140,7 +140,7 @@ fn the_last_second_can_be_recorded() {
 }
 
 #[test]
-fn without_any_creation_time_the_first_report_counts() {
+fn first_report_replaces_a_creation_time() {
     let ended = [
         (Kind::SessionEnded, report(CREATED + 610, None, "")),
         (Kind::Analytics, analytics(CREATED + 5)),

@@ -31,7 +31,7 @@ pub(super) struct Stored {
     pub version: Option<String>,
     /// Whether what its first report starts is done.
     pub begun: bool,
-    /// Where its session is recorded.
+    /// Key of its recorded session.
     pub recorded_key: Option<RowKey>,
     /// The recorded values.
     pub recorded: Option<String>,

@@ -37,7 +37,7 @@ pub(super) struct RoomCounts {
     pub room_tally: Option<Item>,
     /// The tallies of months and hours that were read; `None`: no such row exists.
     pub tallies: BTreeMap<Bucket, Option<Item>>,
-    /// How its tally rows contradict each other.
+    /// The contradiction between its tally rows.
     pub disagreement: Option<String>,
     /// Its first sessions, where they were read along.
     pub head: Option<RoomCursor>,
@@ -88,7 +88,7 @@ fn window(query: &PageQuery) -> u64 {
     query.from.saturating_add(query.limit as u64).max(1)
 }
 
-/// How many of each room's first rows to read along: all that one room needs, of several rooms
+/// Returns the number of first rows to read of each room: all that one room needs, of several rooms
 /// twice their share.
 fn rows_to_open(query: &PageQuery) -> usize {
     let window = window(query) as usize;

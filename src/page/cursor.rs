@@ -208,7 +208,7 @@ impl RoomCursor {
         self.after = next.filter(|key| self.range.contains(key)).or(self.after.take());
     }
 
-    /// How the rows contradict the counts. `None`: they agree as far as the rows were read.
+    /// Returns how the rows contradict the counts. `None`: they agree as far as the rows were read.
     pub fn contradiction(&self) -> Option<Contradiction> {
         for (bucket, counted) in self.order.iterate(self.expected.iter()) {
             let (bucket, counted) = (*bucket, *counted);

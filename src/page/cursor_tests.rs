@@ -44,14 +44,14 @@ fn counted_and_read(cursor: &RoomCursor) -> Option<(u64, u64)> {
 }
 
 #[test]
-fn before_anything_is_read_the_bound_is_where_it_begins() {
+fn unread_cursor_is_bounded_by_its_start() {
     assert_eq!(november(Order::Asc, 3).lower_bound().as_deref(), Some(MONTH));
     let last = KeyRange::of_bucket(month()).high;
     assert_eq!(november(Order::Desc, 3).lower_bound(), Some(last));
 }
 
 #[test]
-fn the_bound_is_the_last_key_read_until_the_end() {
+fn bound_is_the_last_key_until_the_end() {
     let mut cursor = november(Order::Asc, 3);
     read(&mut cursor, &[1, 2], false);
     assert_eq!((cursor.lower_bound(), cursor.is_at_end()), (Some(key(2)), false));
@@ -65,7 +65,7 @@ fn the_bound_is_the_last_key_read_until_the_end() {
 }
 
 #[test]
-fn as_many_rows_as_counted_are_not_the_end() {
+fn counted_rows_are_not_the_end() {
     let mut cursor = november(Order::Asc, 2);
     read(&mut cursor, &[1, 2], false);
     assert!(!cursor.is_at_end());
@@ -73,7 +73,7 @@ fn as_many_rows_as_counted_are_not_the_end() {
 }
 
 #[test]
-fn rows_contradict_the_counts_as_soon_as_that_is_certain() {
+fn contradiction_is_reported_once_certain() {
     // One too many, at once.
     let mut cursor = november(Order::Asc, 2);
     read(&mut cursor, &[1, 2, 3], false);
@@ -92,7 +92,7 @@ fn rows_contradict_the_counts_as_soon_as_that_is_certain() {
 }
 
 #[test]
-fn rows_where_none_were_counted_contradict() {
+fn uncounted_rows_contradict() {
     let mut cursor = november(Order::Asc, 0);
     cursor.expect(Counts::new(), 0);
     read(&mut cursor, &[1], false);
@@ -104,7 +104,7 @@ fn rows_where_none_were_counted_contradict() {
 }
 
 #[test]
-fn a_key_out_of_the_range_is_no_place_to_continue_from() {
+fn key_outside_the_range_keeps_the_bound() {
     let mut cursor = RoomCursor::with_range("r".to_owned(), Order::Desc, KeyRange::sessions());
     cursor.push_page(items(&[]), Some(ROOM_TALLY.to_owned()));
     assert!(!cursor.is_at_end());
@@ -116,7 +116,7 @@ fn a_key_out_of_the_range_is_no_place_to_continue_from() {
 }
 
 #[test]
-fn it_asks_for_its_likely_share() {
+fn query_asks_for_its_likely_share() {
     // All needed rows, if no other room has a row there, up to a maximum.
     assert_eq!(november(Order::Asc, 100).rows_to_ask_for(20, 100), 20);
     assert_eq!(november(Order::Asc, 9000).rows_to_ask_for(9000, 9000), MAX_READ_AHEAD);
@@ -133,7 +133,7 @@ fn it_asks_for_its_likely_share() {
 }
 
 #[test]
-fn it_reads_on_behind_what_it_has_in_its_order() {
+fn query_continues_behind_the_last_key() {
     let range = KeyRange::sessions();
     for order in [Order::Asc, Order::Desc] {
         let mut cursor = november(order, 40);
@@ -147,7 +147,7 @@ fn it_reads_on_behind_what_it_has_in_its_order() {
 }
 
 #[test]
-fn asked_again_it_asks_for_all_that_is_on_the_page_by_the_counts() {
+fn second_query_asks_for_all_counted_rows() {
     let mut cursor = november(Order::Asc, 40);
     read(&mut cursor, &[1], false);
     assert_eq!(cursor.rows_to_ask_for(100, 1000), 39 + 2);
@@ -162,10 +162,10 @@ fn asked_again_it_asks_for_all_that_is_on_the_page_by_the_counts() {
 }
 
 proptest! {
-    /// However the rows come, they are taken in order, and the counts are contradicted if and only if
+    /// Rows in pages of any size are taken in order, and the counts are contradicted if and only if
     /// they are wrong.
     #[test]
-    fn pages_add_up(days in proptest::collection::btree_set(1_u8..=28, 0..28),
+    fn query_pages_add_up(days in proptest::collection::btree_set(1_u8..=28, 0..28),
                     cuts in proptest::collection::vec(1_usize..6, 28),
                     ascending: bool, wrong_by in -2_i64..=2) {
         let order = if ascending { Order::Asc } else { Order::Desc };
@@ -193,7 +193,7 @@ proptest! {
 }
 
 #[test]
-fn rows_are_counted_where_the_counts_have_them() {
+fn rows_are_counted_in_their_buckets() {
     let counts = |prefixes: &[&str]| -> Counts {
         prefixes.iter().map(|prefix| (Bucket::parse(prefix).expect("a bucket"), 1)).collect()
     };

@@ -18,9 +18,9 @@ use crate::table::{Consistency, Item, Table, isolation};
 /// A room whose tally contradicts its rows, or itself.
 pub(super) struct Disagreement {
     room_id: String,
-    /// How its tally rows contradict each other.
+    /// The contradiction between its tally rows.
     in_tally: Option<String>,
-    /// How its rows contradict the tally.
+    /// The contradiction between its rows and the tally.
     in_rows: Option<Contradiction>,
     /// The rows of the tally as they were read.
     tally_rows: Vec<(RowKey, Option<Item>)>,
@@ -120,7 +120,7 @@ impl Disagreement {
     }
 }
 
-/// How many sessions a bucket has by the room's tally rows. `None`: they cannot be read.
+/// Returns the number of sessions of a bucket by the room's tally rows. `None`: they cannot be read.
 fn count_now(room_id: &str, bucket: Bucket, now: &HashMap<RowKey, Item>) -> Option<u64> {
     let counts = match bucket.parent() {
         None => tally::read_room_tally(now.get(&RowKey::room_tally(room_id))?).ok()?.months,
@@ -158,21 +158,21 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_that_has_not_changed_is_wrong() {
+    fn unchanged_disagreeing_tally_is_wrong() {
         let before = [("2026-10", 100), ("2026-11", 100)];
         assert_eq!(verdict(&before, 50, &before), Verdict::Wrong);
         assert_eq!(verdict(&before, 101, &before), Verdict::Wrong);
     }
 
     #[test]
-    fn a_change_elsewhere_explains_nothing() {
+    fn change_elsewhere_explains_nothing() {
         let before = [("2026-10", 100), ("2026-11", 100)];
         let now = [("2026-10", 100), ("2026-11", 100), ("2026-12", 1)];
         assert_eq!(verdict(&before, 50, &now), Verdict::Wrong);
     }
 
     #[test]
-    fn as_many_writes_as_disagree_explain_it() {
+    fn as_many_writes_explain_a_disagreement() {
         let before = [("2026-11", 100)];
         assert_eq!(verdict(&before, 101, &[("2026-11", 101)]), Verdict::Explained);
         assert_eq!(verdict(&before, 101, &[("2026-11", 103)]), Verdict::Explained);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_writes_or_others_leave_it_unclear() {
+    fn fewer_writes_leave_a_disagreement_unclear() {
         let before = [("2026-11", 100)];
         assert_eq!(verdict(&before, 105, &[("2026-11", 101)]), Verdict::Unclear);
         assert_eq!(verdict(&before, 105, &[("2026-11", 99)]), Verdict::Unclear);

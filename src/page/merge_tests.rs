@@ -53,7 +53,7 @@ fn page(rooms: &[Vec<u8>], order: Order, from: u64, limit: usize) -> Vec<String>
 }
 
 #[test]
-fn sessions_of_one_moment_are_sorted_by_room() {
+fn simultaneous_sessions_are_sorted_by_room() {
     let rooms = [vec![7], vec![7], vec![6, 8]];
     let ascending = ["room2 06", "room0 07", "room1 07", "room2 08"];
     assert_eq!(page(&rooms, Order::Asc, 0, 9), ascending);
@@ -65,7 +65,7 @@ fn sessions_of_one_moment_are_sorted_by_room() {
 }
 
 #[test]
-fn an_unread_row_goes_before_a_known_one_of_the_same_key() {
+fn unread_row_precedes_a_known_equal_key() {
     let row = RowKey::new("r", key(0)).into_item();
     let row = SessionRow::from_item(row).expect("a row");
     let bound = row.key.as_str().to_owned();
@@ -107,7 +107,7 @@ fn read_together(rooms: &[(u8, bool)], first: u8, needed: u64) -> Vec<usize> {
 }
 
 #[test]
-fn rooms_up_to_the_end_of_the_page_are_read_together() {
+fn rooms_on_the_page_are_read_together() {
     let unread = |minute| (minute, false);
     assert_eq!(read_together(&[unread(0), unread(20), unread(40)], 0, 1), [0, 1]);
     // What is known decides whether the others are needed.
@@ -118,7 +118,7 @@ fn rooms_up_to_the_end_of_the_page_are_read_together() {
 }
 
 #[test]
-fn rooms_beyond_the_end_of_the_page_are_read_as_they_may_be_needed() {
+fn rooms_beyond_the_page_are_read_when_needed() {
     let rooms = [(30, false), (30, false), (31, false), (32, false)];
     // As early as the first, however few are needed.
     assert_eq!(read_together(&rooms, 30, 1), [0, 1]);
@@ -127,7 +127,7 @@ fn rooms_beyond_the_end_of_the_page_are_read_as_they_may_be_needed() {
     assert_eq!(read_together(&rooms, 30, 9), [0, 1, 2, 3]);
 }
 
-/// How many rows each of these rooms is asked for when another has run dry, and `needed` are needed.
+/// Returns the rows requested of each room when another has run dry, and `needed` are needed.
 fn needs(rooms: &[(&[u8], bool)], order: Order, needed: u64) -> Vec<Option<u64>> {
     needs_of(&Plan::from_the_front(order, 0), 0, rooms, order, needed)
 }
@@ -153,7 +153,7 @@ fn needs_of(
 }
 
 #[test]
-fn rooms_whose_known_rows_end_before_the_page_are_read_on_together() {
+fn partly_read_rooms_continue_together() {
     // What follows row 12 of the first comes behind rows 10 to 12, and so on.
     let rooms: [(&[u8], bool); 4] =
         [(&[10, 12], false), (&[11, 20], false), (&[13, 14], true), (&[30, 31], false)];
@@ -166,7 +166,7 @@ fn rooms_whose_known_rows_end_before_the_page_are_read_on_together() {
 }
 
 #[test]
-fn rooms_that_are_known_up_to_the_end_of_the_page_are_not_read_on() {
+fn rooms_known_to_the_pages_end_are_not_read() {
     let rooms: [(&[u8], bool); 3] = [(&[10, 12], false), (&[11, 20], false), (&[13, 21], false)];
     let plan = plan_up_to_minute_20();
     let needs = |first| needs_of(&plan, first, &rooms, Order::Asc, 999);
@@ -177,7 +177,7 @@ fn rooms_that_are_known_up_to_the_end_of_the_page_are_not_read_on() {
 
 proptest! {
     #[test]
-    fn a_page_is_a_slice_of_all_rooms_sorted(
+    fn page_is_a_slice_of_the_sorted_rooms(
         rooms in proptest::collection::vec(proptest::collection::btree_set(0_u8..60, 0..12), 1..6),
         from in 0_u64..30,
         limit in 0_usize..30,

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_begins_at_the_end_that_the_order_comes_from() {
+    fn bucket_starts_on_the_orders_side() {
         let month = Bucket::parse("2026-11").expect("a month");
         let (low, high) = ("2026-11".to_owned(), "2026-11\u{10FFFF}".to_owned());
         assert_eq!(Order::Asc.first_key(month), low);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sessions_from_a_key_on_end_where_sessions_end() {
+    fn range_from_a_key_ends_with_the_sessions() {
         let key = "2026-11".to_owned();
         let ascending = Order::Asc.sessions_from(key.clone());
         assert_eq!((&*ascending.low, &*ascending.high), ("2026-11", "9\u{10FFFF}"));
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_answered_in_upper_case() {
+    fn order_is_answered_in_upper_case() {
         assert_eq!(serde_json::to_value(Order::Asc).ok(), Some("ASC".into()));
         assert_eq!(serde_json::to_value(Order::default()).ok(), Some("DESC".into()));
     }

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_asked_for_only_if_that_saves_rows() {
+    fn hours_are_read_only_if_that_saves_rows() {
         let room = [counts(&[("2026-10", 100), ("2026-11", 100)])];
         assert_eq!(refined(&room, 10, 20), [""; 0]);
         assert_eq!(refined(&room, 11, 20), ["2026-10"]);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn more_rooms_may_skip_more_rows_but_no_more_than_the_page_has() {
+    fn allowed_skip_grows_with_rooms_up_to_limit() {
         let rooms = vec![counts(&[("2026-10", 100)]); 4];
         assert_eq!(refined(&rooms, 20, 20), [""; 0]);
         assert_eq!(refined(&rooms, 21, 20), ["2026-10"]);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn many_more_rooms_than_rows_are_narrowed_down_by_hours() {
+    fn hours_narrow_down_many_rooms() {
         let rooms = |rooms| vec![counts(&[("2026-10", 1), ("2026-11", 1)]); rooms];
         // Each room in excess of the rows costs 700 µs; the tallies cost 4700 µs, and 60 µs per room.
         assert_eq!(refined(&rooms(25), 0, 20), [""; 0]);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn all_rooms_are_opened_at_once_unless_many_more_than_rows() {
+    fn all_rooms_open_at_once_unless_too_many() {
         // Either 700 µs for each room in excess of the rows, or twice (4700 µs, and 60 µs per room).
         for (rooms, rows, all) in [
             (1, 20, true),
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_knows_a_rooms_sessions_up_to_the_end_of_the_page() {
+    fn plan_counts_sessions_to_the_pages_end() {
         let room = counts(&[("2026-10", 5), ("2026-11", 6), ("2026-12", 7)]);
         let expects = |plan: &Plan, first_key: &str, expected: &[(&str, u64)], in_window| {
             let first_key = Some(first_key.to_owned());

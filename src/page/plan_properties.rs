@@ -107,7 +107,7 @@ fn for_every_case(property: impl Fn(&Case)) {
 }
 
 #[test]
-fn a_plan_gives_exactly_the_rows_of_the_model() {
+fn plan_gives_the_rows_of_the_model() {
     for_every_case(|case| {
         let Some(plan) = case.plan() else {
             assert!(case.page().is_empty());
@@ -127,7 +127,7 @@ fn a_plan_gives_exactly_the_rows_of_the_model() {
 }
 
 #[test]
-fn a_plan_skips_as_little_as_the_counts_allow() {
+fn plan_skips_as_little_as_counts_allow() {
     for_every_case(|case| {
         let Some(plan) = case.plan() else { return };
         // The page begins in the first bucket, so a later boundary would be behind its first row.
@@ -152,7 +152,7 @@ fn a_plan_skips_as_little_as_the_counts_allow() {
 }
 
 #[test]
-fn a_plan_reads_no_room_that_cannot_have_a_row() {
+fn plan_reads_only_rooms_with_rows() {
     for_every_case(|case| {
         let Some(plan) = case.plan() else { return };
         let page = case.page();

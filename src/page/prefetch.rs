@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_month_that_a_deep_page_begins_in_is_predicted_for_the_rooms_that_have_it() {
+    fn deep_pages_month_is_predicted() {
         let cache = CountsCache::default();
         cache.insert("a", &counts(&[("2026-10", 100), ("2026-11", 100)]));
         cache.insert("b", &counts(&[("2026-10", 100)]));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_predicted_unless_every_room_is_known() {
+    fn unknown_room_prevents_a_prediction() {
         let cache = CountsCache::default();
         cache.insert("a", &counts(&[("2026-10", 100)]));
         assert_eq!(cache.predict(&query(&["a", "b"], 50), Level::Hour), []);

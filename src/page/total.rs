@@ -26,7 +26,7 @@ mod tests {
     use super::reconcile;
 
     #[test]
-    fn a_total_that_fits_is_kept() {
+    fn fitting_total_is_kept() {
         assert_eq!(reconcile(137, 0, 20, 20), 137);
         assert_eq!(reconcile(137, 120, 20, 17), 137);
         assert_eq!(reconcile(137, 117, 20, 20), 137);
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_total_that_contradicts_the_rows_is_the_nearest_that_does_not() {
+    fn contradicting_total_becomes_the_nearest() {
         assert_eq!(reconcile(137, 120, 20, 20), 140);
         assert_eq!(reconcile(137, 120, 20, 16), 136);
         assert_eq!(reconcile(137, 120, 20, 18), 138);

@@ -105,7 +105,7 @@ impl PastRooms {
         PastRooms { table: self.table.with_max_in_flight(max_in_flight), ..self.clone() }
     }
 
-    /// How long sessions are kept that are recorded through this handle.
+    /// Returns the retention of sessions recorded through this handle.
     #[cfg(feature = "meetings")]
     pub(crate) fn retention(&self) -> Retention {
         self.retention

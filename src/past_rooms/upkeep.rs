@@ -56,7 +56,20 @@ impl PastRooms {
     /// # }
     /// ```
     pub async fn apply_retention(&self, room_id: &str) -> Result<Expiries, WriteError> {
-        maintenance::apply(&self.table, self.retention, room_id, Mode::Change).await
+        self.apply_retention_noting(room_id, |_| ()).await
+    }
+
+    /// As [`apply_retention`](Self::apply_retention), and calls `note` for each session that is done, also if an error
+    /// ends it.
+    ///
+    /// # Errors
+    /// As [`apply_retention`](Self::apply_retention).
+    pub async fn apply_retention_noting(
+        &self,
+        room_id: &str,
+        note: impl FnMut(Expiries),
+    ) -> Result<Expiries, WriteError> {
+        maintenance::apply(&self.table, self.retention, room_id, Mode::Change, note).await
     }
 
     /// Returns what [`apply_retention`](Self::apply_retention) would find, without changing anything.
@@ -64,7 +77,19 @@ impl PastRooms {
     /// # Errors
     /// As [`record`](Self::record).
     pub async fn check_retention(&self, room_id: &str) -> Result<Expiries, WriteError> {
-        maintenance::apply(&self.table, self.retention, room_id, Mode::Look).await
+        self.check_retention_noting(room_id, |_| ()).await
+    }
+
+    /// As [`check_retention`](Self::check_retention), and calls `note` for each session that was read.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub async fn check_retention_noting(
+        &self,
+        room_id: &str,
+        note: impl FnMut(Expiries),
+    ) -> Result<Expiries, WriteError> {
+        maintenance::apply(&self.table, self.retention, room_id, Mode::Look, note).await
     }
 
     /// Returns the ids that several sessions have, in one room or in several. A media server gives each id

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::record::error::{ATTEMPTS, WriteError};
+use crate::record::load::batches;
 use crate::record::snapshot::Snapshot;
-use crate::record::transaction::{MAX_ACTIONS, Transaction};
+use crate::record::transaction::Transaction;
 use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::requests::retry::with_retries;
-
-/// Sessions in one transaction: each may be in a month of its own, and the room's tally is one
-/// action more.
-const SESSIONS_PER_TRANSACTION: usize = (MAX_ACTIONS - 1) / 2;
 
 /// Deletes sessions or stray rows of a room, and returns how many existed.
 pub(crate) async fn delete<'a>(
@@ -21,11 +18,11 @@ pub(crate) async fn delete<'a>(
 ) -> Result<u64, WriteError> {
     // DynamoDB takes every key once.
     let keys: BTreeSet<&str> = sort_keys.into_iter().collect();
-    let keys: Vec<RowKey> = keys.into_iter().map(|key| RowKey::new(room_id, key)).collect();
+    let keys = keys.into_iter().map(|key| RowKey::new(room_id, key));
     let mut deleted = 0;
-    for batch in keys.chunks(SESSIONS_PER_TRANSACTION) {
-        deleted +=
-            with_retries(ATTEMPTS, WriteError::is_transient, || delete_batch(table, batch)).await?;
+    for batch in batches(table, keys, |key| (key, 0)) {
+        let attempt = || delete_batch(table, &batch);
+        deleted += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
     }
     Ok(deleted)
 }

@@ -4,7 +4,7 @@ use crate::table::TableError;
 use crate::table::keys::RowKey;
 use crate::table::rows::session::InvalidSession;
 
-/// How often a transaction is attempted before it is an error.
+/// Maximum number of attempts of a transaction.
 pub(crate) const ATTEMPTS: u32 = 12;
 
 /// Why sessions were not written, or tallies not built.
@@ -28,7 +28,7 @@ pub enum WriteError {
     Unrepresentable {
         /// The session's key.
         key: RowKey,
-        /// What stands in the way.
+        /// The reason.
         reason: String,
     },
 }

@@ -11,11 +11,11 @@
 //! - If another writer puts or deletes sessions in a room that has a tally, the month
 //!   is recounted once the table's stream reports the change.
 
-mod batches;
 mod cancellation;
 mod delete;
 mod error;
 mod import;
+mod load;
 mod merge;
 mod place;
 mod recorded;
@@ -27,29 +27,29 @@ mod transaction;
 #[cfg(feature = "meetings")]
 mod withdraw;
 
-#[cfg(feature = "history")]
-pub(crate) use batches::MAX_TRANSACTION_BYTES;
 pub(crate) use delete::delete;
 pub(crate) use error::ATTEMPTS;
 pub use error::WriteError;
 pub use import::{Entry, Field, Fields, Importer, Marks, Misplaced, Stopped, Written};
+#[cfg(feature = "history")]
+pub(crate) use load::MAX_BYTES;
+pub(crate) use load::batches;
 pub use recorded::Recorded;
 #[cfg(feature = "meetings")]
 pub(crate) use settle::{Settlement, settle};
 #[cfg(feature = "history")]
 pub(crate) use snapshot::Snapshot;
-#[cfg(feature = "history")]
-pub(crate) use transaction::MAX_ACTIONS;
 pub(crate) use transaction::{DOES_NOT_EXIST, EXISTS, Transaction, on_condition, set_and_remove};
 #[cfg(feature = "meetings")]
 pub(crate) use withdraw::{Premature, Withdrawn, withdraw};
+
+use std::collections::BTreeMap;
 
 use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::requests::retry::with_retries;
 use crate::table::rows::retention::Retention;
 use crate::table::rows::session::Session;
-use batches::Keyed;
 use place::place;
 use row::Row;
 #[cfg(not(feature = "history"))]
@@ -63,25 +63,26 @@ pub(crate) async fn record(
     sessions: &[Session],
 ) -> Result<Recorded, WriteError> {
     let mut recorded = Recorded::default();
-    for batch in batches::batches(sessions)? {
-        let attempt = || record_batch(table, retention, &batch);
+    // By room and time, so that as many as possible share their tallies. If a session appears twice, the
+    // last one wins.
+    let mut rows = BTreeMap::new();
+    for session in sessions {
+        rows.insert(session.key()?, Row::of_session(session, retention));
+    }
+    for batch in batches(table, rows, |(key, row)| (key, row.room.item_bytes())) {
+        let attempt = || record_batch(table, &batch);
         recorded += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
     }
     Ok(recorded)
 }
 
-async fn record_batch(
-    table: &Table,
-    retention: Retention,
-    batch: &[Keyed<'_>],
-) -> Result<Recorded, WriteError> {
+async fn record_batch(table: &Table, batch: &[(RowKey, Row)]) -> Result<Recorded, WriteError> {
     let keys: Vec<RowKey> = batch.iter().map(|(key, _)| key.clone()).collect();
     let snapshot = Snapshot::read(table, &keys).await?;
     let mut transaction = Transaction::new(table);
     let mut recorded = Recorded::default();
-    for (key, session) in batch {
-        let row = Row::of_session(session, retention);
-        recorded.count(place(&mut transaction, &snapshot, (key, &row), &[])?);
+    for (key, row) in batch {
+        recorded.count(place(&mut transaction, &snapshot, (key, row), &[])?);
     }
     transaction.write(&snapshot).await?;
     Ok(recorded)

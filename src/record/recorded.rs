@@ -2,7 +2,7 @@
 
 use crate::record::place::Placed;
 
-/// How many sessions were created, changed and left unchanged.
+/// Numbers of sessions created, changed and left unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Recorded {

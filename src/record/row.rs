@@ -16,7 +16,7 @@ use crate::table::schema::{BY_WEBHOOKS, EXPIRES, PARTITION_KEY, SESSION_ATTRIBUT
 /// so that a transaction stays far below DynamoDB's 4 MB.
 const MAX_COMPARED: usize = 1024;
 
-/// Which times of a session webhooks have reported for certain.
+/// The times of a session that webhooks have reported for certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub(crate) struct Heard {
     pub created: bool,

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use jiff::Timestamp;
 
 use crate::record::error::WriteError;
 use crate::record::merge;
@@ -18,6 +17,7 @@ use crate::table::keys::RowKey;
 use crate::table::rows::past_room::PastRoom;
 use crate::table::rows::retention::Retention;
 use crate::table::rows::session::Session;
+use crate::table::rows::time::parse_known;
 
 /// A session to record, and what is known of the rows that it already has.
 pub(crate) struct Settlement<'a> {
@@ -98,21 +98,24 @@ fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &PastRoom>) -> S
     let foreign = |key: &RowKey| settlement.recorded.as_ref() != Some(key);
     let foreign_time = |of: fn(&PastRoom) -> &str| {
         let mut rows = rows.iter().filter(|(key, _)| foreign(key));
-        rows.find_map(|(_, row)| of(row).parse::<Timestamp>().ok())
+        rows.find_map(|(_, row)| parse_known(of(row)))
     };
     if !settlement.created_is_certain {
         let withdrawn = |is_certain: bool| {
             let withdrawn =
                 settlement.withdrawn.filter(|it| it.created_is_certain == is_certain)?;
-            withdrawn.room.created.parse().ok()
+            parse_known(&withdrawn.room.created)
         };
         let foreign = || foreign_time(|row| &row.created);
         let known = withdrawn(true).or_else(foreign).or_else(|| withdrawn(false));
         session.created = known.unwrap_or(session.created);
     }
     if !settlement.ended_is_certain {
-        session.ended = foreign_time(|row| &row.ended).or(session.ended);
+        let foreign = foreign_time(|row| &row.ended).filter(|ended| *ended >= session.created);
+        session.ended = foreign.or(session.ended);
     }
+    // The beginning may come from another writer, whose clock or time zone differs.
+    session.ended = session.ended.map(|ended| ended.max(session.created));
     let mut room = session.to_past_room();
     rows.values().for_each(|row| merge::fill(&mut room, row));
     settlement.withdrawn.iter().for_each(|withdrawn| merge::fill(&mut room, &withdrawn.room));

@@ -1,4 +1,4 @@
-//! What the table holds of the sessions that are about to be written: the conditions of their
+//! The stored state of the sessions that are about to be written: the conditions of their
 //! transaction are made of it.
 
 use std::collections::{BTreeSet, HashMap};
@@ -27,7 +27,7 @@ pub(crate) enum TallyState {
 pub(crate) struct Snapshot {
     sessions: HashMap<RowKey, Stored>,
     tallies: HashMap<String, TallyState>,
-    /// How many sessions the complete tallies count, by room.
+    /// Numbers of sessions that the complete tallies count, by room.
     sums: HashMap<String, u64>,
     /// The versions of the room tallies. Every recorder raises them.
     versions: HashMap<String, u64>,
@@ -86,7 +86,7 @@ impl Snapshot {
         self.sessions.get(key)
     }
 
-    /// How many sessions a room has, if its tally knows.
+    /// Returns the number of a room's sessions, if its tally knows.
     pub fn sum(&self, room_id: &str) -> Option<u64> {
         let is_empty = self.tally(room_id) == TallyState::EmptyRoom;
         self.sums.get(room_id).copied().or(is_empty.then_some(0))

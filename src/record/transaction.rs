@@ -21,24 +21,19 @@ use crate::table::{Item, Table, TableError, units};
 
 const OPERATION: &str = "TransactWriteItems";
 
-/// Maximum actions in one transaction.
-///
-/// Source: Amazon DynamoDB API Reference, `TransactWriteItems`.
-pub(crate) const MAX_ACTIONS: usize = 100;
-
 /// The condition that a row exists; `#room` is the partition key.
 pub(crate) const EXISTS: &str = "attribute_exists(#room)";
 /// The condition that a row does not exist.
 pub(crate) const DOES_NOT_EXIST: &str = "attribute_not_exists(#room)";
 
-/// What to add to the attributes of a tally.
+/// Numbers to add to the attributes of a tally.
 type Additions = BTreeMap<String, i64>;
 
 /// A transaction in the making.
 pub(crate) struct Transaction<'a> {
     table: &'a Table,
     actions: Vec<TransactWriteItem>,
-    /// What to add, by room and tally (a month's or an hour's), to which attribute.
+    /// Additions by room and by tally (a month's or an hour's).
     counts: BTreeMap<String, BTreeMap<Bucket, Additions>>,
     /// Whether it fails if another recorder has put or deleted a session of its rooms.
     is_exclusive: bool,

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::record::error::WriteError;
@@ -15,6 +14,7 @@ use crate::record::transaction::Transaction;
 use crate::table::Table;
 use crate::table::keys::RowKey;
 use crate::table::rows::past_room::PastRoom;
+use crate::table::rows::time::parse_known;
 
 /// The values of a session that was withdrawn, but for its end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,8 +95,8 @@ impl Premature<'_> {
         let (Some(heard), Some(room)) = (stored.heard, &stored.room) else {
             return false;
         };
-        let ended = room.ended.parse::<Timestamp>();
-        let is_earlier = ended.is_ok_and(|ended| ended.as_second() < self.last_seen);
+        let ended = parse_known(&room.ended);
+        let is_earlier = ended.is_some_and(|ended| ended.as_second() < self.last_seen);
         room.room_sid == self.room_sid && !heard.ended && is_earlier
     }
 }

@@ -19,16 +19,16 @@ pub struct MalformedBatch(String);
 pub struct MalformedRecord {
     /// Its place in the stream.
     pub sequence_number: String,
-    /// What is wrong with it.
+    /// Its problem.
     pub reason: String,
 }
 
-/// What a batch of events says.
+/// The content of a batch of events.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
-    /// How many events it has.
+    /// Its number of events.
     pub events: usize,
-    /// What was put or deleted, by room.
+    /// Puts and deletes, by room.
     pub touched: BTreeMap<String, Touched>,
     /// Whether it has events of counted sessions. Those call the function only if the whole history is
     /// on.
@@ -39,7 +39,7 @@ pub struct Batch {
     places: Vec<(String, Option<String>)>,
 }
 
-/// What was put or deleted in a room.
+/// Puts and deletes in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Touched {
     /// Sessions whose counts may be wrong.
@@ -68,7 +68,7 @@ pub struct ItemFailure {
     pub sequence_number: String,
 }
 
-/// What is needed of an event.
+/// The needed fields of an event.
 ///
 /// Source: Amazon DynamoDB API Reference, `Record` and `StreamRecord` of DynamoDB Streams.
 #[derive(Deserialize)]
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_reduced_to_its_rooms_sessions_and_timers() {
+    fn batch_becomes_rooms_sessions_and_timers() {
         let batch = Batch::parse(json!({"Records": [
             record("1", "a", "2026-11-22T10:00:00.000Z#x"),
             record("2", "b", "2026-11-22T10:00:00.000Z#x"),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_cannot_be_understood_fails_alone() {
+    fn malformed_event_fails_alone() {
         let number_key = json!({"N": "1"});
         let mut wrong_type = record("2", "a", "2026-11-22T10#x");
         wrong_type["dynamodb"]["Keys"]["created_sid"] = number_key;
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_batch_is_an_error() {
+    fn malformed_batch_is_an_error() {
         for event in [
             json!(null),
             json!([]),

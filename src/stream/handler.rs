@@ -115,7 +115,7 @@ pub async fn handle(
     Ok(response)
 }
 
-/// What was touched in a room.
+/// A room with its puts and deletes.
 struct Room {
     past_rooms: PastRooms,
     room_id: String,

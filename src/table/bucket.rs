@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part_of_a_month_has_one_spelling() {
+    fn every_bucket_has_one_spelling() {
         let month = bucket("2026-12");
         for hour in (0..31 * 24).map(|number| month.part(number).expect("an hour")) {
             assert_eq!(Bucket::parse(&hour.prefix()), Some(hour));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_in_the_order_of_their_prefixes() {
+    fn buckets_sort_by_their_prefixes() {
         let prefixes = [
             "0000-01",
             "0000-12-31T23",
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_contains_its_parts() {
+    fn bucket_contains_its_parts() {
         let (month, hour, minute) =
             (bucket("2026-11"), bucket("2026-11-22T10"), bucket("2026-11-22T10:07"));
         for (one, other, is_in) in [

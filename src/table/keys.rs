@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_its_parts() {
+    fn key_has_its_parts() {
         let key = key("2026-11-22T10:07:00.000Z#SID#x");
         assert_eq!(key.created(), "2026-11-22T10:07:00.000Z");
         assert_eq!(key.room_sid(), "SID#x");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_has_an_hour_and_an_id() {
+    fn session_key_has_an_hour_and_an_id() {
         let shortest = key("2026-11-22T10#");
         assert_eq!((shortest.created(), shortest.room_sid()), ("2026-11-22T10", ""));
         assert_eq!(shortest.bucket(Level::Minute), None);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_rows_come_back() {
+    fn row_keys_round_trip() {
         let month = Bucket::parse("2026-11").expect("a month");
         let tally = RowKey::tally("room01", month);
         assert_eq!(tally, RowKey::new("room01", "#2026-11"));
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_has_its_ends_and_what_lies_between() {
+    fn range_contains_its_ends_and_between() {
         let range = KeyRange::with_prefix("2026");
         for (other, is_in) in
             [("2025-12", false), ("2026", true), ("2026-11", true), ("2027", false)]

@@ -32,8 +32,8 @@ pub const EXPIRES: &str = "expires";
 /// and `ended`, with a space between them. An import only fills in what such a session lacks.
 pub const BY_WEBHOOKS: &str = "by_webhooks";
 
-/// What the table's stream tells of a row: what it is now. Whether a session that is put has the
-/// mark [`COUNTED`] is in there; a deletion has nothing but the key.
+/// View type of the table's stream: the new image of a row, with the mark [`COUNTED`] if a session
+/// has it. A deletion has only the key.
 pub const STREAM_VIEW: &str = "NEW_IMAGE";
 
 /// The sort key of a room's tally.
@@ -41,11 +41,11 @@ pub const ROOM_TALLY: &str = "~";
 /// Prefix of the sort key of a month's tally, and of an hour's tally in the history table.
 pub const TALLY_PREFIX: &str = "#";
 
-/// What the sort key of a meeting in progress starts with; its `room_sid` follows.
+/// Prefix of the sort key of a meeting in progress; its `room_sid` follows.
 pub const MEETING_PREFIX: &str = "!meeting#";
-/// What the sort keys of a meeting's people start with.
+/// Prefix of the sort keys of a meeting's people.
 pub const PEOPLE_PREFIX: &str = "!people#";
-/// What the sort key of a meeting's timer starts with.
+/// Prefix of the sort key of a meeting's timer.
 pub const TIMER_PREFIX: &str = "!timer#";
 
 /// The attributes that this project's writers give a session.

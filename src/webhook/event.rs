@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use crate::meeting::Notice;
 use crate::meeting::state::{Details, Kind, MAX_SECONDS, Report};
 use crate::table::rows::session::{InvalidSession, Session};
+use crate::table::rows::time::EARLIEST;
 
 /// The events that are needed.
 const KINDS: [(&str, Kind); 7] = [
@@ -48,7 +49,7 @@ pub enum InvalidEvent {
         field: &'static str,
     },
     /// A time that is invalid.
-    #[error("{0} must be UNIX seconds from 0 to {MAX_SECONDS} (year 9999)")]
+    #[error("{0} must be UNIX seconds up to {MAX_SECONDS} (year 9999)")]
     Time(&'static str),
     /// A text that is too long; its name and its bytes.
     #[error("{0} has {1} bytes; at most {MAX_TEXT_BYTES} are allowed")]
@@ -175,7 +176,7 @@ pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
         }
     }
     // An invalid key of a session is refused now, not at the meeting's end.
-    Session::new(&*room.room_id, &*room.sid, jiff::Timestamp::UNIX_EPOCH).key()?;
+    Session::new(&*room.room_id, &*room.sid, EARLIEST).key()?;
     let identity = event.participant.map(|participant| participant.identity);
     let is_about_one = matches!(kind, Kind::Participant | Kind::Left);
     let details = Details {
@@ -193,10 +194,11 @@ pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
     }))
 }
 
+/// Returns a time, or `None` if it is unknown.
 fn time(name: &'static str, seconds: Option<i64>) -> Result<Option<i64>, InvalidEvent> {
     match seconds {
-        Some(seconds) if !(0..=MAX_SECONDS).contains(&seconds) => Err(InvalidEvent::Time(name)),
-        seconds => Ok(seconds),
+        Some(seconds) if seconds > MAX_SECONDS => Err(InvalidEvent::Time(name)),
+        seconds => Ok(seconds.filter(|seconds| *seconds >= EARLIEST.as_second())),
     }
 }
 

@@ -89,10 +89,16 @@ fn a_title_of_another_type_leaves_the_webhook_url() {
 }
 
 #[test]
+fn early_creation_time_is_unknown() {
+    for early in ["0", "-62135596800", "3600", "946684799"] {
+        let mut body = body("room_created");
+        body["room"]["creation_time"] = json!(early);
+        assert_eq!(notice(&body).report.details.created, None, "{early}");
+    }
+}
+
+#[test]
 fn other_events_are_not_needed() {
-    let mut unset = body("room_created");
-    unset["room"]["creation_time"] = json!("0");
-    assert_eq!(notice(&unset).report.details.created, None);
     for event in ["", "track_published", "recording_proceeded", "ROOM_CREATED"] {
         assert_eq!(read(&json!({"event": event})).expect("valid"), None, "{event}");
     }
@@ -110,6 +116,7 @@ fn what_cannot_be_used_is_named() {
         ("/created_at", json!("0"), "created_at"),
         ("/created_at", json!("x"), "not a webhook"),
         ("/created_at", json!("-5"), "created_at"),
+        ("/created_at", json!("946684799"), "created_at"),
         ("/created_at", json!("1795341600000"), "created_at"),
         ("/room/creation_time", json!(1_795_341_600_000_i64), "creation_time"),
         ("/room/creation_time", json!("253402300799"), "creation_time"),

@@ -1,4 +1,4 @@
-//! How a webhook flows: [verify], [parse](super::event), [take](crate::meeting::take),
+//! The steps of a webhook: [verify], [parse](super::event), [take](crate::meeting::take),
 //! answer, and one line in the log.
 
 use std::error::Error;

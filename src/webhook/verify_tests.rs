@@ -28,14 +28,14 @@ fn token(header: &str, claims: &str) -> String {
 }
 
 #[test]
-fn a_token_made_elsewhere_is_taken() {
+fn token_of_another_program_is_accepted() {
     assert_eq!(check(OPENSSL, BODY, NOW), Ok(()));
     assert_eq!(check(&format!("bearer {OPENSSL}"), BODY, NOW), Ok(()));
     assert_eq!(check(OPENSSL, b"{}", NOW), Err(VerifyError::WrongBody));
 }
 
 #[test]
-fn what_is_signed_here_is_taken_for_its_time() {
+fn own_token_is_accepted_until_it_expires() {
     let token = sign(&credentials(), BODY, NOW + 300);
     for (now, outcome) in
         [(NOW, Ok(())), (NOW + 359, Ok(())), (NOW + 360, Err(VerifyError::NotNow))]
@@ -49,7 +49,7 @@ fn what_is_signed_here_is_taken_for_its_time() {
 }
 
 #[test]
-fn only_this_kind_of_token_is_taken() {
+fn other_kinds_of_token_are_rejected() {
     let hash = body_hash(BODY);
     let claims =
         format!(r#"{{"iss":"plugnmeet","nbf":{NOW},"exp":{},"sha256":"{hash}"}}"#, NOW + 300);
@@ -125,7 +125,7 @@ fn only_this_kind_of_token_is_taken() {
 }
 
 #[test]
-fn one_right_token_is_enough() {
+fn one_valid_token_is_enough() {
     let right = sign(&credentials(), BODY, NOW);
     for (hash_token, authorization, outcome) in [
         (None, Some(&*right), Ok(())),

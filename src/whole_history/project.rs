@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use crate::record::Snapshot;
 use crate::record::{ATTEMPTS, WriteError};
-use crate::record::{MAX_ACTIONS, MAX_TRANSACTION_BYTES, Transaction};
+use crate::record::{MAX_BYTES, Transaction, batches};
 use crate::table::history::{self, ALL_ROOMS, COMPLETE, HISTORY_ROOM, HISTORY_SORT_KEY};
 use crate::table::keys::RowKey;
 use crate::table::requests::retry::with_retries;
@@ -86,45 +86,31 @@ pub(crate) async fn project(
     keys: impl IntoIterator<Item = RowKey>,
     cause: Cause,
 ) -> Result<Projected, WriteError> {
+    let mut projected = Projected::default();
+    project_into(&mut projected, table, history, keys, cause).await?;
+    Ok(projected)
+}
+
+/// As [`project`], and counts what is done in `projected`, also if an error ends it.
+pub(crate) async fn project_into(
+    projected: &mut Projected,
+    table: &Table,
+    history: &Table,
+    keys: impl IntoIterator<Item = RowKey>,
+    cause: Cause,
+) -> Result<(), WriteError> {
     // In the order of time, so that a transaction touches few months.
     let keys: BTreeMap<RowKey, RowKey> =
         keys.into_iter().filter_map(|key| Some((projected_row::key(&key)?, key))).collect();
-    let mut projected = Projected::default();
-    for batch in batches(keys) {
+    for batch in batches(history, keys, |(own_key, _)| (own_key, 0)) {
         let attempt = || project_batch(table, history, &batch, cause);
-        projected += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
+        *projected += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
     }
-    Ok(projected)
+    Ok(())
 }
 
 /// A row of the history table by its key, and the key of its session.
 type Pair = (RowKey, RowKey);
-
-/// Divides keys into batches that each fit into one transaction: a row each, its hour, its month, the
-/// room tally.
-fn batches(keys: BTreeMap<RowKey, RowKey>) -> Vec<Vec<Pair>> {
-    let hour = |key: &RowKey| key.session_key().map(|key| key.hour());
-    let month = |key: &RowKey| key.session_key().map(|key| key.month());
-    let mut batches: Vec<Vec<Pair>> = Vec::new();
-    let mut actions = MAX_ACTIONS;
-    for pair in keys {
-        let last = batches.last().and_then(|batch| batch.last()).map(|(last, _)| last);
-        let is_new_hour = last.is_none_or(|last| hour(last) != hour(&pair.0));
-        let is_new_month = last.is_none_or(|last| month(last) != month(&pair.0));
-        let more = 1 + usize::from(is_new_hour) + usize::from(is_new_month);
-        if actions + more > MAX_ACTIONS {
-            batches.push(Vec::new());
-            // The row, its hour, its month, and the room tally.
-            actions = 4;
-        } else {
-            actions += more;
-        }
-        if let Some(batch) = batches.last_mut() {
-            batch.push(pair);
-        }
-    }
-    batches
-}
 
 async fn project_batch(
     table: &Table,
@@ -148,7 +134,7 @@ async fn project_batch(
     for (own_key, key) in batch {
         let after = rows.remove(key).map(|row| projected_row::row(own_key, key, &row));
         let size = after.as_ref().map_or(0, projected_row::size);
-        if bytes + size > MAX_TRANSACTION_BYTES {
+        if bytes + size > MAX_BYTES {
             let full = std::mem::replace(&mut transaction, Transaction::exclusive(history));
             write(full, &mut snapshot, cause).await?;
             bytes = 0;

@@ -14,6 +14,7 @@ pub struct Reconciliation {
     history: Table,
     mode: Mode,
     step: Step,
+    unfinished: Projected,
 }
 
 /// The place at which a reconciliation continues.
@@ -42,6 +43,7 @@ impl Reconciliation {
             history: history.clone(),
             mode,
             step: Step::Table(None),
+            unfinished: Projected::default(),
         }
     }
 
@@ -65,7 +67,10 @@ impl Reconciliation {
             keys.into_iter().filter(|key| projected_row::key(key).is_some()).collect();
         let sessions = if is_table { keys.len() as u64 } else { 0 };
         let cause = Cause::Reconciliation(self.mode);
-        let mut differences = project::project(&self.table, &self.history, keys, cause).await?;
+        self.unfinished = Projected::default();
+        let projected = &mut self.unfinished;
+        project::project_into(projected, &self.table, &self.history, keys, cause).await?;
+        let mut differences = std::mem::take(projected);
         if !is_table && self.mode == Mode::Check {
             // The step over the table has counted the other differences.
             differences = Projected { deleted: differences.deleted, ..Projected::default() };
@@ -80,5 +85,10 @@ impl Reconciliation {
             project::write_state(&self.history, None).await?;
         }
         Ok(Some(Reconciled { sessions, differences }))
+    }
+
+    /// Returns the differences that the last step has written or found, if it failed.
+    pub fn unfinished(&self) -> Projected {
+        self.unfinished
     }
 }

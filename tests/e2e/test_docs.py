@@ -93,9 +93,23 @@ def test_links_lead_to_files_and_anchors(path):
         assert not anchor or anchor in anchors(to), f"{link}: no such anchor"
 
 
+def test_readme_has_both_commands():
+    readme = (ROOT / "README.md").read_text()
+    assert re.search(r"^\$? ?cargo run --example local$", readme, re.MULTILINE)
+    assert re.search(r"^\$? ?cargo test$", readme, re.MULTILINE)
+
+
 def test_readme_lists_every_page():
     listed = set(re.findall(r"\]\((docs/[^)#]+\.md)\)", (ROOT / "README.md").read_text()))
     assert listed == {path for path in files() if pathlib.PurePath(path).parts[0] == "docs" and path.endswith(".md")}
+
+
+def test_testing_page_names_every_test_file():
+    named = re.findall(r"`(?:[\w*/]*/)?([\w*]+\.(?:rs|py))`", (ROOT / "docs/internals/testing.md").read_text())
+    paths = [pathlib.PurePath(path) for path in files()]
+    tests = [path for path in paths if path.match("tests/it/*.rs") or path.match("tests/e2e/test_*.py")]
+    assert [path for path in tests if path.name != "main.rs" and not any(path.match(name) for name in named)] == []
+    assert [name for name in named if not any(path.match(name) for path in paths)] == []
 
 
 def test_pages_named_in_code_exist():

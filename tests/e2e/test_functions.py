@@ -4,9 +4,10 @@ import json
 import re
 
 from events import comparable, events, stored
-from local import EVENTS, ROOT
+from local import EVENTS
+from templates import PARSED
 
-# Words of CloudWatch Logs Insights in the documented queries. All others are fields.
+# Words of CloudWatch Logs Insights in the saved queries. All others are fields.
 QUERY_WORDS = set("filter stats fields sort limit by desc count pct sum avg max bin h request @timestamp".split())
 
 
@@ -23,11 +24,10 @@ def test_events_have_the_stored_answers(local_run, function):
     assert all(re.fullmatch("[0-9a-f-]{36}", line["span"]["request_id"]) for line in lines)
     assert "local-demo-secret" not in json.dumps(log)
     # tests/it/logs.rs compares the query of errors.
-    page = (ROOT / "docs/use/operations.md").read_text()
-    queries = re.search(r"```text\n(# Latency.*?)```", page, re.DOTALL)[1]
-    queries = re.sub(r"^# Errors.*?^(?=#)|^#.*?$", "", queries, flags=re.MULTILINE | re.DOTALL)
+    resources = (it for name, it in PARSED["Resources"].items() if name != "ErrorsQuery")
+    queries = [it["Properties"]["QueryString"] for it in resources if it["Type"] == "AWS::Logs::QueryDefinition"]
     logged = {name for line in log for name in [*line, *(f"span.{field}" for field in line.get("span", {}))]}
-    assert set(re.findall(r"[@a-zA-Z_][a-zA-Z_.]*", queries)) - QUERY_WORDS <= logged
+    assert len(queries) == 4 and set(re.findall(r"[@a-zA-Z_][a-zA-Z_.]*", " ".join(queries))) - QUERY_WORDS <= logged
 
 
 def test_stream_function_counts_an_external_write(start_local, function):

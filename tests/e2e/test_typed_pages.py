@@ -39,7 +39,7 @@ def pattern(expected):
     return "".join({"…\n": "(.*\n)*", "…": ".*"}.get(part, re.escape(part)) for part in re.split("(^…\n|…)", normalised(expected), flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", ["import.md", "administration.md", "clients.md"])
+@pytest.mark.parametrize("page", ["import.md", "administration.md", "api.md"])
 def test_page_prints_what_it_shows(start_local, request, tmp_path, page):
     folder = tmp_path
     if page == "import.md":

@@ -92,7 +92,7 @@ fn exported() -> String {
 }
 
 #[tokio::test]
-async fn an_import_gives_what_recording_gives_and_changes_nothing_the_second_time() {
+async fn import_equals_recording_and_repeats_safely() {
     let (imported, recorded) = (Database::start().await, Database::start().await);
     recorded.record(&sample::sessions()).await;
     let file = File::new("history.tsv", exported());
@@ -119,7 +119,7 @@ async fn an_import_gives_what_recording_gives_and_changes_nothing_the_second_tim
 }
 
 #[tokio::test]
-async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
+async fn corrected_rejects_can_be_imported() {
     let database = Database::start().await;
     let csv = "room_id,room_sid,created,room_title\n\
                room01,a,2026-11-22T10:00:00Z,good\n\
@@ -145,7 +145,7 @@ async fn wrong_rows_are_reported_and_kept_and_can_be_imported_when_mended() {
 }
 
 #[tokio::test]
-async fn a_dry_run_writes_nothing() {
+async fn dry_run_writes_nothing() {
     let database = Database::start().await;
     let file = File::new("history.tsv", exported());
     let output = run(&database, &["import", "--dry-run", file.path()]).await;
@@ -154,7 +154,7 @@ async fn a_dry_run_writes_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_says_so() {
+async fn impossible_commands_say_why() {
     let database = Database::start().await;
     let nameless = File::new("history", "room_id,room_sid,created\n");
     let headless = File::new("history.csv", "room01,a,2026\n");
@@ -178,7 +178,7 @@ async fn what_cannot_be_done_says_so() {
 }
 
 #[tokio::test]
-async fn an_import_killed_at_any_request_ends_right_when_started_again() {
+async fn import_killed_at_any_request_resumes() {
     let file = File::new(
         "history.tsv",
         exported().lines().take(400).map(|line| format!("{line}\n")).collect::<String>(),
@@ -205,7 +205,7 @@ async fn an_import_killed_at_any_request_ends_right_when_started_again() {
 }
 
 #[tokio::test]
-async fn tallies_are_checked_built_and_checked_again() {
+async fn tally_builds_what_check_reports() {
     let database = Database::start().await;
     database.put_foreign(&history("foreign", 30, 600)).await;
     database.record(&history("recorded", 30, 600)).await;
@@ -234,7 +234,7 @@ async fn tallies_are_checked_built_and_checked_again() {
 }
 
 #[tokio::test]
-async fn a_check_lists_what_differs() {
+async fn check_lists_differences() {
     let database = Database::start().await;
     database.record(&history("room01", 30, 600)).await;
     database
@@ -254,7 +254,7 @@ async fn a_check_lists_what_differs() {
 }
 
 #[tokio::test]
-async fn sessions_are_deleted_with_their_counts_and_not_without_being_asked() {
+async fn delete_asks_and_updates_counts() {
     let database = Database::start().await;
     database.record(&history("room01", 30, 60)).await;
     let output = run(&database, &["delete", "--room", "room01"]).await;

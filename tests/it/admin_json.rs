@@ -32,7 +32,7 @@ async fn every_command_ends_with_a_summary() {
         (
             &["export", "--room", "romo01", "--output", &file.beside("none")],
             1,
-            &["room", "summary"],
+            &["room", "error", "summary"],
         ),
         (&["tally", "--all", "--check"], 0, &["room", "room", "summary"]),
         (&["tally", "--room", "romo01"], 1, &["room", "summary"]),
@@ -51,7 +51,7 @@ async fn every_command_ends_with_a_summary() {
 }
 
 #[tokio::test]
-async fn exported_sessions_are_alone_on_standard_output() {
+async fn stdout_of_export_has_only_sessions() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     let output = run(&database, &["export", "--all", "--room", "--json"]).await;
@@ -63,7 +63,7 @@ async fn exported_sessions_are_alone_on_standard_output() {
 }
 
 #[tokio::test]
-async fn errors_are_objects_and_have_a_text() {
+async fn errors_are_objects_with_a_text() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     database.record(&history("room02", 3, 60)).await;
@@ -92,7 +92,7 @@ async fn errors_are_objects_and_have_a_text() {
     let output = admin(&database, &proxy.endpoint, &["list", "--json"]).output().await;
     let output = output.expect("it runs");
     let printed = objects(&output.stdout);
-    assert_eq!((output.status.code(), types(&printed)), (Some(2), vec!["error"]));
+    assert_eq!((output.status.code(), types(&printed)), (Some(2), vec!["error", "summary"]));
     assert!(printed[0]["error"].as_str().is_some_and(|text| text.contains("AccessDenied")));
     assert!(printed[0]["advice"].as_str().is_some_and(|text| text.contains("actions")));
 
@@ -101,7 +101,7 @@ async fn errors_are_objects_and_have_a_text() {
     {
         let output = run(&database, arguments).await;
         let printed = objects(&output.stdout);
-        assert_eq!((output.status.code(), types(&printed)), (Some(2), vec!["error"]));
+        assert_eq!((output.status.code(), types(&printed)), (Some(2), vec!["error", "summary"]));
         assert!(text(&output.stderr).contains(printed[0]["error"].as_str().expect("a text")));
     }
 }

@@ -14,7 +14,7 @@ async fn objects(database: &Database, arguments: &[&str]) -> (Option<i32>, Vec<V
 }
 
 #[tokio::test]
-async fn list_has_every_room_with_its_sessions() {
+async fn list_counts_the_sessions_of_every_room() {
     let database = Database::start().await;
     database.record(&history("room02", 3, 60)).await;
     // Without a tally, and not a session.
@@ -33,7 +33,9 @@ room02: 3 sessions, 2024-01-01T00:00:00.000Z to 2024-01-01T02:00:00.000Z
         "type": "room", "room_id": "room02", "exists": true, "sessions": 3,
         "first": "2024-01-01T00:00:00.000Z", "last": "2024-01-01T02:00:00.000Z",
     });
-    let summary = json!({"type": "summary", "rooms": 1, "sessions": 3, "unknown_rooms": 0});
+    let summary = json!({
+        "type": "summary", "complete": true, "rooms": 1, "sessions": 3, "unknown_rooms": 0,
+    });
     assert_eq!((status, listed), (Some(0), vec![room, summary]));
 }
 
@@ -107,11 +109,11 @@ of_others: ["a\n"]
     assert_eq!(shown[0]["type"], "session");
     let row = &shown[0]["row"];
     assert_eq!((&row["expires"], &row["of_others"]), (&1795341600.into(), &json!(["a\n"])));
-    assert_eq!(shown[1], json!({"type": "summary", "sessions": 1}));
+    assert_eq!(shown[1], json!({"type": "summary", "complete": true, "sessions": 1}));
 }
 
 #[tokio::test]
-async fn show_of_a_session_that_does_not_exist_fails() {
+async fn show_of_an_unknown_session_fails() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     for (arguments, said) in [

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use crate::admin::{File, admin, run, text};
+use crate::admin::{File, admin, objects, run, text};
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, history};
@@ -21,15 +22,25 @@ fn csv() -> String {
     "room_id,room_sid,created\n".to_owned() + &(0..800).map(row).collect::<String>()
 }
 
+/// What becomes of a request in flight at an interrupt.
+#[derive(Clone, Copy, PartialEq)]
+enum InFlight {
+    /// It is answered once the command waits for it.
+    Answered,
+    /// It is written, and never answered.
+    Lost,
+}
+
 /// Runs a command against a database that holds back everything after `requests` of `operation`, and
 /// interrupts it then.
 async fn interrupted(
     database: &Database,
-    operation: &'static str,
-    requests: usize,
+    (operation, requests): (&'static str, usize),
+    in_flight: InFlight,
     arguments: &[&str],
 ) -> Output {
-    let (never, reached) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (held, reached) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let never = Arc::clone(&held);
     let is_reached = Arc::clone(&reached);
     let seen = AtomicUsize::new(0);
     let proxy = Proxy::start(&database.endpoint, move |_, name| {
@@ -37,25 +48,35 @@ async fn interrupted(
             return Fault::Pass;
         }
         is_reached.add_permits(1);
-        Fault::Hold(Arc::clone(&never))
+        if in_flight == InFlight::Lost { Fault::Stall } else { Fault::Hold(Arc::clone(&never)) }
     })
     .await;
     let mut command = admin(database, &proxy.endpoint, arguments);
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().expect("it starts");
+    let mut child = command.spawn().expect("it starts");
     drop(reached.acquire().await);
     let id = child.id().expect("it runs").to_string();
     Command::new("kill").args(["-INT", &id]).status().await.expect("kill");
-    child.wait_with_output().await.expect("it ends")
+    let mut said = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut lines = Vec::new();
+    while let Some(line) = said.next_line().await.expect("a line") {
+        if line.starts_with("interrupted: waiting for") {
+            held.add_permits(1000);
+        }
+        lines.push(line);
+    }
+    let output = child.wait_with_output().await.expect("it ends");
+    Output { stderr: lines.join("\n").into_bytes(), ..output }
 }
 
 #[tokio::test]
-async fn interrupted_import_says_how_far_it_came_and_can_go_on() {
+async fn interrupted_import_reports_and_resumes() {
     let database = Database::start().await;
     let file = File::new("history.csv", csv());
     let rejects = file.beside("rejects.jsonl");
     let import = ["import", file.path(), "--rejects", &rejects, "--in-flight", "1"];
-    let output = interrupted(&database, "TransactWriteItems", 5, &import).await;
+    let output =
+        interrupted(&database, ("TransactWriteItems", 5), InFlight::Answered, &import).await;
     let (said, printed) = (text(&output.stderr), text(&output.stdout));
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert!(said.contains("interrupted") && said.contains("which is safe"), "{said}");
@@ -71,24 +92,47 @@ async fn interrupted_import_says_how_far_it_came_and_can_go_on() {
 }
 
 #[tokio::test]
-async fn interrupted_delete_and_export_say_how_far_they_came() {
+async fn interrupted_delete_and_export_report() {
     let database = Database::start().await;
     database.record(&history("room01", 200, 60)).await;
     let delete = ["delete", "--room", "room01", "--yes"];
-    let output = interrupted(&database, "TransactWriteItems", 2, &delete).await;
+    let third = ("TransactWriteItems", 2);
+    let output = interrupted(&database, third, InFlight::Answered, &delete).await;
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("interrupted: 98 of 200 sessions deleted"), "{said}");
+    assert!(said.contains("error: interrupted\n147 of 200 sessions deleted. Running"), "{said}");
     assert!(said.contains("again is safe"), "{said}");
-    assert_eq!(assert_agreement(&database).await, 102);
+    assert_eq!(text(&output.stdout), "room01: 147 sessions deleted; incomplete, see the errors\n");
+    assert_eq!(assert_agreement(&database).await, 53);
+    let first = ("TransactWriteItems", 0);
+    let output = interrupted(&database, first, InFlight::Lost, &delete).await;
+    let said = text(&output.stderr);
+    assert!(said.contains("at least 0 of 53 sessions deleted"), "{said}");
 
     let file = File::new("history.csv", "");
     let place = file.beside("export.jsonl");
     let export = ["export", "--room", "room01", "--output", &place];
-    let output = interrupted(&database, "Query", 0, &export).await;
+    let output = interrupted(&database, ("Query", 0), InFlight::Lost, &export).await;
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     let output = run(&database, &export).await;
     assert!(output.status.success(), "nothing is in its way: {}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn interrupted_retention_counts_the_changed_sessions() {
+    let database = Database::start().await;
+    database.record(&history("room01", 60, 60)).await;
+    database.record(&history("room02", 60, 60)).await;
+    let retention = ["retention", "--all", "--days", "36500", "--json"];
+    let output = interrupted(&database, ("UpdateItem", 40), InFlight::Answered, &retention).await;
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    let rows = database.all_items().await;
+    let changed = rows.iter().filter(|row| row.contains_key("expires")).count();
+    assert!((41..120).contains(&changed), "{changed}");
+    assert!(said.contains(&format!("{changed} sessions done")), "{said}");
+    let summary = objects(&output.stdout).pop().expect("a summary");
+    assert_eq!((&summary["changed"], &summary["complete"]), (&changed.into(), &false.into()));
 }
 
 #[tokio::test]
@@ -134,7 +178,7 @@ async fn every_command_ends_after_its_patience() {
 }
 
 #[tokio::test]
-async fn commands_end_rightly_under_throttling() {
+async fn commands_succeed_under_throttling() {
     let database = Database::start().await;
     let proxy = Proxy::start(&database.endpoint, |number, _| match number % 10 {
         0..=6 => Fault::Refuse(400, "ProvisionedThroughputExceededException"),

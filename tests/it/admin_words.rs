@@ -59,7 +59,38 @@ async fn delete_of_an_unknown_sid_is_an_error() {
     assert!(said.contains("no session with the room_sid \"TYPO\""), "{said}");
     let output = run(&database, &[&delete[..], &[""]].concat()).await;
     assert_eq!(output.status.code(), Some(2));
+    let before = [&delete[..], &["SID_000001", "--before", "2020-01-01T00:00:00Z"]].concat();
+    let output = run(&database, &before).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains(
+            "\"SID_000001\" was created at 2024-01-01T01:00:00.000Z, which is not before"
+        ),
+        "{said}"
+    );
     assert_eq!(assert_agreement(&database).await, 3);
+    let elsewhere = ["delete", "--room", "room02", "--yes", "--sid", "SID_000001"];
+    database.record(&history("room02", 1, 60)).await;
+    let output = run(&database, &elsewhere).await;
+    assert!(text(&output.stdout).contains("but the room room01 has one"), "{output:?}");
+}
+
+#[tokio::test]
+async fn delete_of_an_unknown_sort_key_is_an_error() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    let (typo, key) = ("2024-01-01T00:00:00.000Z#TYPO", "2024-01-01T01:00:00.000Z#SID_000001");
+    let delete = ["delete", "--room", "room01", "--yes", "--sort-key", typo];
+    for more in [&["--dry-run"][..], &[], &["--sort-key", key]] {
+        let output = run(&database, &[&delete[..], more].concat()).await;
+        assert_eq!(output.status.code(), Some(1), "{more:?}");
+        let said = text(&output.stdout);
+        assert!(said.contains(&format!("room01: no row with the sort key {typo:?}")), "{said}");
+    }
+    assert_eq!(assert_agreement(&database).await, 2);
+    let output = run(&database, &[&delete[..], &["--json"]].concat()).await;
+    assert_eq!(summary(&output)["missing"], serde_json::json!([typo]));
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ async fn one_invalid_answer_makes_no_difference() {
 }
 
 #[tokio::test]
-async fn invalid_answers_without_end_are_503_or_make_no_difference() {
+async fn endless_invalid_answers_are_503() {
     let database = three_rooms().await;
     let expected = ask(&database.app(), BODY).await;
     let mut errors = 0;
@@ -141,7 +141,7 @@ async fn invalid_answers_without_end_are_503_or_make_no_difference() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_json_is_an_error() {
+async fn answer_without_json_is_an_error() {
     let database = three_rooms().await;
     for number in 0..4 {
         for (fault, status) in [
@@ -156,7 +156,7 @@ async fn an_answer_that_is_no_json_is_an_error() {
 }
 
 #[tokio::test]
-async fn keys_left_unprocessed_are_asked_for_again() {
+async fn unprocessed_keys_are_requested_again() {
     let database = three_rooms().await;
     let expected = ask(&database.app(), BODY).await;
     for left in [1, 2, 99] {
@@ -172,7 +172,7 @@ async fn keys_left_unprocessed_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn keys_left_unprocessed_again_and_again_are_an_error() {
+async fn endlessly_unprocessed_keys_are_an_error() {
     let database = Database::start().await;
     let rooms: Vec<String> = (0..9).map(|number| format!("room{number}")).collect();
     let body = json!({"room_ids": rooms, "from": 30}).to_string();

@@ -9,12 +9,12 @@ use crate::support::{
 
 const BODY: &[u8] = br#"{"room_ids":["room01"]}"#;
 const SIGNATURE: &str = "cded3ab9c8b70e4f9bef25fa3d3095e4ac40715ace7301afc3a8e36a9617f02b";
-/// Of the same body with the secret `another-secret`.
+/// The signature of the same body with the secret `another-secret`.
 const OTHER_SECRET: &str = "f6ee1550e214fba06b85f176059576a53a31cf5bd3e921c0ade53ec81ede1919";
-/// Of `{"room_ids":["Prüfung – 試験"]}`.
+/// A body that is not ASCII.
 const UNICODE_BODY: &str = r#"{"room_ids":["Prüfung – 試験"]}"#;
 const UNICODE_SIGNATURE: &str = "b78fcb7e422c61824fe6ce0130435b5dba1515c1a9d871fd2178043fe36b9667";
-/// Of no bytes at all.
+/// The signature of an empty body.
 const EMPTY_SIGNATURE: &str = "a185edc8eb18753a57a5afdcfb220de66657f98d958f33ac1360f5b1188bdf9c";
 
 async fn answer(body: &[u8], headers: &[(&str, &str)]) -> Answer {
@@ -34,7 +34,7 @@ async fn assert_denied(body: &[u8], headers: &[(&str, &str)], named: &str) {
 }
 
 #[tokio::test]
-async fn signatures_made_with_openssl_are_let_in() {
+async fn openssl_signatures_are_accepted() {
     for (body, signature) in [
         (BODY, SIGNATURE),
         (BODY, &*SIGNATURE.to_uppercase()),
@@ -46,13 +46,13 @@ async fn signatures_made_with_openssl_are_let_in() {
 }
 
 #[tokio::test]
-async fn an_empty_body_with_its_signature_is_let_in_and_then_invalid() {
+async fn signed_empty_body_is_invalid() {
     let answer = answer(b"", &[("API-KEY", KEY), ("HASH-SIGNATURE", EMPTY_SIGNATURE)]).await;
     assert_eq!(answer.status, 400);
 }
 
 #[tokio::test]
-async fn a_wrong_or_missing_key_is_denied() {
+async fn wrong_or_missing_key_is_denied() {
     for headers in [
         &[("HASH-SIGNATURE", SIGNATURE)][..],
         &[("API-KEY", ""), ("HASH-SIGNATURE", SIGNATURE)],
@@ -65,7 +65,7 @@ async fn a_wrong_or_missing_key_is_denied() {
 }
 
 #[tokio::test]
-async fn a_wrong_or_missing_signature_is_denied() {
+async fn wrong_or_missing_signature_is_denied() {
     let too_long = format!("{SIGNATURE}00");
     let spaced = format!(" {SIGNATURE}");
     assert_denied(BODY, &[("API-KEY", KEY)], "HASH-SIGNATURE").await;
@@ -85,7 +85,7 @@ async fn a_wrong_or_missing_signature_is_denied() {
 }
 
 #[tokio::test]
-async fn another_body_is_denied() {
+async fn signature_of_another_body_is_denied() {
     for body in [
         &b""[..],
         b"{\"room_ids\":[\"room02\"]}",
@@ -98,7 +98,7 @@ async fn another_body_is_denied() {
 }
 
 #[tokio::test]
-async fn a_body_is_not_looked_at_before_its_signature() {
+async fn body_is_parsed_after_authentication() {
     assert_denied(
         b"not json",
         &[("API-KEY", KEY), ("HASH-SIGNATURE", SIGNATURE)],
@@ -108,7 +108,7 @@ async fn a_body_is_not_looked_at_before_its_signature() {
 }
 
 #[tokio::test]
-async fn nothing_unauthenticated_reaches_dynamodb() {
+async fn denied_requests_do_not_reach_dynamodb() {
     let database = Database::start().await;
     let proxy = Proxy::start(&database.endpoint, |_, _| Fault::Pass).await;
     let app = app(database.at(&proxy.endpoint));

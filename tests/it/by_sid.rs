@@ -25,7 +25,7 @@ async fn ask_for(database: &Database, body: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn a_session_is_found_by_its_id() {
+async fn session_is_found_by_its_id() {
     let database = two_rooms().await;
     for name in ["room_sid", "roomSid"] {
         let body = json!({"room_ids": ["room02", "room01"], name: "SID_000007"});
@@ -41,7 +41,7 @@ async fn a_session_is_found_by_its_id() {
 }
 
 #[tokio::test]
-async fn it_must_be_in_one_of_the_rooms() {
+async fn session_must_be_in_a_requested_room() {
     let database = two_rooms().await;
     for (room, sid) in [("room02", "SID_000007"), ("room01", "SID_x"), ("room01", "nobody")] {
         let answer = ask_for(&database, json!({"room_ids": [room], "room_sid": sid})).await;
@@ -56,7 +56,7 @@ async fn it_must_be_in_one_of_the_rooms() {
 }
 
 #[tokio::test]
-async fn an_empty_id_is_no_filter() {
+async fn empty_id_does_not_filter() {
     let database = two_rooms().await;
     for sid in [json!(""), Value::Null] {
         let answer = ask_for(&database, json!({"room_ids": ["room01"], "room_sid": sid})).await;
@@ -65,7 +65,7 @@ async fn an_empty_id_is_no_filter() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_an_error_that_names_the_field() {
+async fn malformed_id_is_an_error_with_the_field() {
     let database = two_rooms().await;
     let mut bodies: Vec<String> = [json!(5), json!(["SID_x"]), json!({}), json!("ü".repeat(1025))]
         .map(|sid| json!({"room_ids": ["room01"], "room_sid": sid}).to_string())
@@ -95,7 +95,7 @@ async fn from_and_limit_apply() {
 }
 
 #[tokio::test]
-async fn it_costs_two_small_reads() {
+async fn session_by_id_costs_two_small_reads() {
     let database = two_rooms().await;
     for (sid, requests, units) in [("SID_000007", 2, 1.0), ("SID_x", 1, 0.5), ("nobody", 1, 0.5)] {
         let meter = Arc::new(Meter::default());
@@ -106,7 +106,7 @@ async fn it_costs_two_small_reads() {
 }
 
 #[tokio::test]
-async fn rows_that_are_no_sessions_are_not_found() {
+async fn other_rows_are_not_found_by_id() {
     let database = two_rooms().await;
     for key in ["~x", "#x", "meta"] {
         let row = [("room_id", "room01"), ("created_sid", key), ("room_sid", "SID_000007")];
@@ -118,7 +118,7 @@ async fn rows_that_are_no_sessions_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_deleted_meanwhile_is_seen_or_not() {
+async fn session_deleted_meanwhile_is_seen_or_not() {
     let database = two_rooms().await;
     let gate = Arc::new(Semaphore::new(0));
     let proxy = {
@@ -144,7 +144,7 @@ async fn a_session_that_is_deleted_meanwhile_is_seen_or_not() {
 }
 
 #[tokio::test]
-async fn a_table_without_the_index_is_an_error_and_never_an_empty_page() {
+async fn missing_index_is_an_error() {
     let database = two_rooms().await;
     let refuse = |_, _: &str| Fault::Refuse(400, "ValidationException");
     let proxy = Proxy::start(&database.endpoint, refuse).await;

@@ -1,4 +1,4 @@
-//! What must hold, whatever comes in: one check for each kind of input. `corpora.rs` runs them on
+//! Checks that hold for any input, one for each kind. `corpora.rs` runs them on
 //! the inputs of `tests/corpora/`, the fuzz targets of `fuzz/` on inputs that they make up.
 
 use std::collections::BTreeSet;

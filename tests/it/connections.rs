@@ -59,7 +59,7 @@ impl Behind {
 const BREAKS: [Break; 4] = [Break::Silent, Break::Closed, Break::Reset, Break::ResetAtFirstWrite];
 
 #[tokio::test]
-async fn connections_broken_in_a_pause_are_not_used() {
+async fn broken_idle_connections_are_not_used() {
     for connections in [1, 6, 20] {
         let behind = Behind::new(connections, Duration::ZERO).await;
         for how in BREAKS {
@@ -75,7 +75,7 @@ async fn connections_broken_in_a_pause_are_not_used() {
 }
 
 #[tokio::test]
-async fn connections_broken_between_requests_cost_one_attempt() {
+async fn broken_connections_cost_one_attempt() {
     for connections in [1, 6, 20] {
         for how in [Break::Closed, Break::Reset, Break::ResetAtFirstWrite] {
             let behind = Behind::new(connections, Duration::ZERO).await;
@@ -88,7 +88,7 @@ async fn connections_broken_between_requests_cost_one_attempt() {
 }
 
 #[tokio::test]
-async fn connections_silent_between_requests_cost_one_attempt() {
+async fn silent_connections_cost_one_attempt() {
     for connections in [1, 6, 20] {
         let behind = Behind::new(connections, Duration::ZERO).await;
         assert_eq!(behind.total().await, Some(2 * connections as u64));
@@ -104,7 +104,7 @@ async fn connections_silent_between_requests_cost_one_attempt() {
 }
 
 #[tokio::test]
-async fn slow_answers_open_no_more_connections_than_are_in_flight() {
+async fn slow_answers_open_few_connections() {
     let behind = Behind::new(10, Duration::from_millis(100)).await;
     for _ in 0..10 {
         assert_eq!(behind.total().await, Some(20));

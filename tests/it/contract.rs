@@ -47,7 +47,7 @@ async fn both_paths_are_the_same_endpoint() {
 }
 
 #[tokio::test]
-async fn doubled_and_trailing_slashes_make_no_difference() {
+async fn extra_slashes_make_no_difference() {
     let database = three_sessions().await;
     for path in [
         "//auth/room/fetchPastRooms",
@@ -106,7 +106,7 @@ async fn assert_invalid(body: &str, named: &str) {
 }
 
 #[tokio::test]
-async fn a_body_must_be_a_json_object() {
+async fn body_must_be_a_json_object() {
     for body in [
         "",
         " ",
@@ -147,7 +147,7 @@ async fn room_ids_are_required_and_bounded() {
 }
 
 #[tokio::test]
-async fn a_thousand_different_rooms_are_possible() {
+async fn thousand_different_rooms_are_accepted() {
     let database = three_sessions().await;
     let mut rooms: Vec<String> = (0..1000).map(|number| format!("room{number:02}")).collect();
     let answer = ask(&database.app(), &json!({"room_ids": rooms}).to_string()).await;
@@ -162,7 +162,7 @@ async fn a_thousand_different_rooms_are_possible() {
 }
 
 #[tokio::test]
-async fn the_spellings_that_the_sdks_send() {
+async fn spellings_of_the_sdks_are_accepted() {
     let database = three_sessions().await;
     for body in [
         // The JS SDK 1.x sends what its caller wrote.
@@ -208,7 +208,7 @@ async fn absent_null_and_zero_mean_the_default() {
 }
 
 #[tokio::test]
-async fn a_field_is_given_once() {
+async fn repeated_field_is_rejected() {
     for (body, named) in [
         (r#"{"room_ids":["room01"],"room_ids":["room01"]}"#, "room_ids"),
         (r#"{"room_ids":["room01"],"roomIds":["room01"]}"#, "room_ids"),
@@ -224,7 +224,7 @@ async fn a_field_is_given_once() {
 }
 
 #[tokio::test]
-async fn numbers_and_their_bounds() {
+async fn numbers_are_bounded() {
     let database = three_sessions().await;
     for (from, limit, answered) in [
         (json!(4294967295u32), json!(4294967295u32), (4294967295u64, 100)),
@@ -284,7 +284,7 @@ async fn numbers_and_their_bounds() {
 }
 
 #[tokio::test]
-async fn orders() {
+async fn orders_are_accepted_in_any_case() {
     let database = three_sessions().await;
     for (order, answered) in
         [("ASC", "ASC"), ("asc", "ASC"), ("Asc", "ASC"), ("DESC", "DESC"), ("desc", "DESC")]
@@ -303,7 +303,7 @@ async fn orders() {
 }
 
 #[tokio::test]
-async fn a_body_has_256_kib_at_the_most() {
+async fn body_beyond_256_kib_is_rejected() {
     let database = three_sessions().await;
     let body = |bytes: usize| {
         let frame = r#"{"room_ids":["room01"],"pad":""}"#.len();
@@ -316,7 +316,7 @@ async fn a_body_has_256_kib_at_the_most() {
 // The answers.
 
 #[tokio::test]
-async fn an_answer_has_just_the_fields_of_the_documentation() {
+async fn answer_has_only_documented_fields() {
     let database = Database::start().await;
     let mut with_file = session("room01", "2026-11-22T10:00:00.5Z", "SID_a");
     with_file.analytics_file_id = Some("file-1".to_owned());
@@ -363,7 +363,7 @@ async fn an_answer_has_just_the_fields_of_the_documentation() {
 }
 
 #[tokio::test]
-async fn rooms_without_a_past_are_answered_as_plugnmeet_does() {
+async fn rooms_without_sessions_fail_as_in_plugnmeet() {
     let database = three_sessions().await;
     for body in [
         r#"{"room_ids":["nobody"]}"#,
@@ -376,7 +376,7 @@ async fn rooms_without_a_past_are_answered_as_plugnmeet_does() {
 }
 
 #[tokio::test]
-async fn beyond_the_end_the_total_is_still_true() {
+async fn total_is_right_beyond_the_end() {
     let database = three_sessions().await;
     for from in [3, 4, 21, 22, 4294967295u64] {
         for order in ["ASC", "DESC"] {
@@ -405,7 +405,7 @@ async fn with_row(sort_key: &str, attributes: Value) -> Database {
 }
 
 #[tokio::test]
-async fn a_session_that_lacks_attributes_reads_as_empty() {
+async fn missing_attributes_read_as_empty() {
     let database = with_row("2026-11-22T10:00:00.000Z#SID_x", json!({})).await;
     let answer = ask(&database.app(), r#"{"room_ids":["room01"]}"#).await;
     assert_eq!(
@@ -418,7 +418,7 @@ async fn a_session_that_lacks_attributes_reads_as_empty() {
 }
 
 #[tokio::test]
-async fn times_of_other_writers_come_as_they_are_stored() {
+async fn times_of_external_writers_are_unchanged() {
     let attributes = json!({"created": "2026-11-22T12:00:00+02:00", "ended": "at noon"});
     let database = with_row("2026-11-22T10:00:00.000Z#SID_x", attributes).await;
     let server = App { dialect: Dialect::Plugnmeet, ..database.app() };
@@ -432,7 +432,7 @@ async fn times_of_other_writers_come_as_they_are_stored() {
 }
 
 #[tokio::test]
-async fn attributes_of_other_writers_are_not_answered() {
+async fn unknown_attributes_are_not_answered() {
     let attributes =
         json!({"room_title": "t", "analytics_file_id": "", "extra": {"a": [1]}, "ttl": 5});
     let database = with_row("2026-11-22T10:00:00.000Z#SID_x", attributes).await;
@@ -443,7 +443,7 @@ async fn attributes_of_other_writers_are_not_answered() {
 }
 
 #[tokio::test]
-async fn an_attribute_of_the_wrong_type_is_an_error_and_never_a_shorter_list() {
+async fn attribute_of_a_wrong_type_is_an_error() {
     for attributes in [
         json!({"room_title": 5}),
         json!({"room_title": null}),
@@ -461,7 +461,7 @@ async fn an_attribute_of_the_wrong_type_is_an_error_and_never_a_shorter_list() {
 }
 
 #[tokio::test]
-async fn rows_that_are_no_sessions_are_passed_over() {
+async fn other_rows_are_ignored() {
     // Before, between and behind the sessions and the tally, and more of them than a page has rows.
     let mut keys: Vec<String> = ["", "!", "#", "#2026-11x", "/", ":", "A", "meta", "~~", "~x", "é"]
         .map(str::to_owned)
@@ -500,7 +500,7 @@ async fn rows_that_are_no_sessions_are_passed_over() {
 }
 
 #[tokio::test]
-async fn the_secret_is_in_no_answer() {
+async fn no_answer_has_the_secret() {
     let database = three_sessions().await;
     for body in ["", "{}", r#"{"room_ids":["room01"]}"#] {
         assert!(!ask(&database.app(), body).await.body.to_string().contains(SECRET));
@@ -533,7 +533,7 @@ async fn reading_ends_once_a_page_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_page_that_lambda_cannot_send_asks_for_a_smaller_limit() {
+async fn too_large_page_asks_for_a_smaller_limit() {
     let database = Database::start().await;
     let mut sessions = history("room01", 100, 60);
     for session in &mut sessions {

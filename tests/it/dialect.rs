@@ -42,7 +42,7 @@ fn assert_error(answer: &Answer, status_code: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_page_as_the_server_sends_it() {
+async fn page_is_as_a_server_sends_it() {
     let answer = ask_server(json!({"room_ids": ["room01"], "from": 0, "limit": 0})).await;
     assert_eq!(answer.status, 200);
     assert_eq!(
@@ -83,13 +83,13 @@ async fn a_page_as_the_server_sends_it() {
 }
 
 #[tokio::test]
-async fn nothing_found() {
+async fn empty_result_is_as_a_server_sends_it() {
     let answer = ask_server(json!({"room_ids": ["nobody"]})).await;
     assert_eq!(assert_error(&answer, "NOT_FOUND"), "no room found");
 }
 
 #[tokio::test]
-async fn an_order_is_exactly_asc_or_else_desc_and_comes_back_as_sent() {
+async fn order_is_exactly_asc_or_desc_and_echoed() {
     let newest = ["SID_b", "SID_a"];
     let oldest = ["SID_a", "SID_b"];
     for (order_by, echoed, sids) in [
@@ -127,7 +127,7 @@ async fn errors_have_status_200_and_a_code() {
 }
 
 #[tokio::test]
-async fn a_failing_database_is_an_internal_server_error() {
+async fn failing_database_is_an_internal_error() {
     let database = two_sessions().await;
     let proxy = Proxy::start(&database.endpoint, |_, _| Fault::CutBefore).await;
     let app = plugnmeet(app(database.at(&proxy.endpoint)));
@@ -136,7 +136,7 @@ async fn a_failing_database_is_an_internal_server_error() {
 }
 
 #[tokio::test]
-async fn only_authentication_fails_with_a_status_of_its_own() {
+async fn only_authentication_has_an_error_status() {
     let app = plugnmeet(two_sessions().await.app());
     let signature = past_rooms::api::auth::sign(SECRET, b"{}");
     for (headers, status_code) in [

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Database, request_of, sample, send};
 use crate::webhook;
 
-/// What the names of the webhooks' events begin with. They are sent in the order of their names.
+/// Prefix of the names of the webhooks' events. They are sent in the order of their names.
 const WEBHOOK: &str = "webhook-";
 
 /// The events' files; the answers' are beside them, as `NAME.answer.json`.
@@ -29,7 +29,7 @@ fn events(are_webhooks: bool) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn every_event_gives_the_answer_stored_beside_it() {
+async fn every_event_has_its_stored_answer() {
     let database = Database::start().await;
     database.record(&sample::sessions()).await;
     let events = events(false);
@@ -46,7 +46,7 @@ async fn every_event_gives_the_answer_stored_beside_it() {
 }
 
 #[tokio::test]
-async fn every_webhook_gives_the_answer_stored_beside_it() {
+async fn every_webhook_has_its_stored_answer() {
     let database = Database::start().await;
     let app = webhook::app(database.past_rooms.clone());
     let events = events(true);
@@ -62,7 +62,7 @@ async fn every_webhook_gives_the_answer_stored_beside_it() {
 }
 
 #[test]
-fn the_sample_has_the_rooms_that_it_says() {
+fn sample_has_the_rooms_it_prints() {
     let sessions = sample::sessions();
     for (room, count) in sample::rooms() {
         assert_eq!(

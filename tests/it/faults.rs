@@ -44,7 +44,7 @@ async fn ask_through(database: &Database, healthy: usize, fault: Fault) -> Answe
 }
 
 #[tokio::test]
-async fn throttling_and_failures_of_dynamodb_are_answered_with_503() {
+async fn throttling_and_failures_are_503() {
     let database = two_rooms().await;
     let faults = [
         Fault::Refuse(400, "ProvisionedThroughputExceededException"),
@@ -60,7 +60,7 @@ async fn throttling_and_failures_of_dynamodb_are_answered_with_503() {
 }
 
 #[tokio::test]
-async fn a_dynamodb_out_of_reach_is_answered_with_503() {
+async fn unreachable_dynamodb_is_503() {
     let database = two_rooms().await;
     for fault in [Fault::CutBefore, Fault::CutAfter, Fault::CutInside, Fault::Garbage] {
         assert_unavailable(&ask_through(&database, 0, fault.clone()).await);
@@ -74,7 +74,7 @@ async fn a_dynamodb_out_of_reach_is_answered_with_503() {
 }
 
 #[tokio::test]
-async fn what_another_try_does_not_mend_is_answered_with_500() {
+async fn permanent_failure_is_500() {
     let database = two_rooms().await;
     for fault in [
         Fault::Refuse(400, "AccessDeniedException"),
@@ -87,7 +87,7 @@ async fn what_another_try_does_not_mend_is_answered_with_500() {
 }
 
 #[tokio::test]
-async fn one_failure_is_made_good_by_trying_again() {
+async fn single_failure_is_retried() {
     let database = two_rooms().await;
     let expected = ask(&database.app(), BODY).await;
     assert_eq!(expected.status, 200);
@@ -110,7 +110,7 @@ async fn one_failure_is_made_good_by_trying_again() {
 }
 
 #[tokio::test]
-async fn a_stall_is_answered_before_the_deadline() {
+async fn stall_is_answered_before_the_deadline() {
     let database = two_rooms().await;
     for healthy in 0..3 {
         let decide = move |number, _: &str| {
@@ -127,14 +127,14 @@ async fn a_stall_is_answered_before_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_leaves_no_time_is_answered_at_once() {
+async fn expired_deadline_is_answered_at_once() {
     let database = two_rooms().await;
     let soon = SystemTime::now() + Duration::from_millis(300);
     assert_unavailable(&send(&database.app(), with_deadline(soon)).await);
 }
 
 #[tokio::test]
-async fn a_deadline_in_the_past_is_none() {
+async fn past_deadline_is_ignored() {
     let database = two_rooms().await;
     for deadline in [SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(600)] {
         assert_eq!(send(&database.app(), with_deadline(deadline)).await.status, 200);
@@ -164,7 +164,7 @@ async fn requests_in_flight_are_bounded() {
     assert!(proxy.most_in_flight() > 10, "rooms are read side by side: {}", proxy.most_in_flight());
 }
 
-/// What a page may show while the sessions whose ids begin with `moving` come and go and the others
+/// Asserts what a page may show while sessions whose ids begin with `moving` come and go and the others
 /// stay: a slice of the history in which each of the moving ones is there or not.
 fn assert_slice(answer: &Answer, all: &[Session], from: usize, limit: usize) {
     let mut all: Vec<PastRoom> = all.iter().map(Session::to_past_room).collect();
@@ -199,7 +199,7 @@ fn assert_slice(answer: &Answer, all: &[Session], from: usize, limit: usize) {
 }
 
 #[tokio::test]
-async fn pages_read_while_sessions_come_and_go_are_slices_of_the_history() {
+async fn pages_beside_writers_are_slices_of_history() {
     let database = Database::start().await;
     let (mut staying, mut moving) = (Vec::new(), Vec::new());
     for room in ["room01", "room02"] {

@@ -10,7 +10,7 @@ use crate::support::lambda::{Lambda, end, function};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, ask, history};
 
-/// What Lambda gives an invocation.
+/// Time that Lambda gives an invocation.
 const TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// Read with each kind of request: tallies in a batch, hours, rows; and a room without a tally.
@@ -95,7 +95,7 @@ async fn invoke(lambda: &mut Lambda) -> (u64, Value) {
 }
 
 #[tokio::test]
-async fn every_fault_is_answered_in_time_with_its_cause_in_the_log_and_never_with_a_wrong_page() {
+async fn faults_are_logged_and_give_no_wrong_page() {
     let database = Database::start().await;
     database.record(&history("room01", 60, 60)).await;
     database.record(&history("room02", 60, 45)).await;

@@ -23,7 +23,7 @@ fn pages() -> usize {
 /// Pages from one history.
 const PAGES_OF_A_HISTORY: usize = 30;
 
-/// What is held until a write has happened: one request to DynamoDB, counted from 0.
+/// The request that is held until a write has happened, counted from 0.
 #[derive(Default)]
 struct Moment {
     seen: usize,
@@ -281,7 +281,7 @@ async fn pages_of(seed: u64, at_most: usize) -> usize {
 }
 
 #[tokio::test]
-async fn a_page_with_a_write_between_two_of_its_requests_is_that_of_before_or_after() {
+async fn page_is_that_before_or_after_a_write() {
     let mut left = pages();
     for seed in 0.. {
         if left == 0 {

@@ -6,8 +6,10 @@ use std::fs;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::Timestamp;
 use past_rooms::PastRoom;
 use past_rooms::table::rows::past_room::SessionRow;
+use past_rooms::table::schema::EXPIRES;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
@@ -433,11 +435,75 @@ async fn an_end_before_the_beginning_is_a_warning() {
     // The clocks go back in between.
     let csv = "room_id,room_sid,created,ended\n\
                r,a,2026-10-25T00:50:00Z,2026-10-25T00:10:00Z\n\
-               r,b,2026-10-25T00:50:00Z,0001-01-01T00:00:00Z\n";
+               r,b,2026-10-25T00:50:00Z,0001-01-01T00:00:00Z\n\
+               r,c,2026-10-25T00:50:00Z,2001-01-01T00:00:00Z\n";
     let file = File::new("history.csv", csv);
-    let (status, summary, said) = import(&database, &[file.path()]).await;
-    assert_eq!((status, counts(&summary)), (0, [2, 0, 0, 0]), "{said}");
-    assert!(said.contains("history.csv:2: ended is before created"), "{said}");
-    assert!(!said.contains("history.csv:3"), "{said}");
+    for (options, expected) in [
+        (&[][..], [3, 0, 0, 0]),
+        (&["--move"], [0, 0, 3, 0]),
+        (&["--move", "--dry-run"], [0, 0, 3, 0]),
+        // The end is impossible, and is no reason to take the session for an expired one.
+        (&["--retention-days", "36500"], [0, 3, 0, 0]),
+        (&["--dry-run"], [0; 4]),
+    ] {
+        let (status, summary, said) = import(&database, &[&[file.path()], options].concat()).await;
+        assert_eq!((status, counts(&summary)), (0, expected), "{options:?} {said}");
+        assert_eq!(summary["expired"], 0);
+        for (line, warnings) in [(2, 1), (3, 0), (4, 1)] {
+            let warning = format!("history.csv:{line}: ended is before created");
+            assert_eq!(said.matches(&warning).count(), warnings, "{options:?} {said}");
+        }
+    }
     assert_eq!(stored(&database).await["b"].ended, "");
+}
+
+#[tokio::test]
+async fn ancient_end_does_not_expire_a_session() {
+    let database = Database::start().await;
+    let created = Timestamp::now() - jiff::SignedDuration::from_hours(24);
+    let ends = [
+        "0001-01-01",
+        "0001-01-01T00:00:00+01:00",
+        "0001-01-02T00:00:00Z",
+        "1970-01-01T00:00:00Z",
+        "0000-00-00 00:00:00",
+        "0",
+        "2001-01-01T00:00:00Z",
+    ];
+    let rows = ends.iter().enumerate().map(|(sid, ended)| format!("r,{sid},{created},{ended}\n"));
+    let csv = format!("room_id,room_sid,created,ended\n{}", rows.collect::<String>());
+    let file = File::new("history.csv", csv);
+    for expected in [[7, 0, 0, 0], [0, 0, 7, 0]] {
+        let arguments = [file.path(), "--retention-days", "30"];
+        let (status, summary, said) = import(&database, &arguments).await;
+        assert_eq!((status, counts(&summary)), (0, expected), "{said}");
+        assert_eq!(summary["expired"], 0, "{said}");
+    }
+    let now = Timestamp::now().as_second();
+    for row in database.all_items().await {
+        if let Some(expires) = row.get(EXPIRES).and_then(|expires| expires.as_n().ok()) {
+            assert!(expires.parse::<i64>().expect("seconds") > now, "{row:?}");
+        }
+    }
+    // The command counts from the same time.
+    let retention = run(&database, &["retention", "--all", "--days", "30", "--json"]).await;
+    let summary = objects(&retention.stdout).pop().expect("a summary");
+    assert_eq!((&summary["sessions"], &summary["overdue"]), (&json!(7), &json!(0)), "{summary}");
+}
+
+#[tokio::test]
+async fn stored_end_before_a_new_beginning_is_a_warning() {
+    let database = Database::start().await;
+    let first = File::new(
+        "first.csv",
+        "room_id,room_sid,created,ended\n\
+         r,a,2026-11-22T10:00:00Z,2026-11-22T11:00:00Z\n",
+    );
+    let (status, _, said) = import(&database, &[first.path()]).await;
+    assert_eq!((status, said.contains("warning")), (0, false), "{said}");
+    let later = File::new("later.csv", "room_id,room_sid,created\nr,a,2026-11-22T12:00:00Z\n");
+    let (_, summary, said) = import(&database, &[later.path(), "--move"]).await;
+    assert_eq!(summary["moved"], 1, "{said}");
+    let warning = "later.csv:2: the stored ended is before created";
+    assert_eq!(said.matches(warning).count(), 1, "{said}");
 }

@@ -153,6 +153,25 @@ async fn a_time_that_webhooks_could_only_guess_gives_way_to_that_of_the_database
 }
 
 #[tokio::test]
+async fn webhooks_never_end_a_session_before_it_begins() {
+    // Without room_created, the imported beginning stays, here with a wrong time zone.
+    let database = Database::start().await;
+    let late = row("SID_x", &json!({"created": START + 7200}));
+    assert_eq!(import_rows(&database, &[late], &[]).await, [1, 0, 0, 0, 0]);
+    post(&database, &webhook::meeting("r", "SID_x", START)[1..8]).await;
+    let session = one(&database).await;
+    assert_eq!(session.created, "2026-11-22T12:00:00.000Z");
+    assert_eq!(session.ended, session.created);
+    // An impossible end does not replace a presumed one.
+    let database = Database::start().await;
+    let early = row("SID_x", &json!({"created": START, "ended": START - 3600}));
+    assert_eq!(import_rows(&database, &[early], &[]).await, [1, 0, 0, 0, 0]);
+    post(&database, &webhook::unended("r", "SID_x", START)).await;
+    crate::meetings::expire_timers(&database, START + 80 + past_rooms::meeting::SILENCE).await;
+    assert_eq!(one(&database).await.ended, "2026-11-22T10:01:20.000Z");
+}
+
+#[tokio::test]
 async fn a_session_with_another_beginning_is_rejected_or_moved() {
     let database = Database::start().await;
     let title = |title: &str| json!({"room_title": title, "file_id": "f"});

@@ -21,7 +21,7 @@ const KILLS: usize = 50;
 const LOST: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_killed_50_times_on_a_lossy_network_has_every_row_once() {
+async fn import_killed_50_times_has_every_row_once() {
     let database = Database::start().await;
     let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(9)));
     let row = |number: usize| {

@@ -1,4 +1,4 @@
-//! How many requests are in flight while whole tables are worked on.
+//! The number of requests in flight while commands work on whole tables.
 
 use past_rooms::table::schema::{EXPIRES, ROOM_SID};
 
@@ -21,7 +21,7 @@ async fn rooms() -> Database {
 }
 
 #[tokio::test]
-async fn every_command_has_no_more_in_flight_than_it_is_told() {
+async fn commands_respect_maximum_in_flight() {
     let database = rooms().await;
     let rows =
         (0..ROOMS).map(|room| format!("room{room:02},SID_{room},{}\n", 1_795_341_600 + room));
@@ -43,7 +43,7 @@ async fn every_command_has_no_more_in_flight_than_it_is_told() {
 }
 
 #[tokio::test]
-async fn throttling_and_a_lossy_network_are_borne_by_work_on_whole_tables() {
+async fn whole_table_work_survives_faults() {
     let database = rooms().await;
     for command in [
         &["tally", "--all"][..],

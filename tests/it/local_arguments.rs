@@ -11,7 +11,7 @@ fn read(listen: &str) -> Result<String, String> {
 }
 
 #[test]
-fn addresses_are_taken_as_people_type_them() {
+fn addresses_are_accepted_as_typed() {
     for (typed, address) in [
         ("9305", "127.0.0.1:9305"),
         (":9305", "127.0.0.1:9305"),

@@ -1,4 +1,4 @@
-//! What the functions log when something fails, and whether the saved query of errors shows it.
+//! The functions' logs of failures, and whether the saved query of errors shows them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -74,7 +74,7 @@ fn shown() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn the_query_of_errors_shows_every_field_of_every_functions_errors() {
+async fn error_query_shows_every_error_field() {
     let database = Database::start().await;
     let failing =
         Proxy::start(&database.endpoint, |_, _| Fault::Refuse(400, "AccessDeniedException")).await;

@@ -64,7 +64,7 @@ pub async fn expire_timers(database: &Database, now: i64) {
 }
 
 #[tokio::test]
-async fn whatever_comes_of_meetings_in_whatever_order_makes_their_sessions() {
+async fn events_in_any_order_make_their_sessions() {
     for seed in 0..8 {
         let database = Database::start().await;
         let app = app(database.past_rooms.clone());
@@ -121,7 +121,7 @@ pub async fn fails(database: &Database, event: &Value, failing: usize) -> bool {
 }
 
 #[tokio::test]
-async fn what_an_event_leaves_undone_the_next_one_does() {
+async fn next_event_completes_unfinished_work() {
     for failing in 0.. {
         let database = Database::start().await;
         let app = app(database.past_rooms.clone());
@@ -146,7 +146,7 @@ async fn what_an_event_leaves_undone_the_next_one_does() {
 
 /// From the expiry of the timer's row on, by the embedded DynamoDB itself.
 #[tokio::test]
-async fn the_time_to_live_ends_a_meeting() {
+async fn time_to_live_ends_a_meeting() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let dynamodb = dynoxide::Database::memory().expect("a database");
     let endpoint = embedded::start(&dynamodb, [listener]).expect("served");
@@ -175,7 +175,7 @@ async fn the_time_to_live_ends_a_meeting() {
 }
 
 #[tokio::test]
-async fn an_end_that_could_not_be_recorded_is_recorded_when_the_timer_expires() {
+async fn unrecorded_end_is_recorded_by_the_timer() {
     for failing in 0.. {
         let database = Database::start().await;
         let ended = event("session_ended", "r", "SID_x", START + 600, Some(START));
@@ -193,7 +193,7 @@ async fn an_end_that_could_not_be_recorded_is_recorded_when_the_timer_expires() 
 }
 
 #[tokio::test]
-async fn who_came_early_to_a_long_meeting_is_not_forgotten() {
+async fn early_participants_of_long_meetings_count() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     for event in unended("r", "SID_x", START) {
@@ -219,7 +219,7 @@ async fn who_came_early_to_a_long_meeting_is_not_forgotten() {
 }
 
 #[tokio::test]
-async fn a_meeting_that_goes_on_after_a_day_of_silence_ends_once_more() {
+async fn meeting_resumed_after_a_day_ends_again() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     for event in unended("r", "SID_x", START) {
@@ -239,7 +239,7 @@ async fn a_meeting_that_goes_on_after_a_day_of_silence_ends_once_more() {
 }
 
 #[tokio::test]
-async fn a_crashed_meeting_ends_when_its_row_is_reused() {
+async fn crashed_meeting_ends_when_its_row_is_reused() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     for event in unended("r", "SID_1", START) {
@@ -256,7 +256,7 @@ async fn a_crashed_meeting_ends_when_its_row_is_reused() {
 }
 
 #[tokio::test]
-async fn analytics_alone_end_no_meeting_and_are_no_session() {
+async fn analytics_alone_end_no_meeting() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     for event in unended("r", "SID_1", START) {
@@ -274,7 +274,7 @@ async fn analytics_alone_end_no_meeting_and_are_no_session() {
 }
 
 #[tokio::test]
-async fn sessions_with_like_ids_have_their_own_people() {
+async fn sessions_with_similar_ids_are_separate() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     // `a#07` looks like a share of the people of `a`; and one id may be that of two rooms.
@@ -300,7 +300,7 @@ async fn sessions_with_like_ids_have_their_own_people() {
 }
 
 #[tokio::test]
-async fn meetings_that_overlap_in_one_room_keep_their_own_ends() {
+async fn overlapping_meetings_keep_their_ends() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     let (one, two) = (meeting("r", "SID_1", START), meeting("r", "SID_2", START + 65));
@@ -317,7 +317,7 @@ async fn meetings_that_overlap_in_one_room_keep_their_own_ends() {
 }
 
 #[tokio::test]
-async fn a_timer_that_no_meeting_can_have_is_passed_over() {
+async fn impossible_timer_is_ignored() {
     let database = Database::start().await;
     for sid in ["", "x", &*"x".repeat(1017)] {
         let timer = RowKey::new("r", format!("!timer#{sid}"));

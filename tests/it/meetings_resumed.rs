@@ -81,7 +81,7 @@ async fn late_departure_does_not_resume_a_meeting() {
 }
 
 #[tokio::test]
-async fn room_that_never_closes_is_past_only_while_it_is_silent() {
+async fn open_room_is_past_only_while_silent() {
     let database = silent().await;
     let mut people = 3;
     for day in [3, 12, 24] {
@@ -103,7 +103,7 @@ async fn room_that_never_closes_is_past_only_while_it_is_silent() {
 }
 
 #[tokio::test]
-async fn meeting_whose_rows_have_expired_resumes_with_its_values() {
+async fn expired_meeting_resumes_with_its_values() {
     let database = silent().await;
     let mut imported = session("r", "2026-11-22T10:00:00Z", "SID_x");
     (imported.room_title, imported.ended) = (String::new(), None);
@@ -149,7 +149,7 @@ async fn resumed_meeting_leaves_the_whole_history() {
 }
 
 #[tokio::test]
-async fn deleted_session_does_not_come_back_with_its_meeting() {
+async fn deleted_session_stays_deleted_on_resume() {
     let database = silent().await;
     let key = session_key(&session("r", "2026-11-22T10:00:00Z", "SID_x"));
     assert_eq!(database.past_rooms.delete("r", &[key]).await.expect("deleted"), 1);
@@ -160,7 +160,7 @@ async fn deleted_session_does_not_come_back_with_its_meeting() {
 }
 
 #[tokio::test]
-async fn end_that_was_imported_or_reported_is_kept() {
+async fn imported_or_reported_end_is_kept() {
     let at = START + 3 * DAY;
     let mut imported = session("r", "2026-11-22T10:00:00Z", "SID_x");
     imported.ended = Some(time("2026-11-25T11:00:00Z"));
@@ -181,7 +181,7 @@ async fn end_that_was_imported_or_reported_is_kept() {
 }
 
 #[tokio::test]
-async fn failed_withdrawal_is_made_up_for() {
+async fn failed_withdrawal_is_repeated() {
     for failing in 0.. {
         let database = silent().await;
         let at = START + 3 * DAY;

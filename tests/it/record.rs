@@ -51,7 +51,7 @@ pub async fn assert_agreement(database: &Database) -> usize {
 }
 
 #[tokio::test]
-async fn a_session_is_recorded_once_and_its_mutable_fields_are_changed() {
+async fn recording_again_changes_mutable_fields() {
     let database = Database::start().await;
     let mut one = session("room01", "2026-11-22T10:00:00Z", "SID_x");
     // How many were new, changed and unchanged.
@@ -78,7 +78,19 @@ async fn a_session_is_recorded_once_and_its_mutable_fields_are_changed() {
 }
 
 #[tokio::test]
-async fn the_rows_are_as_documented() {
+async fn session_given_twice_is_recorded_as_the_last_one() {
+    let database = Database::start().await;
+    let first = session("room01", "2026-11-22T10:00:00Z", "SID_x");
+    let mut last = first.clone();
+    last.room_title = "Last".to_owned();
+    let recorded = database.past_rooms.record(&[first, last.clone()]).await.expect("recorded");
+    assert_eq!((recorded.new, recorded.changed), (1, 0));
+    let answer = ask(&database.app(), r#"{"room_ids":["room01"]}"#).await;
+    assert_eq!(answer.rooms(), [last.to_past_room()]);
+}
+
+#[tokio::test]
+async fn rows_are_as_documented() {
     let database = Database::start().await;
     database.record(&[session("room01", "2026-11-22T10:30:00.5Z", "SID_x")]).await;
     let number = |text: &str| AttributeValue::N(text.to_owned());
@@ -122,7 +134,7 @@ async fn many_sessions_take_few_transactions() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_if_one_session_is_invalid() {
+async fn invalid_session_prevents_all_writes() {
     let database = Database::start().await;
     let sessions = [
         session("room01", "2026-11-22T10:00:00Z", "SID_x"),
@@ -134,7 +146,7 @@ async fn nothing_is_written_if_one_session_is_invalid() {
 }
 
 #[tokio::test]
-async fn late_out_of_order_and_concurrent_writers_come_out_right() {
+async fn writes_in_any_order_are_counted_right() {
     let database = Database::start().await;
     let sessions = Arc::new(history("room01", 200, 500));
     let writers = (0..8).map(|writer| {
@@ -181,7 +193,7 @@ async fn record_through(
 }
 
 #[tokio::test]
-async fn a_cancelled_or_throttled_transaction_is_tried_again() {
+async fn cancelled_transaction_is_retried() {
     for fault in [
         Fault::Cancel(&["TransactionConflict", "None", "None"]),
         Fault::Cancel(&["None", "ThrottlingError", "None"]),
@@ -201,7 +213,7 @@ async fn a_cancelled_or_throttled_transaction_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_stays_cancelled_is_an_error_and_nothing_is_written() {
+async fn always_cancelled_transaction_is_an_error() {
     let database = Database::start().await;
     let fault = Fault::Cancel(&["TransactionConflict", "None", "None"]);
     let error = record_through(&database, usize::MAX, fault).await.expect_err("an error");
@@ -211,7 +223,7 @@ async fn a_transaction_that_stays_cancelled_is_an_error_and_nothing_is_written()
 }
 
 #[tokio::test]
-async fn a_transaction_cancelled_for_good_is_not_tried_again() {
+async fn permanent_cancellation_is_not_retried() {
     let database = Database::start().await;
     for fault in [
         Fault::Cancel(&["ValidationError", "None", "None"]),
@@ -271,14 +283,14 @@ async fn assert_consistent(database: &Database) {
 }
 
 #[tokio::test]
-async fn a_writer_killed_between_any_two_requests_leaves_counts_right() {
+async fn killed_writer_leaves_counts_right() {
     let sessions = history("room01", 150, 700);
     assert_survives_kills(async |_| {}, async |table| table.record(&sessions).await.is_ok(), 150)
         .await;
 }
 
 #[tokio::test]
-async fn a_deletion_killed_between_any_two_requests_leaves_counts_right() {
+async fn killed_deletion_leaves_counts_right() {
     let sessions = history("room01", 150, 700);
     let keys: Vec<SessionKey> = sessions[20..].iter().map(session_key).collect();
     assert_survives_kills(
@@ -290,7 +302,7 @@ async fn a_deletion_killed_between_any_two_requests_leaves_counts_right() {
 }
 
 #[tokio::test]
-async fn tallying_killed_between_any_two_requests_leaves_counts_right() {
+async fn killed_tallying_leaves_counts_right() {
     let sessions = history("room01", 40, 5000);
     assert_survives_kills(
         async |database| {
@@ -304,7 +316,7 @@ async fn tallying_killed_between_any_two_requests_leaves_counts_right() {
 }
 
 #[tokio::test]
-async fn deleting_what_is_not_there_changes_nothing() {
+async fn deleting_unknown_sessions_changes_nothing() {
     let database = Database::start().await;
     let sessions = history("room01", 5, 60);
     database.record(&sessions).await;
@@ -319,7 +331,7 @@ async fn deleting_what_is_not_there_changes_nothing() {
 }
 
 #[tokio::test]
-async fn deleting_in_a_room_without_a_tally_begins_none() {
+async fn deleting_does_not_begin_a_tally() {
     let database = Database::start().await;
     let sessions = history("room01", 5, 60);
     database.put_foreign(&sessions).await;
@@ -400,7 +412,7 @@ async fn with_a_session_between_any_two_requests(
 }
 
 #[tokio::test]
-async fn a_check_beside_a_recorder_finds_no_difference() {
+async fn check_beside_a_recorder_finds_nothing() {
     with_a_session_between_any_two_requests(
         async |database| database.record(&history("room01", 40, 600)).await,
         async |table| {
@@ -428,7 +440,7 @@ async fn tallies_built_beside_a_recorder_agree() {
 }
 
 #[tokio::test]
-async fn a_check_lists_what_differs_and_a_build_mends_it() {
+async fn build_repairs_what_a_check_lists() {
     let database = Database::start().await;
     database.record(&history("room01", 50, 1000)).await;
     assert!(database.past_rooms.check_tally("room01").await.expect("checked").is_consistent());

@@ -1,4 +1,4 @@
-//! What our own writers put beside the session: the mark that they counted it, and when it expires.
+//! The marks that this project's writers put beside a session: that they counted it, and its expiry.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn record(database: &Database, days: u32, session: &Session) -> [u64; 3] {
 }
 
 #[tokio::test]
-async fn a_session_is_marked_by_whoever_puts_and_counts_it_and_nobody_else() {
+async fn only_counting_writers_mark_sessions() {
     let database = Database::start().await;
     let mut one = session("room01", "2126-11-22T10:00:00Z", "SID_x");
     database.record(&[one.clone()]).await;
@@ -48,7 +48,7 @@ async fn a_session_is_marked_by_whoever_puts_and_counts_it_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_session_expires_when_its_last_record_says_so() {
+async fn last_record_decides_the_expiry() {
     let database = Database::start().await;
     let mut one = session("room01", "2126-11-22T10:00:00Z", "SID_x");
     one.ended = Some(time("2126-11-22T11:00:00Z"));
@@ -73,7 +73,7 @@ async fn a_session_expires_when_its_last_record_says_so() {
 }
 
 #[tokio::test]
-async fn a_new_session_expires_from_the_first_record_on() {
+async fn new_session_expires_from_its_first_record() {
     let database = Database::start().await;
     let mut one = session("room01", "2126-11-22T10:00:00Z", "SID_x");
     one.ended = None;
@@ -83,7 +83,7 @@ async fn a_new_session_expires_from_the_first_record_on() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_by_webhook_expires() {
+async fn session_of_webhooks_expires() {
     let database = Database::start().await;
     let app = webhook::app(database.past_rooms.with_retention_days(30));
     let start = time("2126-11-22T10:00:00Z").as_second();

@@ -45,7 +45,7 @@ async fn answer(event: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn the_path_is_found_behind_stages_and_base_paths() {
+async fn path_is_found_behind_stages_and_prefixes() {
     for path in ["/auth/room/fetchPastRooms", "/room/fetchPastRooms"] {
         for event in [
             version_2(path, "$default", &format!("POST {path}")),
@@ -70,7 +70,7 @@ async fn the_path_is_found_behind_stages_and_base_paths() {
 }
 
 #[tokio::test]
-async fn a_path_with_another_end_is_not_found() {
+async fn path_with_another_end_is_not_found() {
     for event in [
         version_2("/prodroom/fetchPastRooms", "prod", "$default"),
         version_2("//prodroom/fetchPastRooms/", "prod", "$default"),
@@ -89,7 +89,7 @@ async fn assert_malformed(event: &Value, named: &str) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_in_a_url_is_answered_in_the_envelope() {
+async fn impossible_url_is_answered_in_the_envelope() {
     let event = || version_2("/room/fetchPastRooms", "$default", "$default");
     for query in ["a\"b", "a b", "\u{7f}", "<>"] {
         let mut event = event();
@@ -107,7 +107,7 @@ async fn what_cannot_be_in_a_url_is_answered_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_base64_is_answered_in_the_envelope() {
+async fn invalid_base64_is_answered_in_the_envelope() {
     for body in ["%%%", "YQ", "YQ==YQ==", "ü", "e30=\n"] {
         for mut event in [
             version_2("/room/fetchPastRooms", "$default", "$default"),
@@ -121,7 +121,7 @@ async fn a_body_that_is_no_base64_is_answered_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn odd_addresses_of_a_good_request_make_no_difference() {
+async fn odd_urls_of_valid_requests_are_accepted() {
     let mut event = version_2("/room/fetchPastRooms", "$default", "$default");
     event["rawQueryString"] = "a=%20b&a=c".into();
     event["headers"]["X-Forwarded-Proto"] = "ht tp".into();
@@ -136,7 +136,7 @@ async fn odd_addresses_of_a_good_request_make_no_difference() {
 }
 
 #[tokio::test]
-async fn browsers_may_ask_before_they_send() {
+async fn browsers_may_send_a_preflight() {
     let app = crate::support::app(Database::start().await.past_rooms);
     let asks = json!({
         "origin": "https://lms.example.org", "access-control-request-method": "POST",

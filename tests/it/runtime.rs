@@ -39,7 +39,7 @@ async fn waiting_for(together: usize, database: &Database) -> Proxy {
 }
 
 #[tokio::test]
-async fn as_many_invocations_at_once_as_lambda_offers() {
+async fn concurrent_invocations_are_answered() {
     for at_once in [1, 3] {
         let database = Database::start().await;
         database.record(&history("room01", 3, 60)).await;
@@ -56,7 +56,7 @@ async fn as_many_invocations_at_once_as_lambda_offers() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_runtime_api_is_a_normal_end() {
+async fn end_of_the_runtime_api_is_a_normal_end() {
     let database = Database::start().await;
     for invocations in [1, 3] {
         let mut lambda = lambda(invocations);
@@ -74,7 +74,7 @@ async fn the_end_of_the_runtime_api_is_a_normal_end() {
 }
 
 #[tokio::test]
-async fn a_runtime_api_that_was_never_there_is_an_error() {
+async fn missing_runtime_api_is_an_error() {
     let database = Database::start().await;
     // A port without a listener.
     let address = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
@@ -86,7 +86,7 @@ async fn a_runtime_api_that_was_never_there_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_log_has_the_true_status_in_either_dialect() {
+async fn log_has_the_true_status_in_any_dialect() {
     let database = Database::start().await;
     let failing = Proxy::start(&database.endpoint, |_, _| Fault::CutBefore).await;
     for (dialect, answered) in [("documented", 503), ("plugnmeet", 200)] {
@@ -103,7 +103,7 @@ async fn the_log_has_the_true_status_in_either_dialect() {
 }
 
 #[tokio::test]
-async fn a_played_meeting_is_in_the_history_within_a_second() {
+async fn played_meeting_is_in_the_history() {
     let database = Database::start().await;
     let events = [
         "webhook-1-room-created",

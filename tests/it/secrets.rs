@@ -108,7 +108,7 @@ async fn request(credentials: &Credentials, secret: &str) -> Result<(), AuthErro
 }
 
 #[tokio::test]
-async fn rotation_locks_nobody_out() {
+async fn rotation_keeps_the_previous_pair_valid() {
     let (secret, url) = Secret::start("old").await;
     let credentials = secret.credentials(&url).await.expect("read");
     secret.put("new");
@@ -130,7 +130,7 @@ async fn rotation_locks_nobody_out() {
 }
 
 #[tokio::test]
-async fn replaced_pair_is_forgotten_without_failures() {
+async fn replaced_pair_expires_without_failures() {
     let (secret, url) = Secret::start("old").await;
     let credentials = secret.credentials(&url).await.expect("read");
     secret.put("new");

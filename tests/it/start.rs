@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-/// Where to try the project, at the end of these messages.
+/// The way to try the project, at the end of these messages.
 const LOCAL_RUN: &str = "cargo run --example local";
 /// A runtime API that no function reaches before its configuration is read.
 const RUNTIME_API: (&str, &str) = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
 
 #[test]
-fn start_outside_lambda_points_to_the_local_run() {
+fn start_outside_lambda_names_the_local_run() {
     let variables = [
         ("TABLE_NAME", "table"),
         ("API_KEY", "key"),

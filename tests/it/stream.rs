@@ -78,7 +78,7 @@ fn at(created: &str, room_sid: &str) -> Session {
 }
 
 #[tokio::test]
-async fn a_row_that_is_put_or_deleted_is_counted_wherever_it_lies() {
+async fn external_write_is_counted_in_any_month() {
     let mut world = World::with(history("room01", 120, 700)).await;
     let recorded = world.sessions[60].clone();
     let newest = at("2030-01-01T00:00:00Z", "newest");
@@ -101,7 +101,7 @@ async fn a_row_that_is_put_or_deleted_is_counted_wherever_it_lies() {
 }
 
 #[tokio::test]
-async fn three_hundred_rows_at_once_are_counted() {
+async fn three_hundred_external_rows_are_counted() {
     let mut world = World::with(history("room01", 50, 700)).await;
     let mut others = history("room01", 300, 45);
     for (number, session) in others.iter_mut().enumerate() {
@@ -112,7 +112,7 @@ async fn three_hundred_rows_at_once_are_counted() {
 }
 
 #[tokio::test]
-async fn a_room_of_other_writers_is_tallied_and_emptied() {
+async fn room_of_external_writers_is_tallied() {
     let mut world = World::with(vec![]).await;
     world.put(&[at("2026-11-22T10:00:00Z", "first")]).await;
     assert_eq!(world.settle().await, 1);
@@ -126,7 +126,7 @@ async fn a_room_of_other_writers_is_tallied_and_emptied() {
 }
 
 #[tokio::test]
-async fn a_room_that_is_emptied_with_its_tallies_can_be_filled_again() {
+async fn emptied_room_can_be_filled_again() {
     let mut world = World::with(history("room01", 40, 1000)).await;
     for row in world.database.all_items().await {
         world.database.delete_item(RowKey::of_item(&row).expect("a key")).await;
@@ -140,7 +140,7 @@ async fn a_room_that_is_emptied_with_its_tallies_can_be_filled_again() {
 }
 
 #[tokio::test]
-async fn our_own_writers_call_nobody_but_for_what_they_delete() {
+async fn own_puts_do_not_trigger_the_stream_function() {
     let mut world = World::with(history("room01", 30, 700)).await;
     world.sessions[3].room_title = "Another title".to_owned();
     world.database.record(&world.sessions[3..4]).await;
@@ -167,7 +167,7 @@ async fn our_own_writers_call_nobody_but_for_what_they_delete() {
 }
 
 #[tokio::test]
-async fn the_filter_knows_our_rows_by_the_mark_and_sessions_by_their_keys() {
+async fn event_filter_passes_unmarked_sessions() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
     let one = at("2026-11-22T10:00:00Z", "x");
@@ -189,7 +189,7 @@ async fn the_filter_knows_our_rows_by_the_mark_and_sessions_by_their_keys() {
 }
 
 #[tokio::test]
-async fn sessions_that_expire_are_counted_no_longer() {
+async fn expired_sessions_are_not_counted() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let dynamodb = dynoxide::Database::memory().expect("a database");
@@ -214,7 +214,7 @@ async fn sessions_that_expire_are_counted_no_longer() {
 }
 
 #[tokio::test]
-async fn thousands_of_events_are_one_batch() {
+async fn batch_may_have_thousands_of_events() {
     let mut world = World::with(history("room01", 10, 700)).await;
     let mut others = history("room01", 1000, 13);
     for (number, session) in others.iter_mut().enumerate() {

@@ -31,7 +31,7 @@ async fn delete(database: &Database, sessions: &[Session]) {
 }
 
 #[tokio::test]
-async fn events_may_come_twice_late_and_out_of_order() {
+async fn doubled_late_and_reordered_events_count_right() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
     database.record(&history("room01", 40, 40)).await;
@@ -55,7 +55,7 @@ async fn events_may_come_twice_late_and_out_of_order() {
 }
 
 #[tokio::test]
-async fn what_fails_is_said_and_is_right_when_it_is_tried_again() {
+async fn failed_events_are_reported_and_retried() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
     for room_id in ["room01", "room02", "room03"] {
@@ -88,7 +88,7 @@ async fn what_fails_is_said_and_is_right_when_it_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_not_done_in_time_is_said() {
+async fn unfinished_events_are_reported() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
     database.put_foreign(&foreign("room01", 5)).await;
@@ -101,7 +101,7 @@ async fn what_is_not_done_in_time_is_said() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_understood_fails_alone() {
+async fn malformed_event_fails_alone() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
     database.record(&history("room01", 5, 30)).await;
@@ -129,7 +129,7 @@ async fn an_event_that_cannot_be_understood_fails_alone() {
 }
 
 #[tokio::test]
-async fn others_may_record_while_events_are_delivered() {
+async fn recording_beside_events_counts_right() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
     let recorded = history("room01", 240, 30);
@@ -182,7 +182,7 @@ async fn stale_recount_is_rejected() {
 }
 
 #[tokio::test]
-async fn stray_rows_are_on_no_page_and_cost_no_tally() {
+async fn stray_rows_are_on_no_page() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
     let stray =
@@ -254,7 +254,7 @@ async fn unreadable_tally_is_recounted() {
 }
 
 #[tokio::test]
-async fn a_session_of_another_writer_that_we_delete_before_it_is_counted_leaves_no_trace() {
+async fn uncounted_session_is_deleted_without_trace() {
     let database = Database::start().await;
     let mut deliveries = Deliveries::of(&database).await;
     database.record(&history("room01", 3, 600)).await;

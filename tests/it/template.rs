@@ -30,7 +30,7 @@ fn texts(list: &Yaml, field: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_tables_keys_are_those_of_the_schema() {
+fn table_keys_are_those_of_the_schema() {
     let table = properties("Table");
     assert_eq!(texts(&table["KeySchema"], "AttributeName"), [PARTITION_KEY, SORT_KEY]);
     assert_eq!(texts(&table["KeySchema"], "KeyType"), ["HASH", "RANGE"]);
@@ -58,7 +58,7 @@ fn owned<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_functions_variables_are_those_that_it_reads() {
+fn function_variables_are_those_it_reads() {
     let read = [
         TABLE_NAME,
         HISTORY_TABLE,
@@ -73,7 +73,7 @@ fn the_functions_variables_are_those_that_it_reads() {
 }
 
 #[test]
-fn sam_local_gives_every_function_all_its_variables() {
+fn sam_local_passes_all_variables() {
     let local = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("events/env.json"))
         .expect("env.json");
     let local: serde_json::Value = serde_json::from_slice(&local).expect("JSON");
@@ -93,7 +93,7 @@ fn sam_local_gives_every_function_all_its_variables() {
 }
 
 #[test]
-fn the_dialects_are_those_that_the_function_knows() {
+fn dialects_are_those_of_the_function() {
     let answers = &template()["Parameters"]["Answers"];
     let dialect = |name: &Yaml| name.as_str().and_then(|name| name.parse::<Dialect>().ok());
     assert_eq!(dialect(&answers["Default"]), Some(Dialect::default()));
@@ -103,7 +103,7 @@ fn the_dialects_are_those_that_the_function_knows() {
 }
 
 #[test]
-fn functions_configuration_has_no_key_pair() {
+fn function_configuration_has_no_key_pair() {
     for function in ["Function", "WebhookFunction"] {
         let variables = properties(function)["Environment"]["Variables"].clone();
         for name in [API_KEY, API_SECRET] {
@@ -115,7 +115,7 @@ fn functions_configuration_has_no_key_pair() {
 }
 
 #[test]
-fn the_routes_are_the_endpoints_paths() {
+fn routes_are_the_endpoints_paths() {
     let function = properties("Function");
     let events = function["Events"].as_hash().expect("events").values();
     let (paths, any_other): (Vec<&Yaml>, Vec<&Yaml>) =
@@ -173,13 +173,13 @@ fn grants(actions: &[&str], log: &str) -> Vec<(Vec<String>, String)> {
 }
 
 #[test]
-fn the_function_may_read_this_table_and_nothing_else() {
+fn api_function_may_only_read_its_table() {
     let reads = ["dynamodb:Query", "dynamodb:BatchGetItem"];
     assert_eq!(granted(&properties("FunctionRole")), grants(&reads, "LogGroup"));
 }
 
 #[test]
-fn only_the_stream_function_writes_the_history_table() {
+fn only_the_stream_function_writes_history() {
     let owned = |actions: &[&str]| actions.iter().map(|&action| action.to_owned()).collect();
     let scan = (owned(&["dynamodb:Scan"]), "Table.Arn".to_owned());
     let history = "HistoryTable.Arn".to_owned();
@@ -206,7 +206,7 @@ fn only_writers_encrypt_with_the_key() {
 }
 
 #[test]
-fn history_table_has_the_keys_and_protection_of_the_table() {
+fn history_table_is_protected_like_the_table() {
     let (table, history) = (properties("Table"), properties("HistoryTable"));
     for name in [
         "KeySchema",
@@ -228,7 +228,7 @@ fn history_table_has_the_keys_and_protection_of_the_table() {
 }
 
 #[test]
-fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
+fn only_enabled_webhooks_may_write() {
     let actions = [
         "dynamodb:Query",
         "dynamodb:BatchGetItem",
@@ -261,7 +261,7 @@ fn only_the_webhooks_function_may_write_and_only_if_it_is_wanted() {
 }
 
 #[test]
-fn the_version_is_on_every_function_and_an_output() {
+fn version_is_on_every_function_and_an_output() {
     let version = env!("CARGO_PKG_VERSION");
     let template = template();
     assert_eq!(template["Outputs"]["Version"]["Value"].as_str(), Some(version));

@@ -7,7 +7,7 @@ use past_rooms::table::schema::{EXPIRES, STREAM_VIEW};
 use crate::template::{granted, properties, template, variables};
 
 #[test]
-fn the_tables_stream_and_time_to_live_are_those_of_the_schema() {
+fn stream_and_time_to_live_are_of_the_schema() {
     let table = properties("Table");
     assert_eq!(table["StreamSpecification"]["StreamViewType"].as_str(), Some(STREAM_VIEW));
     let time_to_live = &table["TimeToLiveSpecification"];
@@ -16,7 +16,7 @@ fn the_tables_stream_and_time_to_live_are_those_of_the_schema() {
 }
 
 #[test]
-fn the_stream_calls_the_function_and_what_fails_is_kept() {
+fn failed_stream_events_go_to_a_queue() {
     let function = properties("StreamFunction");
     let read =
         [TABLE_NAME, HISTORY_TABLE, RETENTION_DAYS, "SSL_CERT_FILE", "AWS_ENDPOINT_URL_DYNAMODB"];
@@ -36,7 +36,7 @@ fn the_stream_calls_the_function_and_what_fails_is_kept() {
 }
 
 #[test]
-fn the_stream_function_may_use_this_table_its_stream_and_its_queue_and_nothing_else() {
+fn stream_function_has_minimal_permissions() {
     let role = properties("StreamRole");
     let granted: Vec<(String, String)> = granted(&role)
         .into_iter()
@@ -66,7 +66,7 @@ fn the_stream_function_may_use_this_table_its_stream_and_its_queue_and_nothing_e
 }
 
 #[test]
-fn everything_of_the_stream_function_can_be_left_out() {
+fn stream_function_is_optional() {
     let template = template();
     let resources = template["Resources"].as_hash().expect("resources");
     let of_stream = resources

@@ -24,7 +24,7 @@ async fn answer(database: &Database, front: &Front, bundle: Option<&PathBuf>) ->
 }
 
 #[tokio::test]
-async fn an_authority_that_the_environment_names_is_trusted() {
+async fn named_authority_is_trusted() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     let front = Front::start(&database.endpoint).await;

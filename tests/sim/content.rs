@@ -1,4 +1,4 @@
-//! What a session consists of, made from its key and a number: the version. From a row, a reader
+//! The fields of a session, made from its key and a number: the version. From a row, a reader
 //! can tell which write it comes from, and whether it is whole.
 
 use past_rooms::table::history::ALL_ROOMS;

@@ -1,4 +1,4 @@
-//! What pages cost without concurrent writes: round trips, counted on the paused clock, and read
+//! The cost of pages without concurrent writes: round trips, counted on the paused clock, and read
 //! units.
 //!
 //! Every request takes the same time on that clock, and nothing else takes any. So the time that a
@@ -124,7 +124,7 @@ pub fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn a_page_takes_few_round_trips_and_read_units_however_the_sessions_lie() {
+fn page_cost_is_bounded_in_every_history() {
     // What docs/internals/architecture.md says: round trips, the same again, and read units of a page of 20.
     let histories: [(&str, History, [u64; 2], f64); 11] = [
         ("1 room", History::new(1, side_by_side(400, 7)), [3, 2], 3.0),
@@ -152,7 +152,7 @@ fn a_page_takes_few_round_trips_and_read_units_however_the_sessions_lie() {
 }
 
 #[test]
-fn a_page_in_a_crowded_hour_costs_the_rows_of_that_hour_and_not_of_those_around() {
+fn page_in_a_crowded_hour_reads_only_that_hour() {
     // 1200 sessions of the first room, and one of each other, which have 200 before and after it.
     let around = || (1..=100).flat_map(|hour| [2000 - hour, 2000 + hour]);
     let hours = |room| match room {

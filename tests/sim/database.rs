@@ -11,7 +11,7 @@ pub const TABLE: &str = "past-rooms";
 /// The table with the projection of all rooms.
 pub const HISTORY: &str = "past-rooms-history";
 
-/// What DynamoDB answers over HTTP.
+/// An answer of DynamoDB over HTTP.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub status: u16,

@@ -1,4 +1,4 @@
-//! What may go wrong in one run, and how often.
+//! The faults of one run, and their rates.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub struct Faults {
     pub restart: f64,
 }
 
-/// What becomes of one request.
+/// The fate of one request.
 #[derive(Debug, Clone)]
 pub enum Fate {
     /// It takes effect and is answered.

@@ -1,4 +1,4 @@
-//! What must hold when all actors are done and every replica has everything.
+//! The checks when all actors are done and every replica has everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

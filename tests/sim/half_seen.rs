@@ -11,7 +11,7 @@ use crate::{content, cost, tallies, timed};
 
 const ROOM: &str = "room01";
 
-/// How long the count is not seen: a page has read everything twice by then, and judged its tally.
+/// Time for which the count is not seen: a page has read everything twice by then, and judged its tally.
 const PART_SEEN: Duration = Duration::from_millis(30);
 
 /// Returns the keys and the table of a room with this number of sessions in one month. They are in
@@ -28,7 +28,7 @@ fn room(sessions: usize) -> (Vec<RowKey>, Database) {
 }
 
 #[test]
-fn a_tally_whose_change_is_seen_later_than_its_session_is_not_called_wrong() {
+fn tally_seen_after_its_session_is_not_wrong() {
     let (_, before) = room(40);
     let (keys, after) = room(41);
     let counts_keys = Arc::new(Mutex::new(false));

@@ -34,7 +34,7 @@ struct Write {
     uncounted: Option<Step>,
 }
 
-/// What one request changed.
+/// The change of one request.
 pub struct Effect {
     pub sessions: Vec<(RowKey, Option<Version>)>,
     pub is_foreign: bool,
@@ -60,7 +60,7 @@ pub struct History {
     sessions: BTreeMap<RowKey, (Option<Version>, Vec<Write>)>,
     /// The sessions that each request with effect wrote.
     effects: Vec<Vec<(RowKey, usize)>>,
-    /// How many of the requests can be seen in whole only.
+    /// Number of requests that can be seen only in whole.
     whole: usize,
     replicated: usize,
     /// Since when a room's tally is complete.
@@ -131,7 +131,7 @@ impl History {
         self.effects.push(written);
     }
 
-    /// How many requests had an effect.
+    /// Returns the number of requests that had an effect.
     pub fn effects(&self) -> usize {
         self.effects.len()
     }
@@ -219,7 +219,7 @@ impl History {
         self.sessions.range(first..).take_while(move |(key, _)| key.room_id == room_id)
     }
 
-    /// How a reader who read from `began` to `ended` may see the sessions of a room.
+    /// Returns how a reader who read from `began` to `ended` may see the sessions of a room.
     pub fn visible(&self, room_id: &str, began: Step, ended: Step) -> Vec<(RowKey, Visible)> {
         let sessions = self.room(room_id).map(|(key, (first, writes))| {
             let mut visible = Visible::of(*first);

@@ -18,7 +18,7 @@ pub type Miscounted = (RowKey, Option<Version>, Option<Version>);
 /// The first version of these sessions. No other sessions have their versions.
 const VERSION: Version = 1_000_000;
 
-/// What is wrong with the tallies of a run.
+/// The wrong tallies of a run.
 pub struct Miscounts {
     random: Rng,
     /// Whether this run has any.

@@ -14,7 +14,7 @@ use crate::scheduler::Scheduler;
 use crate::timed::{client_over, operation_of, response};
 
 tokio::task_local! {
-    /// Who sends.
+    /// The sending actor.
     pub static ACTOR: usize;
 }
 

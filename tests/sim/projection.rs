@@ -12,7 +12,7 @@ use crate::history::History;
 use crate::scheduler::Scheduler;
 use crate::tallies::{self, Tallies};
 
-/// How a history table is at first.
+/// The first state of a history table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beginning {
     /// As the stream function leaves it.

@@ -22,7 +22,7 @@ use past_rooms::{Order, Page, PageQuery, RowKey};
 use crate::content;
 use crate::history::{History, Step, Visible};
 
-/// What is wrong with an answer. `None`: nothing. `sources`: the sessions that rows project, by the
+/// Returns the problem of an answer. `None`: it has none. `sources`: the sessions that rows project, by the
 /// rows' keys; other rows are sessions themselves.
 pub fn violation(
     (history, sources): (&History, &BTreeMap<RowKey, RowKey>),

@@ -1,4 +1,4 @@
-//! What the tallies of a room must say, counted from its sessions.
+//! The expected tallies of a room, counted from its sessions.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub fn expected_of_history<'a>(sessions: impl IntoIterator<Item = &'a RowKey> + 
     tallies
 }
 
-/// What a tally row counts.
+/// Returns the counts of a tally row.
 pub fn read(row: &Value) -> BTreeMap<String, u64> {
     let attributes = row.as_object().expect("a row").iter();
     let counts = attributes.filter(|(name, _)| {

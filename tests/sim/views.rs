@@ -20,7 +20,7 @@ type Rows = Vec<(RowKey, Option<Value>)>;
 
 /// All that may be seen beside the table itself.
 pub struct Views {
-    /// What took effect, in order.
+    /// The writes that took effect, in order.
     log: Vec<Rows>,
     /// The replica, if there is one.
     lagging: Option<View>,
@@ -35,9 +35,9 @@ struct View {
     rows: Arc<[Value]>,
     /// Made when it is first read: many a run never does.
     database: Option<Database>,
-    /// How many of the requests it shows in whole.
+    /// Number of requests that it shows in whole.
     shown: usize,
-    /// How many of them it has applied: it applies them when a reader needs them.
+    /// Number of requests that it has applied: it applies them when a reader needs them.
     done: usize,
 }
 
@@ -92,7 +92,7 @@ impl Views {
         lagging.min(self.unfinished.shown)
     }
 
-    /// What a reader gets who sees another state than the newest.
+    /// Answers a reader who sees another state than the newest.
     pub fn execute(
         &mut self,
         which: Which,

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::ProvideCredentials;
 use past_rooms::WriteError;
 use past_rooms::table::TableError;
 
-use crate::stop::Outage;
+use crate::stop::Reason;
 
 /// Looks for what every request needs, before the first: without credentials each would be tried
 /// again and again.
@@ -56,7 +56,7 @@ pub fn causes(error: &dyn Error) -> String {
 pub fn on(error: &(dyn Error + 'static), table: &str) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<Outage>().is_some_and(|outage| !outage.is_answered) {
+        if matches!(error.downcast_ref(), Some(Reason::Outage(outage)) if !outage.is_answered) {
             return Some(
                 "DynamoDB cannot be reached: is AWS_REGION right, or AWS_ENDPOINT_URL_DYNAMODB, if it \
                  is set?"

@@ -1,5 +1,6 @@
 //! `past-rooms-admin delete`.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -11,7 +12,8 @@ use past_rooms::table::{Consistency, RowQuery};
 use past_rooms::{PastRooms, RowKey, SessionKey};
 use serde_json::json;
 
-use crate::stop::Stopped;
+use crate::stop::Stop;
+use crate::work::{Summary, Work};
 use crate::{Outcome, output, progress, question, rooms, times};
 
 /// Sessions that one transaction deletes.
@@ -63,96 +65,128 @@ fn time(text: &str) -> Result<Timestamp, String> {
     times::parse(text, &TimeZone::UTC)?.ok_or_else(|| format!("expected {}", times::EXPECTED))
 }
 
-pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let room_id = &*arguments.room;
-    let keys = matching(past_rooms, arguments).await?;
-    let exists = !keys.is_empty() || past_rooms.exists(room_id).await?;
-    let sessions = output::count(keys.len() as u64, "session");
-    let missing = arguments.sid.as_ref().filter(|_| keys.is_empty());
-    let mut deleted = 0;
-    let text = match (keys.first(), keys.last()) {
-        (Some(first), Some(last)) => {
-            let span = format!("of {room_id}, from {} to {}", created(first), created(last));
-            if arguments.dry_run {
-                format!("{sessions} {span} would be deleted (dry run)")
-            } else {
-                let question = format!("Delete {sessions} {span}?");
-                if !arguments.yes && !question::confirmed(&question)? {
-                    return Err("nothing was deleted".into());
-                }
-                delete(past_rooms, room_id, &keys, &mut deleted).await.map_err(|error| {
-                    let done = format!(
-                        "{deleted} of {sessions} are deleted. To delete the rest, start the same command \
-                         again"
-                    );
-                    Stopped { error, done }
-                })?;
-                output::note("An import from a server that still has them brings them back.");
-                format!("{room_id}: {} deleted", output::count(deleted, "session"))
+pub struct Delete<'a> {
+    past_rooms: &'a PastRooms,
+    arguments: &'a Arguments,
+    exists: bool,
+    /// Keys of the matching rows, the oldest first.
+    keys: Vec<String>,
+    /// What was asked for by its id or its key and is not deleted, and why.
+    missing: Vec<(&'a str, String)>,
+    deleted: u64,
+}
+
+impl<'a> Delete<'a> {
+    pub fn new(past_rooms: &'a PastRooms, arguments: &'a Arguments) -> Self {
+        let (keys, missing) = (Vec::new(), Vec::new());
+        Delete { past_rooms, arguments, exists: false, keys, missing, deleted: 0 }
+    }
+
+    /// Finds the rows to delete.
+    async fn find(&mut self) -> Result<(), Box<dyn Error>> {
+        let (table, arguments) = (self.past_rooms.table(), self.arguments);
+        if let Some(room_sid) = &arguments.sid {
+            let found = table.keys_by_sid(room_sid).await?.into_iter();
+            let found: Vec<_> = found.filter(|key| key.session_key().is_some()).collect();
+            let here = found.iter().filter(|key| key.room_id == arguments.room);
+            let keys: Vec<_> = here.filter_map(RowKey::session_key).collect();
+            let matching = keys.iter().filter(|key| arguments.is_before(key));
+            self.keys = matching.map(|key| key.as_str().to_owned()).collect();
+            if self.keys.is_empty() {
+                let elsewhere = found.first().map(|key| &*key.room_id);
+                self.missing.push((room_sid, why_not(room_sid, keys.first(), elsewhere)));
             }
+        } else if arguments.sort_key.is_empty() {
+            let range = KeyRange::sessions();
+            let query = RowQuery::keys(&arguments.room, &range, Consistency::Strong);
+            let visit = |item| {
+                let key = SessionKey::of_item(&item).filter(|key| arguments.is_before(key));
+                self.keys.extend(key.map(|key| key.as_str().to_owned()));
+            };
+            table.walk(query, visit).await?;
+        } else {
+            let wanted: BTreeSet<&str> = arguments.sort_key.iter().map(String::as_str).collect();
+            let rows = wanted.iter().map(|key| RowKey::new(&*arguments.room, *key));
+            let rows = table.get_rows(rows, Consistency::Strong).await?;
+            let keys = rows.iter().filter_map(RowKey::of_item);
+            self.keys = keys.map(|key| key.sort_key).collect();
+            self.keys.sort_unstable();
+            let missing =
+                wanted.into_iter().filter(|key| !self.keys.iter().any(|found| found == key));
+            let missing = missing.map(|key| (key, format!("no row with the sort key {key:?}")));
+            self.missing = missing.collect();
         }
-        _ if !exists => rooms::no_such(room_id),
-        _ => match missing {
-            Some(room_sid) => {
-                format!("{room_id}: no session with the room_sid {room_sid:?}; nothing was deleted")
+        self.exists = !self.keys.is_empty() || self.past_rooms.exists(&arguments.room).await?;
+        Ok(())
+    }
+
+    /// Describes the sessions to delete, if there are any.
+    fn span(&self) -> Option<String> {
+        let (first, last) = (created(self.keys.first()?), created(self.keys.last()?));
+        let sessions = output::count(self.keys.len() as u64, "session");
+        Some(format!("{sessions} of {}, from {first} to {last}", self.arguments.room))
+    }
+}
+
+/// Returns why no session with this room_sid is deleted. `here` is its key in the room.
+fn why_not(room_sid: &str, here: Option<&SessionKey>, elsewhere: Option<&str>) -> String {
+    match (here, elsewhere) {
+        (Some(key), _) => format!(
+            "the session with the room_sid {room_sid:?} was created at {}, which is not before --before",
+            key.created()
+        ),
+        (None, Some(room_id)) => {
+            format!("no session with the room_sid {room_sid:?}, but the room {room_id} has one")
+        }
+        (None, None) => format!("no session with the room_sid {room_sid:?}"),
+    }
+}
+
+impl Arguments {
+    fn is_before(&self, key: &SessionKey) -> bool {
+        self.before.is_none_or(|before| key.created() < &*format_timestamp(before))
+    }
+}
+
+impl Work for Delete<'_> {
+    async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
+        self.find().await?;
+        let Some(span) = self.span().filter(|_| !self.arguments.dry_run) else { return Ok(()) };
+        if !self.arguments.yes && !question::confirmed(&format!("Delete {span}?"))? {
+            return Err("nothing was deleted".into());
+        }
+        progress::begin("sessions deleted", Some(self.keys.len() as u64));
+        for keys in self.keys.chunks(SESSIONS_AT_ONCE) {
+            let gone = self.past_rooms.delete_rows(&self.arguments.room, keys).await?;
+            self.deleted += gone;
+            progress::add(gone);
+        }
+        output::note("An import from a server that still has them brings them back.");
+        Ok(())
+    }
+
+    fn summary(&self) -> Summary {
+        let Delete { arguments, exists, keys, missing, deleted, .. } = self;
+        let room_id = &*arguments.room;
+        let mut lines: Vec<_> =
+            missing.iter().map(|(_, reason)| format!("{room_id}: {reason}")).collect();
+        let deleted_text = || format!("{room_id}: {} deleted", output::count(*deleted, "session"));
+        match self.span() {
+            Some(span) if arguments.dry_run => {
+                lines.push(format!("{span} would be deleted (dry run)"))
             }
-            None => format!("{room_id}: 0 sessions deleted"),
-        },
-    };
-    let fields = json!({
-        "room_id": room_id, "exists": exists, "sessions": keys.len(), "deleted": deleted,
-        "dry_run": arguments.dry_run,
-    });
-    output::summary(fields, text);
-    Ok(if exists && missing.is_none() { Outcome::Success } else { Outcome::Differences })
-}
-
-/// Deletes sessions of a room, and counts them in `deleted`, also if an error ends it.
-async fn delete(
-    past_rooms: &PastRooms,
-    room_id: &str,
-    keys: &[String],
-    deleted: &mut u64,
-) -> Result<(), Box<dyn Error>> {
-    progress::begin("sessions deleted", Some(keys.len() as u64));
-    for keys in keys.chunks(SESSIONS_AT_ONCE) {
-        let gone = past_rooms.delete_rows(room_id, keys).await?;
-        *deleted += gone;
-        progress::add(gone);
+            Some(_) => lines.push(deleted_text()),
+            None if !exists => lines = vec![rooms::no_such(room_id)],
+            None if missing.is_empty() => lines.push(deleted_text()),
+            None => lines.push(format!("{room_id}: nothing was deleted")),
+        }
+        let names: Vec<_> = missing.iter().map(|(name, _)| name).collect();
+        let fields = json!({
+            "room_id": room_id, "exists": exists, "sessions": keys.len(), "deleted": deleted,
+            "missing": names, "dry_run": arguments.dry_run,
+        });
+        let is_all = *exists && missing.is_empty();
+        let outcome = if is_all { Outcome::Success } else { Outcome::Differences };
+        Summary { fields, text: lines.join("\n"), outcome }
     }
-    Ok(())
-}
-
-/// The keys of the sessions to delete, the oldest first.
-async fn matching(
-    past_rooms: &PastRooms,
-    arguments: &Arguments,
-) -> Result<Vec<String>, Box<dyn Error>> {
-    let range = KeyRange::sessions();
-    let before = arguments.before.map(format_timestamp);
-    let is_before =
-        |key: &SessionKey| before.as_deref().is_none_or(|before| key.created() < before);
-    if let Some(room_sid) = &arguments.sid {
-        let keys = past_rooms.table().keys_by_sid(room_sid).await?.into_iter();
-        let keys = keys.filter(|key| key.room_id == arguments.room);
-        let keys = keys.filter_map(|key| key.session_key()).filter(is_before);
-        return Ok(keys.map(|key| key.as_str().to_owned()).collect());
-    }
-    if !arguments.sort_key.is_empty() {
-        let rows = arguments.sort_key.iter();
-        let rows = rows.map(|key| RowKey::new(&*arguments.room, key.as_str()));
-        let rows = past_rooms.table().get_rows(rows, Consistency::Strong).await?;
-        let keys = rows.iter().filter_map(RowKey::of_item);
-        let mut keys: Vec<String> = keys.map(|key| key.sort_key).collect();
-        keys.sort_unstable();
-        return Ok(keys);
-    }
-    let mut keys = Vec::new();
-    let query = RowQuery::keys(&arguments.room, &range, Consistency::Strong);
-    let visit = |item| {
-        let key = SessionKey::of_item(&item).filter(is_before);
-        keys.extend(key.map(|key| key.as_str().to_owned()));
-    };
-    past_rooms.table().walk(query, visit).await?;
-    Ok(keys)
 }

@@ -26,7 +26,7 @@ impl Destination {
         if place.symlink_metadata().is_ok() {
             return Err(format!("{} already exists; choose another file", place.display()));
         }
-        let writer = BufWriter::new(beside(place)?);
+        let writer = BufWriter::new(beside(place, place)?);
         Ok(Destination::File { writer, place: place.to_owned() })
     }
 

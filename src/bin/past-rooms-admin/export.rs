@@ -5,14 +5,15 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt;
-use past_rooms::table::{Item, RowKind};
+use past_rooms::table::{Item, RowKind, Table};
 use past_rooms::{PastRooms, RowKey};
 use serde_json::json;
 
 use crate::destination::Destination;
 use crate::exported::{Exported, Line};
 use crate::rooms::{InFlight, Rooms};
-use crate::stop::Stopped;
+use crate::stop::Stop;
+use crate::work::{Summary, Work};
 use crate::{Outcome, output, progress, rooms};
 
 /// Write sessions as JSON Lines, which `import` takes.
@@ -42,23 +43,42 @@ impl Arguments {
     }
 }
 
-pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
-    let output = Destination::open(arguments.output.as_deref())?;
-    let mut export = Export { output, found: Found::default() };
-    if let Err(error) = export.all(&past_rooms, &arguments.rooms).await {
-        return Err(Stopped { error, done: "the export is incomplete".to_owned() }.into());
-    }
-    let Export { output, found } = export;
-    output.finish()?;
-    found.print();
-    let is_all = found.unfit + found.foreign + found.unknown == 0;
-    Ok(if is_all { Outcome::Success } else { Outcome::Differences })
+pub struct Export<'a> {
+    past_rooms: PastRooms,
+    arguments: &'a Arguments,
+    found: Found,
 }
 
-struct Export {
-    output: Destination,
-    found: Found,
+impl<'a> Export<'a> {
+    pub fn new(past_rooms: &PastRooms, arguments: &'a Arguments) -> Self {
+        let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
+        Export { past_rooms, arguments, found: Found::default() }
+    }
+}
+
+impl Work for Export<'_> {
+    async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
+        let mut output = Destination::open(self.arguments.output.as_deref())?;
+        progress::begin("sessions exported", None);
+        let Export { past_rooms, arguments, found } = self;
+        found.all(past_rooms.table(), &arguments.rooms, &mut output).await?;
+        if found.sessions == 0 && !arguments.rooms.all && !arguments.is_on_stdout() {
+            let rooms: Vec<&str> = arguments.rooms.named().map(String::as_str).collect();
+            let error = format!("no sessions in {}, so no file is written", rooms.join(", "));
+            output::error(&error, None, None, None);
+            found.is_empty = true;
+            return Ok(());
+        }
+        Ok(output.finish()?)
+    }
+
+    fn summary(&self) -> Summary {
+        self.found.summary()
+    }
+
+    fn reached(&mut self, done: &str) -> String {
+        format!("{done}; the export is incomplete. Running the same command again is safe.")
+    }
 }
 
 /// Sessions that are named because an import changes something about them; of each kind, all are counted.
@@ -78,18 +98,23 @@ struct Found {
     foreign: u64,
     tallies: u64,
     meetings: u64,
-    /// Rooms that have nothing.
+    /// Requested rooms that do not exist.
     unknown: u64,
+    /// Whether no file was written because the rooms have no sessions.
+    is_empty: bool,
 }
 
-impl Export {
-    async fn all(&mut self, past_rooms: &PastRooms, which: &Rooms) -> Result<(), Box<dyn Error>> {
-        let table = past_rooms.table();
-        progress::begin("sessions exported", None);
+impl Found {
+    async fn all(
+        &mut self,
+        table: &Table,
+        which: &Rooms,
+        output: &mut Destination,
+    ) -> Result<(), Box<dyn Error>> {
         if which.all {
             let mut pages = table.pages();
             while let Some(page) = pages.next().await {
-                self.rows(page?)?;
+                self.rows(page?, output)?;
             }
         }
         for room_id in which.named() {
@@ -98,10 +123,10 @@ impl Export {
             while let Some(page) = pages.next().await {
                 let page = page?;
                 is_known |= !page.is_empty();
-                self.rows(page)?;
+                self.rows(page, output)?;
             }
             if !is_known {
-                self.found.unknown += 1;
+                self.unknown += 1;
                 let fields = json!({"room_id": room_id, "exists": false});
                 output::problem("room", fields, rooms::no_such(room_id));
             }
@@ -109,37 +134,36 @@ impl Export {
         Ok(())
     }
 
-    fn rows(&mut self, rows: Vec<Item>) -> Result<(), Box<dyn Error>> {
+    fn rows(&mut self, rows: Vec<Item>, output: &mut Destination) -> Result<(), Box<dyn Error>> {
         for item in rows {
             let key = RowKey::of_item(&item).ok_or("a row has no key")?;
-            let found = &mut self.found;
             match Exported::of(&key, item) {
                 Exported::Session(Line { text, is_rewritten, others }) => {
-                    self.output.line(&text)?;
-                    found.sessions += 1;
+                    output.line(&text)?;
+                    self.sessions += 1;
                     progress::add(1);
                     if is_rewritten {
                         let change = "it is exported, but its key or its times are not in the form that \
                                       an import gives them";
-                        name_change(&mut found.rewritten, &key, change, "are not in that form");
+                        name_change(&mut self.rewritten, &key, change, "are not in that form");
                     }
                     if !others.is_empty() {
                         let others = others.join(", ");
                         let change =
                             format!("it is exported without attributes of others: {others}");
-                        name_change(&mut found.stripped, &key, change, "have attributes of others");
+                        name_change(&mut self.stripped, &key, change, "have attributes of others");
                     }
                 }
                 Exported::Unfit(reason) => {
-                    found.unfit += 1;
+                    self.unfit += 1;
                     leave_out(&key, &reason);
                 }
                 Exported::Foreign => {
-                    found.foreign += 1;
+                    self.foreign += 1;
                     leave_out(&key, "it is no session");
                 }
-                Exported::Bookkeeping(RowKind::Meeting) => found.meetings += 1,
-                Exported::Bookkeeping(_) => found.tallies += 1,
+                Exported::Bookkeeping(RowKind::Meeting) => self.meetings += 1,
+                Exported::Bookkeeping(_) => self.tallies += 1,
             }
         }
         Ok(())
@@ -156,16 +180,20 @@ fn leave_out(key: &RowKey, reason: &str) {
 fn name_change(number: &mut u64, key: &RowKey, change: impl Display, all_are: &str) {
     *number += 1;
     if *number <= NAMED_CHANGES {
-        output::note(format_args!("{key}: {change}"));
+        let fields = json!({"room_id": key.room_id, "created_sid": key.sort_key});
+        output::warning(fields, format_args!("{key}: {change}"));
     } else if *number == NAMED_CHANGES + 1 {
-        output::note(format_args!("more sessions {all_are}; the last line has their number"));
+        output::warning(
+            json!({}),
+            format_args!("more sessions {all_are}; the last line has their number"),
+        );
     }
 }
 
 impl Found {
-    fn print(&self) {
-        let Found { sessions, rewritten, stripped, unfit, foreign, tallies, meetings, unknown } =
-            self;
+    fn summary(&self) -> Summary {
+        let Found { sessions, rewritten, stripped, unfit, foreign, tallies, meetings, .. } = self;
+        let unknown = self.unknown;
         let left_out = unfit + foreign;
         let fields = json!({
             "sessions": sessions, "rewritten": rewritten, "stripped": stripped, "left_out": left_out,
@@ -183,6 +211,8 @@ impl Found {
             some(left_out, "rows not exported, see above"),
             some(*meetings, "rows of meetings in progress, or just over, left out"),
         );
-        output::summary(fields, text);
+        let is_all = left_out + unknown == 0 && !self.is_empty;
+        let outcome = if is_all { Outcome::Success } else { Outcome::Differences };
+        Summary { fields, text, outcome }
     }
 }

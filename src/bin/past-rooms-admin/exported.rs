@@ -9,7 +9,7 @@ use past_rooms::{Marks, RowKey};
 use crate::files::Row;
 use crate::row::ImportedRow;
 
-/// What becomes of a row.
+/// The outcome for a row.
 #[derive(Debug)]
 pub enum Exported {
     Session(Line),

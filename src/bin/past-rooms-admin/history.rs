@@ -6,7 +6,9 @@ use past_rooms::{PastRooms, Projected, ProjectionMode};
 use serde_json::json;
 
 use crate::output::count;
-use crate::{Outcome, output, progress};
+use crate::stop::Stop;
+use crate::work::{Summary, Work};
+use crate::{Outcome, progress};
 
 /// Bring the history table, which lists the sessions of all rooms, into agreement with the table
 ///
@@ -24,34 +26,59 @@ pub struct Arguments {
     check: bool,
 }
 
-pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let past_rooms = past_rooms.with_history(&*arguments.history_table);
-    let mode = if arguments.check { ProjectionMode::Check } else { ProjectionMode::Write };
-    let mut reconciliation = past_rooms.reconciliation(mode).ok_or("there is no history table")?;
-    progress::begin("sessions", None);
-    let (mut sessions, mut differences) = (0, Projected::default());
-    while let Some(step) = reconciliation.next().await? {
-        sessions += step.sessions;
-        differences += step.differences;
-        progress::add(step.sessions);
+pub struct History<'a> {
+    past_rooms: PastRooms,
+    arguments: &'a Arguments,
+    sessions: u64,
+    differences: Projected,
+}
+
+impl<'a> History<'a> {
+    pub fn new(past_rooms: &PastRooms, arguments: &'a Arguments) -> Self {
+        let past_rooms = past_rooms.with_history(&*arguments.history_table);
+        History { past_rooms, arguments, sessions: 0, differences: Projected::default() }
     }
-    let Projected { added, changed, deleted } = differences;
-    let sessions_text = count(sessions, "session");
-    let text = match arguments.check {
-        true => format!(
-            "{sessions_text}: {added} missing in the history table, {changed} different, {deleted} too many"
-        ),
-        false => format!(
-            "{sessions_text}: {added} added to the history table, {changed} changed, {deleted} deleted"
-        ),
-    };
-    let fields = json!({
-        "sessions": sessions, "added": added, "changed": changed, "deleted": deleted,
-        "checked_only": arguments.check,
-    });
-    output::summary(fields, text);
-    Ok(match arguments.check && !differences.is_empty() {
-        true => Outcome::Differences,
-        false => Outcome::Success,
-    })
+}
+
+impl Work for History<'_> {
+    async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
+        let mode = if self.arguments.check { ProjectionMode::Check } else { ProjectionMode::Write };
+        let mut reconciliation =
+            self.past_rooms.reconciliation(mode).ok_or("there is no history table")?;
+        progress::begin("sessions compared", None);
+        loop {
+            match reconciliation.next().await {
+                Ok(Some(step)) => {
+                    self.sessions += step.sessions;
+                    self.differences += step.differences;
+                    progress::add(step.sessions);
+                }
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    self.differences += reconciliation.unfinished();
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        let Projected { added, changed, deleted } = self.differences;
+        let (sessions, check) = (self.sessions, self.arguments.check);
+        let [is_added, is_changed, is_deleted] = match check {
+            true => ["missing in the history table", "different", "too many"],
+            false => ["added to the history table", "changed", "deleted"],
+        };
+        let text = format!(
+            "{}: {added} {is_added}, {changed} {is_changed}, {deleted} {is_deleted}",
+            count(sessions, "session")
+        );
+        let fields = json!({
+            "sessions": sessions, "added": added, "changed": changed, "deleted": deleted,
+            "checked_only": check,
+        });
+        let differs = check && !self.differences.is_empty();
+        let outcome = if differs { Outcome::Differences } else { Outcome::Success };
+        Summary { fields, text, outcome }
+    }
 }

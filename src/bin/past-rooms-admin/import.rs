@@ -8,77 +8,29 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use past_rooms::table::rows::retention::Retention;
-use past_rooms::{Importer, Meter, PastRooms, Stopped};
+use past_rooms::{Importer, Meter, PastRooms, Session, Stopped};
 use serde_json::json;
 
 use crate::chunk::{Chunk, Rejected};
-use crate::failure::{Failure, Reached};
 use crate::files::{Line, Lines, Row};
 use crate::input::{Input, LastRows};
 use crate::rejects::{Reject, Rejects};
 use crate::row::{ImportedRow, NAMED_COLUMNS};
 use crate::stop::{Reason, Stop};
-use crate::totals::Totals;
-use crate::{Outcome, output, progress};
+use crate::totals::{Reached, Totals};
+use crate::work::{Summary, Work};
+use crate::{output, progress};
 
 pub use crate::options::Arguments;
 
 /// Maximum number of rejected rows that are reported on standard error.
 const REPORTED_REJECTS: u64 = 20;
 
-pub async fn run(
-    past_rooms: &PastRooms,
-    arguments: &Arguments,
-    stop: &Stop,
-) -> Result<Outcome, Box<dyn Error>> {
-    let start = Instant::now();
-    let meter = Arc::new(Meter::default());
-    let rejects = arguments.rejects.as_deref();
-    let rejects = rejects.map(|path| Rejects::create(path, &arguments.files)).transpose()?;
-    let done = Arc::new(AtomicU64::new(0));
-    let retention_days = arguments.retention_days()?;
-    let history = past_rooms.metered(&meter).with_retention_days(retention_days);
-    let mut import = Import {
-        importer: arguments.importer(&history, stop.patience()).counting(&done),
-        stop,
-        done,
-        retention: Retention::days(retention_days),
-        now: Timestamp::now().as_second(),
-        arguments,
-        rejects,
-        last_rows: LastRows::default(),
-        totals: Totals::default(),
-        reached: Reached::default(),
-        impossible_ends: 0,
-        ignored: BTreeSet::new(),
-        unnamed: Vec::new(),
-    };
-    let files = arguments.files.iter();
-    let inputs: Vec<Input> = files.map(|path| Input::new(path, arguments.format)).collect();
-    let imported = import.all(&inputs).await;
-    progress::end();
-    let Import { mut totals, rejects, reached, .. } = import;
-    let mut kept = Ok(());
-    let outcome = match imported {
-        Ok(()) => {
-            kept = rejects.map_or(Ok(()), Rejects::finish);
-            totals.outcome()
-        }
-        Err(failure) => {
-            totals.incomplete = true;
-            let outcome = failure.report(past_rooms.table().name());
-            output::note(reached.report(rejects.and_then(Rejects::keep).as_deref()));
-            outcome
-        }
-    };
-    totals.print(start.elapsed(), &meter, arguments.mode());
-    kept?;
-    Ok(outcome)
-}
-
-struct Import<'a> {
+pub struct Import<'a> {
     importer: Importer,
     retention: Retention,
+    start: Instant,
+    meter: Arc<Meter>,
     /// UNIX seconds.
     now: i64,
     arguments: &'a Arguments,
@@ -89,6 +41,8 @@ struct Import<'a> {
     done: Arc<AtomicU64>,
     totals: Totals,
     reached: Reached,
+    /// Whether an input could not be read.
+    is_unreadable: bool,
     /// Rows whose end is before their beginning.
     impossible_ends: u64,
     /// Columns that no import reads.
@@ -97,15 +51,70 @@ struct Import<'a> {
     unnamed: Vec<String>,
 }
 
+impl<'a> Import<'a> {
+    /// Prepares an import.
+    ///
+    /// # Errors
+    /// If the file of rejects cannot be created, or `RETENTION_DAYS` is not a number.
+    pub fn new(
+        past_rooms: &PastRooms,
+        arguments: &'a Arguments,
+        stop: &'a Stop,
+    ) -> Result<Self, Box<dyn Error>> {
+        let meter = Arc::new(Meter::default());
+        let rejects = arguments.rejects.as_deref();
+        let rejects = rejects.map(|path| Rejects::create(path, &arguments.files)).transpose()?;
+        let done = Arc::new(AtomicU64::new(0));
+        let retention_days = arguments.retention_days()?;
+        let history = past_rooms.metered(&meter).with_retention_days(retention_days);
+        Ok(Import {
+            importer: arguments.importer(&history, stop.patience()).counting(&done),
+            retention: Retention::days(retention_days),
+            start: Instant::now(),
+            meter,
+            now: Timestamp::now().as_second(),
+            arguments,
+            rejects,
+            last_rows: LastRows::default(),
+            stop,
+            done,
+            totals: Totals { incomplete: true, ..Totals::default() },
+            reached: Reached::default(),
+            is_unreadable: false,
+            impossible_ends: 0,
+            ignored: BTreeSet::new(),
+            unnamed: Vec::new(),
+        })
+    }
+}
+
+impl Work for Import<'_> {
+    async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
+        let (files, format) = (self.arguments.files.iter(), self.arguments.format);
+        let inputs: Vec<Input> = files.map(|path| Input::new(path, format)).collect();
+        self.all(&inputs).await?;
+        self.totals.incomplete = self.is_unreadable;
+        Ok(self.rejects.take().map_or(Ok(()), Rejects::finish)?)
+    }
+
+    fn summary(&self) -> Summary {
+        self.totals.summary(self.start.elapsed(), &self.meter, self.arguments.mode())
+    }
+
+    fn reached(&mut self, _: &str) -> String {
+        self.reached.text(self.rejects.take().and_then(Rejects::keep).as_deref())
+    }
+}
+
 impl Import<'_> {
-    async fn all(&mut self, inputs: &[Input]) -> Result<(), Failure> {
+    async fn all(&mut self, inputs: &[Input]) -> Result<(), Box<dyn Error>> {
         let rows = self.look_ahead(inputs)?;
         progress::begin("rows done", Some(rows));
         for input in inputs {
             self.file(input).await?;
         }
         if self.totals.rows != rows {
-            return Err("the files have changed while they were read".to_owned().into());
+            return Err("the files have changed while they were read".into());
         }
         Ok(())
     }
@@ -130,7 +139,7 @@ impl Import<'_> {
         Ok(rows)
     }
 
-    async fn file(&mut self, input: &Input) -> Result<(), Failure> {
+    async fn file(&mut self, input: &Input) -> Result<(), Box<dyn Error>> {
         let name = &*input.name;
         let rows_before = self.totals.rows;
         let mut chunk = Chunk::default();
@@ -140,10 +149,10 @@ impl Import<'_> {
         };
         self.write(name, chunk).await?;
         if let Err(reason) = outcome {
-            self.totals.incomplete = true;
-            output::error(&reason, None, Some(("file", name)));
+            self.is_unreadable = true;
+            output::error(&reason, None, None, Some(("file", name)));
         } else if self.totals.rows == rows_before {
-            output::note(format_args!("{name} has no rows"));
+            output::warning(json!({"file": name}), format_args!("{name} has no rows"));
         }
         Ok(())
     }
@@ -154,7 +163,7 @@ impl Import<'_> {
         file: &str,
         lines: Lines<'_>,
         chunk: &mut Chunk,
-    ) -> Result<Result<(), String>, Failure> {
+    ) -> Result<Result<(), String>, Box<dyn Error>> {
         for line in lines {
             let line = match line {
                 Ok(line) => line,
@@ -196,30 +205,31 @@ impl Import<'_> {
         line: u64,
         (row, read): (Row, ImportedRow),
     ) {
-        let session = &read.session;
-        if self.last_rows.supersede(session, self.totals.rows) {
+        if self.last_rows.supersede(&read.session, self.totals.rows) {
             self.totals.repeated += 1;
-        } else if self.has_expired(&read) {
+            self.done.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        if is_reversed(&read.session) {
+            self.warn_of_end(file, line, "ended");
+        }
+        if self.has_expired(&read) {
             self.totals.expired += 1;
         } else {
-            if session.ended.is_some_and(|end| end < session.created) {
-                self.warn_of_end(file, line);
-            }
             let kept = self.rejects.is_some().then_some(row);
             return chunk.add(read, line, kept);
         }
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Warns of a session whose end is before its beginning. It is imported as the file has it.
-    fn warn_of_end(&mut self, file: &str, line: u64) {
+    /// Warns of a session whose end is before its beginning. It is imported nevertheless.
+    fn warn_of_end(&mut self, file: &str, line: u64, end: &str) {
         self.impossible_ends += 1;
         if self.impossible_ends <= REPORTED_REJECTS {
-            output::note(format_args!(
-                "warning: {file}:{line}: ended is before created; check --time-zone"
-            ));
+            let text = format_args!("{file}:{line}: {end} is before created; check --time-zone");
+            output::warning(json!({"file": file, "line": line}), text);
         } else if self.impossible_ends == REPORTED_REJECTS + 1 {
-            output::note("warning: more rows have an ended before created");
+            output::warning(json!({"file": file}), "more rows have an ended before created");
         }
     }
 
@@ -239,7 +249,8 @@ impl Import<'_> {
             let fields = json!({"file": file, "line": line, "reason": reason});
             output::problem("rejected", fields, format_args!("{file}:{line}: {reason}"));
         } else if self.totals.rejected == REPORTED_REJECTS + 1 {
-            output::note("more rows are rejected; --rejects FILE has them all");
+            let text = "more rows are rejected; --rejects FILE has them all";
+            output::warning(json!({"file": file}), text);
         }
         match &mut self.rejects {
             Some(rejects) => rejects.add(file, line, &reason, row),
@@ -250,14 +261,15 @@ impl Import<'_> {
     /// Returns whether DynamoDB would delete the session at once.
     fn has_expired(&self, row: &ImportedRow) -> bool {
         let ImportedRow { session, marks, .. } = row;
-        let expires = self.retention.expires(session.ended.unwrap_or(session.created));
+        let expires = self.retention.expires(session.created, session.ended);
         expires.or(marks.expires()).is_some_and(|expires| expires <= self.now)
     }
 
-    async fn write(&mut self, file: &str, mut chunk: Chunk) -> Result<(), Failure> {
+    async fn write(&mut self, file: &str, mut chunk: Chunk) -> Result<(), Box<dyn Error>> {
         if !self.unnamed.is_empty() {
-            output::note(format_args!("{file}: columns ignored: {}", self.unnamed.join(", ")));
-            self.unnamed.clear();
+            let columns = std::mem::take(&mut self.unnamed);
+            let text = format!("{file}: columns ignored: {}", columns.join(", "));
+            output::warning(json!({"file": file, "columns": columns}), text);
         }
         let number = chunk.entries.len();
         if !self.arguments.needs_table() {
@@ -277,6 +289,15 @@ impl Import<'_> {
         };
         self.totals.recorded += written.recorded;
         self.totals.moved += written.moved;
+        for index in written.reversed {
+            let entry = chunk.entries.get(index);
+            // A row with two such times of its own has been reported.
+            if let Some(line) = chunk.line(index + 1)
+                && entry.is_some_and(|entry| !is_reversed(&entry.session))
+            {
+                self.warn_of_end(file, line, "the stored ended");
+            }
+        }
         for misplaced in &written.misplaced {
             chunk.misplace(misplaced);
         }
@@ -288,8 +309,12 @@ impl Import<'_> {
         }
         match (reason, stopped) {
             (Some(reason), _) => Err(reason.into()),
-            (None, Some(error)) => Err(Failure::Error(error.into())),
-            (None, None) => Ok(()),
+            (None, stopped) => Ok(stopped.map_or(Ok(()), Err)?),
         }
     }
+}
+
+/// Returns whether a session's end is before its beginning.
+fn is_reversed(session: &Session) -> bool {
+    session.ended.is_some_and(|ended| ended < session.created)
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap_complete::Shell;
+use serde_json::json;
 
 use crate::{Outcome, output};
 
@@ -21,7 +22,10 @@ impl Completions {
         // In memory first: writing to a closed pipe would panic.
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut program, name, &mut script);
-        output::line(String::from_utf8_lossy(&script).trim_end());
+        let script = String::from_utf8_lossy(&script);
+        let fields = json!({"shell": self.shell.to_string(), "script": script});
+        output::result("completions", fields, script.trim_end());
+        output::summary(json!({"complete": true}), "");
         Outcome::Success
     }
 }
@@ -39,6 +43,7 @@ impl Man {
         let written = fs::create_dir_all(&self.folder)
             .and_then(|()| clap_mangen::generate_to(program, &self.folder));
         written.map_err(|error| format!("{}: {error}", self.folder.display()))?;
+        output::summary(json!({"complete": true, "folder": self.folder}), "");
         Ok(Outcome::Success)
     }
 }

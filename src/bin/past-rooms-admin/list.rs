@@ -10,6 +10,8 @@ use past_rooms::table::{Consistency, RowQuery};
 use past_rooms::{PastRooms, RowKey, SessionKey};
 use serde_json::json;
 
+use crate::stop::Stop;
+use crate::work::{Summary, Work};
 use crate::{Outcome, output, progress, rooms};
 
 /// List the rooms with their number of sessions and their first and last session.
@@ -43,35 +45,61 @@ impl Sessions {
     }
 }
 
-pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
-    progress::begin("sessions listed", None);
-    let found = match &*arguments.room {
-        [] => all(past_rooms).await?,
-        room_ids => some(past_rooms, room_ids).await?,
-    };
-    let (mut rooms, mut sessions, mut unknown) = (0, 0, 0);
-    for (room_id, found) in &found {
-        let exists = found.number > 0 || past_rooms.exists(room_id).await?;
-        let created = |key: &Option<SessionKey>| key.as_ref().map(|key| key.created().to_owned());
-        let (first, last) = (created(&found.first), created(&found.last));
-        let number = output::count(found.number, "session");
-        let text = match (&first, &last) {
-            _ if !exists => rooms::no_such(room_id),
-            (Some(first), Some(last)) => format!("{room_id}: {number}, {first} to {last}"),
-            _ => format!("{room_id}: {number}"),
-        };
-        let fields = json!({
-            "room_id": room_id, "exists": exists, "sessions": found.number, "first": first, "last": last,
-        });
-        output::result("room", fields, text);
-        rooms += u64::from(exists);
-        unknown += u64::from(!exists);
-        sessions += found.number;
+pub struct List<'a> {
+    past_rooms: &'a PastRooms,
+    arguments: &'a Arguments,
+    rooms: u64,
+    sessions: u64,
+    unknown: u64,
+}
+
+impl<'a> List<'a> {
+    pub fn new(past_rooms: &'a PastRooms, arguments: &'a Arguments) -> Self {
+        List { past_rooms, arguments, rooms: 0, sessions: 0, unknown: 0 }
     }
-    let (with, of) = (output::count(sessions, "session"), output::count(rooms, "room"));
-    let fields = json!({"rooms": rooms, "sessions": sessions, "unknown_rooms": unknown});
-    output::summary(fields, format_args!("{of} with {with}"));
-    Ok(if unknown == 0 { Outcome::Success } else { Outcome::Differences })
+}
+
+impl Work for List<'_> {
+    async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
+        progress::begin("sessions listed", None);
+        let found = match &*self.arguments.room {
+            [] => all(self.past_rooms).await?,
+            room_ids => some(self.past_rooms, room_ids).await?,
+        };
+        for (room_id, found) in &found {
+            let exists = found.number > 0 || self.past_rooms.exists(room_id).await?;
+            print(room_id, found, exists);
+            self.rooms += u64::from(exists);
+            self.unknown += u64::from(!exists);
+            self.sessions += found.number;
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> Summary {
+        let List { rooms, sessions, unknown, .. } = *self;
+        let (with, of) = (output::count(sessions, "session"), output::count(rooms, "room"));
+        Summary {
+            fields: json!({"rooms": rooms, "sessions": sessions, "unknown_rooms": unknown}),
+            text: format!("{of} with {with}"),
+            outcome: if unknown == 0 { Outcome::Success } else { Outcome::Differences },
+        }
+    }
+}
+
+fn print(room_id: &str, found: &Sessions, exists: bool) {
+    let created = |key: &Option<SessionKey>| key.as_ref().map(|key| key.created().to_owned());
+    let (first, last) = (created(&found.first), created(&found.last));
+    let number = output::count(found.number, "session");
+    let text = match (&first, &last) {
+        _ if !exists => rooms::no_such(room_id),
+        (Some(first), Some(last)) => format!("{room_id}: {number}, {first} to {last}"),
+        _ => format!("{room_id}: {number}"),
+    };
+    let fields = json!({
+        "room_id": room_id, "exists": exists, "sessions": found.number, "first": first, "last": last,
+    });
+    output::result("room", fields, text);
 }
 
 /// Returns the sessions of every room that has any.

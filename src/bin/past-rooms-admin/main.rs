@@ -8,7 +8,6 @@ mod delete;
 mod destination;
 mod export;
 mod exported;
-mod failure;
 mod files;
 mod history;
 mod import;
@@ -23,6 +22,7 @@ mod progress;
 mod question;
 mod rejects;
 mod repeated;
+mod requests;
 mod retention;
 mod rooms;
 mod row;
@@ -31,19 +31,28 @@ mod stop;
 mod tally;
 mod times;
 mod totals;
+mod work;
 
 use std::error::Error;
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{CommandFactory, Parser, Subcommand};
+use delete::Delete;
+use export::Export;
+use history::History;
+use list::List;
 use output::Format;
 use past_rooms::{PastRooms, dynamodb};
+use repeated::Duplicates;
+use retention::Expiry;
 use serde_json::json;
+use show::Show;
 use stop::Stop;
+use tally::Tally;
+use work::execute;
 
 /// Import, export, list, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
 ///
@@ -121,7 +130,8 @@ async fn main() -> ExitCode {
         Ok(Outcome::Interrupted) => ExitCode::from(stop::INTERRUPTED),
         Err(error) => {
             let advice = advice::on(&*error, &table);
-            output::error(&error.to_string(), advice.as_deref(), None);
+            output::error(&error.to_string(), advice.as_deref(), None, None);
+            output::summary(json!({"complete": false}), "");
             ExitCode::from(2)
         }
     }
@@ -133,6 +143,7 @@ fn end(error: &clap::Error) -> ! {
         output::set_format(Format { is_json: true, is_data_on_stdout: false });
         let text = error.render().to_string();
         output::result("error", json!({ "error": text.trim_start_matches("error: ").trim() }), "");
+        output::summary(json!({"complete": false}), "");
     }
     error.exit()
 }
@@ -160,19 +171,29 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         advice::check_settings(&settings).await?;
     }
     let past_rooms = &PastRooms::new(stop.client(&settings), table);
-    type Work<'a> = Pin<Box<dyn Future<Output = Result<Outcome, Box<dyn Error>>> + 'a>>;
-    let work: Work<'_> = match &command {
+    let outcome = match &command {
         TableCommand::Import(command) => {
-            return import::run(past_rooms, command, &stop).await;
+            let import = import::Import::new(past_rooms, command, &stop)?;
+            Box::pin(execute(import, &stop, table)).await
         }
-        TableCommand::List(command) => Box::pin(list::run(past_rooms, command)),
-        TableCommand::Show(command) => Box::pin(show::run(past_rooms, command)),
-        TableCommand::Export(command) => Box::pin(export::run(past_rooms, command)),
-        TableCommand::Tally(command) => Box::pin(tally::run(past_rooms, command, table)),
-        TableCommand::Duplicates(_) => Box::pin(repeated::run(past_rooms)),
-        TableCommand::Delete(command) => Box::pin(delete::run(past_rooms, command)),
-        TableCommand::Retention(command) => Box::pin(retention::run(past_rooms, command, table)),
-        TableCommand::History(command) => Box::pin(history::run(past_rooms, command)),
+        TableCommand::List(command) => execute(List::new(past_rooms, command), &stop, table).await,
+        TableCommand::Show(command) => execute(Show::new(past_rooms, command), &stop, table).await,
+        TableCommand::Export(command) => {
+            execute(Export::new(past_rooms, command), &stop, table).await
+        }
+        TableCommand::Tally(command) => {
+            Box::pin(execute(Tally::new(past_rooms, command), &stop, table)).await
+        }
+        TableCommand::Duplicates(_) => execute(Duplicates::new(past_rooms), &stop, table).await,
+        TableCommand::Delete(command) => {
+            Box::pin(execute(Delete::new(past_rooms, command), &stop, table)).await
+        }
+        TableCommand::Retention(command) => {
+            Box::pin(execute(Expiry::new(past_rooms, command), &stop, table)).await
+        }
+        TableCommand::History(command) => {
+            Box::pin(execute(History::new(past_rooms, command), &stop, table)).await
+        }
     };
-    stop.unless(work).await
+    Ok(outcome)
 }

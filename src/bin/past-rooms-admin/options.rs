@@ -1,4 +1,4 @@
-//! What an import is told to do.
+//! Options of an import.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,7 +88,7 @@ impl Arguments {
         self.retention_days.map_or_else(config::retention_days, Ok)
     }
 
-    /// What writes, as these say.
+    /// Returns an importer with these options.
     pub fn importer(&self, past_rooms: &PastRooms, patience: Duration) -> Importer {
         let importer = past_rooms.importer().in_flight(self.in_flight.most()).patience(patience);
         let importer = if self.moves { importer.moving() } else { importer };

@@ -67,8 +67,20 @@ pub fn problem(kind: &str, fields: Value, text: impl Display) {
     }
 }
 
-/// Reports an error and what to do about it. `about` is a field that names its subject.
-pub fn error(error: &str, advice: Option<&str>, about: Option<(&str, &str)>) {
+/// Reports a warning.
+pub fn warning(mut fields: Value, text: impl Display) {
+    fields["warning"] = text.to_string().into();
+    problem("warning", fields, format_args!("warning: {text}"));
+}
+
+/// Reports an error, what to do about it, and how far a stopped command came. `about` is a field that names its
+/// subject.
+pub fn error(
+    error: &str,
+    advice: Option<&str>,
+    reached: Option<&str>,
+    about: Option<(&str, &str)>,
+) {
     let mut fields = json!({ "error": error });
     let mut text = "error: ".to_owned();
     if let Some((name, value)) = about {
@@ -76,9 +88,11 @@ pub fn error(error: &str, advice: Option<&str>, about: Option<(&str, &str)>) {
         text += &format!("{value}: ");
     }
     text += error;
-    if let Some(advice) = advice {
-        fields["advice"] = advice.into();
-        text += &format!("\n{advice}");
+    for (name, value) in [("advice", advice), ("reached", reached)] {
+        if let Some(value) = value {
+            fields[name] = value.into();
+            text += &format!("\n{value}");
+        }
     }
     problem("error", fields, text);
 }

@@ -69,9 +69,9 @@ pub fn set(done: u64) {
     }
 }
 
-/// Returns what is done so far.
-pub fn done() -> String {
-    work().as_ref().map_or_else(|| "nothing was changed".to_owned(), Work::done)
+/// Returns what is done so far, if work has begun.
+pub fn done() -> Option<String> {
+    work().as_ref().map(Work::done)
 }
 
 /// Shows the progress on a terminal. Elsewhere, returns it if it is time for a line.

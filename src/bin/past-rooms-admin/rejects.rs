@@ -14,6 +14,8 @@ use crate::files::{Row, Unreadable};
 use crate::new_file::{beside, naming};
 
 pub struct Rejects {
+    /// The path as the user gave it.
+    name: PathBuf,
     place: PathBuf,
     output: Output,
     /// Bytes of the rows written so far.
@@ -54,6 +56,7 @@ impl Rejects {
         if is_special(path) {
             let output = OpenOptions::new().write(true).open(path).map_err(naming(path))?;
             return Ok(Rejects {
+                name: path.to_owned(),
                 place: path.to_owned(),
                 output: Output::Special(output),
                 bytes: 0,
@@ -67,14 +70,14 @@ impl Rejects {
         if inputs.iter().any(|input| is_same(&place, input)) {
             return Err(format!(
                 "--rejects would overwrite {}, which is to be imported; choose another file",
-                place.display()
+                path.display()
             ));
         }
-        let file = beside(&place)?;
+        let file = beside(&place, path)?;
         if let Ok(old) = fs::metadata(&place) {
-            file.as_file().set_permissions(old.permissions()).map_err(naming(&place))?;
+            file.as_file().set_permissions(old.permissions()).map_err(naming(path))?;
         }
-        Ok(Rejects { place, output: Output::New(file), bytes: 0 })
+        Ok(Rejects { name: path.to_owned(), place, output: Output::New(file), bytes: 0 })
     }
 
     /// Adds a row. A row of an earlier file of rejects keeps the file and line of its origin.
@@ -106,12 +109,12 @@ impl Rejects {
             Output::New(file) => file.as_file_mut(),
         };
         let written = output.write_all(row.as_bytes());
-        if written.is_err() {
+        match written {
+            Ok(()) => self.bytes += row.len() as u64,
             // On a full disk, a part of the row may be there.
-            let _ = output.set_len(self.bytes);
+            Err(_) => drop(output.set_len(self.bytes)),
         }
-        self.bytes += row.len() as u64;
-        written.map_err(naming(&self.place))
+        written.map_err(naming(&self.name))
     }
 
     /// Moves the file to its place.
@@ -120,8 +123,8 @@ impl Rejects {
     /// A text that names the file.
     pub fn finish(self) -> Result<(), String> {
         let Output::New(file) = self.output else { return Ok(()) };
-        file.as_file().sync_all().map_err(naming(&self.place))?;
-        file.persist(&self.place).map(drop).map_err(|error| naming(&self.place)(error.error))
+        file.as_file().sync_all().map_err(naming(&self.name))?;
+        file.persist(&self.place).map(drop).map_err(|error| naming(&self.name)(error.error))
     }
 
     /// Keeps the rows written so far, if any, and returns the path of their file.

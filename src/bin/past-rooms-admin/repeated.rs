@@ -6,6 +6,8 @@ use past_rooms::{PastRooms, Repeated};
 use serde_json::json;
 
 use crate::output::count;
+use crate::stop::Stop;
+use crate::work::{Summary, Work};
 use crate::{Outcome, output, progress};
 
 /// List ids that several sessions have. Exit with 1 if any exists
@@ -16,21 +18,39 @@ use crate::{Outcome, output, progress};
 #[derive(clap::Args)]
 pub struct Arguments {}
 
-pub async fn run(past_rooms: &PastRooms) -> Result<Outcome, Box<dyn Error>> {
-    let mut sessions = 0;
-    progress::begin("sessions read", None);
-    let read = |rows| {
-        sessions += rows;
-        progress::add(rows);
-    };
-    let found = past_rooms.repeated(read).await?;
-    for repeated in &found {
-        print(repeated);
+pub struct Duplicates<'a> {
+    past_rooms: &'a PastRooms,
+    sessions: u64,
+    repeated: u64,
+}
+
+impl<'a> Duplicates<'a> {
+    pub fn new(past_rooms: &'a PastRooms) -> Self {
+        Duplicates { past_rooms, sessions: 0, repeated: 0 }
     }
-    let number = found.len() as u64;
-    let text = format!("{}, {}", count(sessions, "session"), count(number, "repeated id"));
-    output::summary(json!({"sessions": sessions, "repeated": number}), text);
-    Ok(if found.is_empty() { Outcome::Success } else { Outcome::Differences })
+}
+
+impl Work for Duplicates<'_> {
+    async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
+        progress::begin("sessions read", None);
+        let read = |rows| {
+            self.sessions += rows;
+            progress::add(rows);
+        };
+        let found = self.past_rooms.repeated(read).await?;
+        found.iter().for_each(print);
+        self.repeated = found.len() as u64;
+        Ok(())
+    }
+
+    fn summary(&self) -> Summary {
+        let Duplicates { sessions, repeated, .. } = *self;
+        Summary {
+            fields: json!({"sessions": sessions, "repeated": repeated}),
+            text: format!("{}, {}", count(sessions, "session"), count(repeated, "repeated id")),
+            outcome: if repeated == 0 { Outcome::Success } else { Outcome::Differences },
+        }
+    }
 }
 
 fn print(Repeated { room_sid, keys, .. }: &Repeated) {

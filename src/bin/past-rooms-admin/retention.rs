@@ -1,12 +1,14 @@
 //! `past-rooms-admin retention`.
 
+use std::cell::Cell;
 use std::error::Error;
 
-use futures_util::{StreamExt, stream};
 use past_rooms::{Expiries, PastRooms, WriteError};
 use serde_json::json;
 
-use crate::rooms::{Failures, InFlight, ROOMS_AT_ONCE, Rooms};
+use crate::rooms::{Failures, InFlight, Rooms};
+use crate::stop::Stop;
+use crate::work::{Summary, Work};
 use crate::{Outcome, output, progress, question, rooms};
 
 /// Set, or clear, when existing sessions expire.
@@ -37,143 +39,173 @@ pub struct Arguments {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Pass {
+    /// Looks before the question, and prints nothing.
+    Ask,
     Look,
     Change,
 }
 
-pub async fn run(
-    past_rooms: &PastRooms,
-    arguments: &Arguments,
-    table: &str,
-) -> Result<Outcome, Box<dyn Error>> {
-    let past_rooms = past_rooms
-        .with_retention_days(arguments.days)
-        .with_max_in_flight(arguments.in_flight.most());
-    let listed = arguments.rooms.list(&past_rooms).await?;
-    let rooms = (&*listed, arguments.rooms.all);
-    if arguments.days > 0 && past_rooms.table().deletes_expired().await.is_ok_and(|does| !does) {
-        output::note(
-            "warning: the table's time to live is not set to the attribute expires, so DynamoDB \
-             deletes nothing. The documentation of past-rooms-admin says how to set it.",
-        );
-    }
-    let is_asking = arguments.days > 0 && !arguments.yes && !arguments.dry_run;
-    if is_asking {
-        let mut failures = Failures::new(table, listed.len());
-        let found = pass(&past_rooms, rooms, Pass::Look, &mut failures, false).await?.expiries;
-        let question = format!(
-            "{} of {} sessions ended more than {} days ago: DynamoDB will delete them within some \
-             days, for good. Go on?",
-            found.overdue, found.sessions, arguments.days
-        );
-        if found.overdue > 0 && !question::confirmed(&question)? {
-            return Err("nothing was changed".into());
-        }
-    }
-    let kind = if arguments.dry_run { Pass::Look } else { Pass::Change };
-    let mut failures = Failures::new(table, listed.len());
-    let Found { rooms, unknown, expiries } =
-        pass(&past_rooms, rooms, kind, &mut failures, true).await?;
-    let Expiries { sessions, changed, overdue, undated, .. } = expiries;
-    let undated_text = match undated {
-        0 => String::new(),
-        undated => format!("; {undated} have no time and are left as they are"),
-    };
-    let text = format!(
-        "{} with {}: {}, {overdue} expire at once{undated_text}{}",
-        output::count(rooms, "room"),
-        output::count(sessions, "session"),
-        changed_text(&expiries, kind),
-        failures.text()
-    );
-    let fields = json!({
-        "rooms": rooms, "sessions": sessions, "changed": changed, "overdue": overdue, "undated": undated,
-        "unknown_rooms": unknown, "failed": failures.number(), "dry_run": arguments.dry_run,
-    });
-    output::summary(fields, text);
-    Ok(match (failures.number() > 0, unknown > 0) {
-        (true, _) => Outcome::Incomplete,
-        (false, true) => Outcome::Differences,
-        (false, false) => Outcome::Success,
-    })
+pub struct Expiry<'a> {
+    past_rooms: PastRooms,
+    arguments: &'a Arguments,
+    failures: Failures<'a>,
+    found: Found,
 }
 
-/// What was found of all.
+/// What was found and done.
 #[derive(Default)]
 struct Found {
-    rooms: u64,
-    /// Rooms that were asked for and have nothing.
-    unknown: u64,
-    expiries: Expiries,
+    rooms: Cell<u64>,
+    /// Requested rooms that do not exist.
+    unknown: Cell<u64>,
+    expiries: Cell<Expiries>,
 }
 
-/// Goes through the rooms and, if `is_printed`, prints a result for each.
-async fn pass(
-    past_rooms: &PastRooms,
-    (rooms, all): (&[String], bool),
-    kind: Pass,
-    failures: &mut Failures<'_>,
-    is_printed: bool,
-) -> Result<Found, Box<dyn Error>> {
-    let mut sum = Found::default();
-    let work = if kind == Pass::Look { "rooms looked at" } else { "rooms done" };
-    progress::begin(work, Some(rooms.len() as u64));
-    let found =
-        stream::iter(rooms).map(async |room_id| (room_id, look(past_rooms, room_id, kind).await));
-    let mut found = Box::pin(found.buffered(ROOMS_AT_ONCE));
-    while let Some((room_id, found)) = found.next().await {
-        progress::add(1);
-        match found {
-            // It has only rows of a meeting in progress.
-            Ok(None) if all => {}
-            Ok(found) => {
-                failures.end_row();
-                sum.expiries += found.unwrap_or_default();
-                sum.rooms += u64::from(found.is_some());
-                sum.unknown += u64::from(found.is_none());
-                if is_printed {
-                    print(room_id, found, kind);
+impl<'a> Expiry<'a> {
+    pub fn new(past_rooms: &'a PastRooms, arguments: &'a Arguments) -> Self {
+        let failures = Failures::new(past_rooms.table().name());
+        let past_rooms = past_rooms
+            .with_retention_days(arguments.days)
+            .with_max_in_flight(arguments.in_flight.most());
+        Expiry { past_rooms, arguments, failures, found: Found::default() }
+    }
+
+    fn pass(&self) -> Pass {
+        if self.arguments.dry_run { Pass::Look } else { Pass::Change }
+    }
+
+    /// Asks whether to go on, if sessions would expire at once.
+    async fn ask(&self, rooms: &[String], stop: &Stop) -> Result<(), Box<dyn Error>> {
+        let found = Found::default();
+        let looked = self.all(rooms, Pass::Ask, (&found, &self.failures.fresh()), stop).await;
+        progress::end();
+        looked?;
+        let Expiries { sessions, overdue, .. } = found.expiries.get();
+        let question = format!(
+            "{overdue} of {sessions} sessions ended more than {} days ago: DynamoDB will delete them within some \
+             days, for good. Go on?",
+            self.arguments.days
+        );
+        if overdue > 0 && !question::confirmed(&question)? {
+            return Err("nothing was changed".into());
+        }
+        Ok(())
+    }
+
+    /// Goes through the rooms, and prints a result for each unless it is for the question.
+    async fn all(
+        &self,
+        rooms: &[String],
+        pass: Pass,
+        (found, failures): (&Found, &Failures<'_>),
+        stop: &Stop,
+    ) -> Result<(), Box<dyn Error>> {
+        progress::begin(
+            if pass == Pass::Change { "sessions done" } else { "sessions looked at" },
+            None,
+        );
+        let note = |one| {
+            let mut sum = found.expiries.get();
+            sum += one;
+            found.expiries.set(sum);
+            progress::add(1);
+        };
+        let look = async |room_id: &str| look(&self.past_rooms, room_id, pass, note).await;
+        let done = |room_id: &str, of_room: Option<Expiries>| {
+            // Otherwise it has only rows of a meeting in progress.
+            if of_room.is_some() || !self.arguments.rooms.all {
+                let count = if of_room.is_some() { &found.rooms } else { &found.unknown };
+                count.set(count.get() + 1);
+                if pass != Pass::Ask {
+                    print(room_id, of_room, pass);
                 }
             }
-            Err(error) => failures.add(room_id, &error)?,
-        }
+        };
+        failures.each(rooms, stop, look, done).await
     }
-    Ok(sum)
 }
 
-/// What was found of a room. `None`: it has nothing.
+impl Work for Expiry<'_> {
+    async fn run(&mut self, stop: &Stop) -> Result<(), Box<dyn Error>> {
+        let arguments = self.arguments;
+        let rooms = arguments.rooms.list(&self.past_rooms).await?;
+        let deletes_expired = self.past_rooms.table().deletes_expired();
+        if arguments.days > 0 && deletes_expired.await.is_ok_and(|does| !does) {
+            output::warning(
+                json!({}),
+                "the table's time to live is not set to the attribute expires, so DynamoDB deletes nothing. The \
+                 documentation of past-rooms-admin says how to set it.",
+            );
+        }
+        if arguments.days > 0 && !arguments.yes && !arguments.dry_run {
+            self.ask(&rooms, stop).await?;
+        }
+        self.all(&rooms, self.pass(), (&self.found, &self.failures), stop).await
+    }
+
+    fn summary(&self) -> Summary {
+        let (rooms, unknown) = (self.found.rooms.get(), self.found.unknown.get());
+        let expiries = self.found.expiries.get();
+        let Expiries { sessions, changed, overdue, undated, .. } = expiries;
+        let failed = self.failures.number();
+        let undated_text = match undated {
+            0 => String::new(),
+            undated => format!("; {undated} have no time and are left as they are"),
+        };
+        let text = format!(
+            "{} with {}: {}, {overdue} expire at once{undated_text}{}",
+            output::count(rooms, "room"),
+            output::count(sessions, "session"),
+            changed_text(&expiries, self.pass()),
+            self.failures.text()
+        );
+        let fields = json!({
+            "rooms": rooms, "sessions": sessions, "changed": changed, "overdue": overdue, "undated": undated,
+            "unknown_rooms": unknown, "failed": failed, "dry_run": self.arguments.dry_run,
+        });
+        let outcome = match (failed > 0, unknown > 0) {
+            (true, _) => Outcome::Incomplete,
+            (false, true) => Outcome::Differences,
+            (false, false) => Outcome::Success,
+        };
+        Summary { fields, text, outcome }
+    }
+}
+
+/// Returns what was found of a room. `None`: it does not exist.
 async fn look(
     past_rooms: &PastRooms,
     room_id: &str,
-    kind: Pass,
+    pass: Pass,
+    note: impl FnMut(Expiries),
 ) -> Result<Option<Expiries>, WriteError> {
-    let found = match kind {
-        Pass::Look => past_rooms.check_retention(room_id).await?,
-        Pass::Change => past_rooms.apply_retention(room_id).await?,
+    let found = match pass {
+        Pass::Change => past_rooms.apply_retention_noting(room_id, note).await?,
+        _ => past_rooms.check_retention_noting(room_id, note).await?,
     };
     let exists = found.sessions > 0 || past_rooms.exists(room_id).await?;
     Ok(exists.then_some(found))
 }
 
-fn print(room_id: &str, found: Option<Expiries>, kind: Pass) {
+fn print(room_id: &str, found: Option<Expiries>, pass: Pass) {
     let Expiries { sessions, changed, overdue, undated, .. } = found.unwrap_or_default();
     let fields = json!({
         "room_id": room_id, "exists": found.is_some(), "sessions": sessions, "changed": changed,
-        "overdue": overdue, "undated": undated, "dry_run": kind == Pass::Look,
+        "overdue": overdue, "undated": undated, "dry_run": pass != Pass::Change,
     });
     let text = match found {
         None => rooms::no_such(room_id),
         Some(found) => {
             let sessions = output::count(sessions, "session");
-            format!("{room_id}: {sessions}, {}", changed_text(&found, kind))
+            format!("{room_id}: {sessions}, {}", changed_text(&found, pass))
         }
     };
     output::result("room", fields, text);
 }
 
-fn changed_text(found: &Expiries, kind: Pass) -> String {
-    match kind {
-        Pass::Look => format!("{} would be changed", found.changed),
+fn changed_text(found: &Expiries, pass: Pass) -> String {
+    match pass {
         Pass::Change => format!("{} changed", found.changed),
+        _ => format!("{} would be changed", found.changed),
     }
 }

@@ -1,14 +1,19 @@
 //! Options of commands that work on some rooms or on all, and the rooms that fail.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::error::Error;
+use std::future::ready;
+use std::pin::pin;
 
+use futures_util::{StreamExt, stream};
 use past_rooms::{PastRooms, WriteError};
 
+use crate::stop::Stop;
 use crate::{advice, output};
 
 /// Maximum number of rooms in work.
-pub const ROOMS_AT_ONCE: usize = 32;
+const ROOMS_AT_ONCE: usize = 32;
 
 /// Number of rooms that fail in a row because of DynamoDB before the command gives up.
 const FAILURES_IN_A_ROW: u64 = 5;
@@ -65,55 +70,78 @@ pub fn no_such(room_id: &str) -> String {
 /// Rooms that failed. One does not stop the others, unless DynamoDB fails again and again.
 pub struct Failures<'a> {
     table: &'a str,
-    rooms: usize,
-    number: u64,
-    in_a_row: u64,
+    number: Cell<u64>,
 }
 
 impl<'a> Failures<'a> {
-    /// Begins work on a number of rooms.
-    pub fn new(table: &'a str, rooms: usize) -> Self {
-        Failures { table, rooms, number: 0, in_a_row: 0 }
+    pub fn new(table: &'a str) -> Self {
+        Failures { table, number: Cell::new(0) }
     }
 
-    /// Notes that a room succeeded.
-    pub fn end_row(&mut self) {
-        self.in_a_row = 0;
-    }
-
-    /// Reports a room that failed.
+    /// Does `work` on rooms side by side, and passes the results to `done` in the order of the rooms. Reports rooms
+    /// that fail.
     ///
     /// # Errors
-    /// If too many failed in a row.
-    pub fn add(&mut self, room_id: &str, error: &WriteError) -> Result<(), Box<dyn Error>> {
-        self.number += 1;
-        let advice = advice::on(error, self.table);
-        output::error(&error.to_string(), advice.as_deref(), Some(("room_id", room_id)));
-        self.in_a_row = match error {
-            WriteError::Table(_) => self.in_a_row + 1,
-            _ => 0,
-        };
-        if self.in_a_row < FAILURES_IN_A_ROW {
-            return Ok(());
+    /// If too many failed in a row. Rooms in work are finished before.
+    pub async fn each<T>(
+        &self,
+        rooms: &[String],
+        stop: &Stop,
+        work: impl AsyncFn(&str) -> Result<T, WriteError>,
+        mut done: impl FnMut(&str, T),
+    ) -> Result<(), Box<dyn Error>> {
+        let is_over = Cell::new(false);
+        let begun = stream::iter(rooms).take_while(|_| ready(!is_over.get()));
+        let results = begun.map(async |room_id| (room_id, work(room_id).await));
+        let mut results = pin!(results.buffered(ROOMS_AT_ONCE));
+        let (mut in_a_row, mut last) = (0, None);
+        while let Some((room_id, result)) = results.next().await {
+            match result {
+                Ok(found) => {
+                    in_a_row = 0;
+                    done(room_id, found);
+                }
+                Err(_) if stop.has_refused() => is_over.set(true),
+                Err(error) => {
+                    self.report(room_id, &error);
+                    in_a_row = if matches!(error, WriteError::Table(_)) { in_a_row + 1 } else { 0 };
+                    if in_a_row == FAILURES_IN_A_ROW {
+                        is_over.set(true);
+                        last = last.or(Some(room_id));
+                    }
+                }
+            }
         }
-        Err(format!(
-            "{FAILURES_IN_A_ROW} rooms in a row failed, the last of {} is {room_id}; the rest is left as \
-             it is. Start it again when DynamoDB answers: what is done is done",
-            self.rooms
-        )
-        .into())
+        last.map_or(Ok(()), |room_id| {
+            Err(format!(
+                "{FAILURES_IN_A_ROW} rooms in a row failed, the last of {} is {room_id}; the rest is left as it is",
+                rooms.len()
+            )
+            .into())
+        })
+    }
+
+    fn report(&self, room_id: &str, error: &WriteError) {
+        self.number.set(self.number.get() + 1);
+        let advice = advice::on(error, self.table);
+        output::error(&error.to_string(), advice.as_deref(), None, Some(("room_id", room_id)));
+    }
+
+    /// Returns no failures, of the same table.
+    pub fn fresh(&self) -> Self {
+        Failures::new(self.table)
     }
 
     /// Returns the number of rooms that failed.
     pub fn number(&self) -> u64 {
-        self.number
+        self.number.get()
     }
 
     /// Returns the number of rooms that failed as a part of the last line.
     pub fn text(&self) -> String {
-        match self.number {
+        match self.number() {
             0 => String::new(),
-            number => format!("; {number} failed, see the errors"),
+            number => format!("; {number} failed"),
         }
     }
 }

@@ -59,7 +59,7 @@ impl ImportedRow {
                 }
             }
         }
-        let created = time(row, Column::Created, zone)?.ok_or("created is missing")?;
+        let created = time(row, Column::Created, zone)?.ok_or_else(|| no_created(row))?;
         let (room_id, room_sid) = (id(row, Column::RoomId)?, id(row, Column::RoomSid)?);
         let mut session = Session::new(room_id, room_sid, created);
         session.room_title = text(row, Column::RoomTitle)?;
@@ -114,6 +114,16 @@ fn id(row: &Row, column: Column) -> Result<String, String> {
 
 fn time(row: &Row, column: Column, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     times::parse(&text(row, column)?, zone).map_err(|error| format!("{}: {error}", column.name()))
+}
+
+/// Returns what is wrong with a `created` that is no known time.
+fn no_created(row: &Row) -> String {
+    match text(row, Column::Created) {
+        Ok(text) if !text.trim().is_empty() => {
+            format!("created: {text:?} means an unknown time, which is before 2000")
+        }
+        _ => "created is missing".to_owned(),
+    }
 }
 
 /// A whole number in any spelling that JSON has for it.

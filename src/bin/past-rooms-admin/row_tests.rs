@@ -111,6 +111,8 @@ fn a_wrong_column_is_named() {
         (json!({"room_id": ""}), "room_id must not be empty"),
         (json!({"room_id": null}), "room_id must not be empty"),
         (json!({"created": null}), "created is missing"),
+        (json!({"created": 0}), "created: \"0\" means an unknown time"),
+        (json!({"created": "0001-01-01"}), "created: \"0001-01-01\" means an unknown time"),
         (json!({"created": "never"}), "created: \"never\" is no time"),
         (json!({"ended": "20240101"}), "ended: "),
         (json!({"room_title": ["a"]}), "room_title: [\"a\"] is no text"),

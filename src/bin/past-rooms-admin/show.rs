@@ -11,6 +11,8 @@ use past_rooms::table::schema::{EXPIRES, SESSION_ATTRIBUTES};
 use past_rooms::table::{Consistency, Item};
 use serde_json::{Value, json};
 
+use crate::stop::Stop;
+use crate::work::{Summary, Work};
 use crate::{Outcome, output};
 
 /// Show the whole row of a session.
@@ -27,28 +29,47 @@ pub struct Arguments {
     room: Option<String>,
 }
 
-pub async fn run(past_rooms: &PastRooms, arguments: &Arguments) -> Result<Outcome, Box<dyn Error>> {
-    let table = past_rooms.table();
-    let keys = table.keys_by_sid(&arguments.sid).await?.into_iter();
-    let keys = keys.filter(|key| key.session_key().is_some());
-    let keys = keys.filter(|key| arguments.room.as_ref().is_none_or(|room| *room == key.room_id));
-    let rows = table.get_rows_by_key(keys, Consistency::Strong).await?;
-    let mut rows: Vec<_> = rows.into_iter().collect();
-    rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    for (_, row) in &rows {
-        let fields: Value = serde_dynamo::from_item(row.clone())?;
-        output::result("session", json!({ "row": fields }), text(row).trim_end());
+pub struct Show<'a> {
+    past_rooms: &'a PastRooms,
+    arguments: &'a Arguments,
+    sessions: usize,
+}
+
+impl<'a> Show<'a> {
+    pub fn new(past_rooms: &'a PastRooms, arguments: &'a Arguments) -> Self {
+        Show { past_rooms, arguments, sessions: 0 }
     }
-    let summary = match rows.len() {
-        0 => no_such(&arguments.sid, arguments.room.as_deref()),
-        1 => String::new(),
-        number => format!(
-            "{number} sessions have this room_sid. To delete a wrong one: past-rooms-admin delete --room ID \
-             --sort-key CREATED_SID"
-        ),
-    };
-    output::summary(json!({ "sessions": rows.len() }), summary);
-    Ok(if rows.is_empty() { Outcome::Differences } else { Outcome::Success })
+}
+
+impl Work for Show<'_> {
+    async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
+        let (table, room) = (self.past_rooms.table(), &self.arguments.room);
+        let keys = table.keys_by_sid(&self.arguments.sid).await?.into_iter();
+        let keys = keys.filter(|key| key.session_key().is_some());
+        let keys = keys.filter(|key| room.as_ref().is_none_or(|room| *room == key.room_id));
+        let rows = table.get_rows_by_key(keys, Consistency::Strong).await?;
+        let mut rows: Vec<_> = rows.into_iter().collect();
+        rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (_, row) in &rows {
+            let fields: Value = serde_dynamo::from_item(row.clone())?;
+            output::result("session", json!({ "row": fields }), text(row).trim_end());
+            self.sessions += 1;
+        }
+        Ok(())
+    }
+
+    fn summary(&self) -> Summary {
+        let text = match self.sessions {
+            0 => no_such(&self.arguments.sid, self.arguments.room.as_deref()),
+            1 => String::new(),
+            number => format!(
+                "{number} sessions have this room_sid. To delete a wrong one: past-rooms-admin delete --room ID \
+                 --sort-key CREATED_SID"
+            ),
+        };
+        let outcome = if self.sessions == 0 { Outcome::Differences } else { Outcome::Success };
+        Summary { fields: json!({ "sessions": self.sessions }), text, outcome }
+    }
 }
 
 fn no_such(room_sid: &str, room_id: Option<&str>) -> String {

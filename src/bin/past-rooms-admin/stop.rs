@@ -1,38 +1,38 @@
 //! Reasons to stop a command early: SIGINT, or a DynamoDB that fails for longer than `--patience`.
 //!
-//! The SDK retries each request of the tool without a limit. The interceptor here sees when requests
-//! succeed and why attempts fail, and so decides for the whole command when to give up.
+//! The SDK retries each request of the tool without a limit. An interceptor in [`requests`](crate::requests) notes
+//! when requests succeed and why attempts fail. After SIGINT it refuses new requests. So a command ends once its
+//! requests in flight are answered, and has counted what they did.
 
 use std::error::Error;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::interceptors::{
-    BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef,
-};
 use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_dynamodb::error::BoxError;
 use futures_util::future::{Either, select};
 use past_rooms::dynamodb;
-use serde_json::json;
 use tokio::runtime::Builder;
 use tokio::signal::ctrl_c;
+use tokio::time::timeout;
 
-use crate::{Outcome, advice, output, progress};
+use crate::requests::Requests;
+use crate::{output, progress};
 
 /// Exit status after SIGINT: 128 and the signal's number.
 pub const INTERRUPTED: u8 = 130;
 
-/// Time that a command has after SIGINT to end by itself. It does not if it waits for input.
-const GRACE: Duration = Duration::from_secs(1);
+/// Time that requests in flight have after SIGINT to be answered.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Time that a command has to end after that. It does not if it waits for the reader of its output.
+const LAST: Duration = Duration::from_secs(1);
 
 /// How often a waiting command looks for a reason to stop, and shows its progress.
 const TICK: Duration = Duration::from_millis(50);
@@ -53,10 +53,12 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reason for a command to stop before its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Reason {
+    #[error("interrupted")]
     Interrupted,
-    Outage(Outage),
+    #[error(transparent)]
+    Outage(#[from] Outage),
 }
 
 /// DynamoDB failed for longer than the patience.
@@ -69,13 +71,15 @@ pub struct Outage {
     pub is_answered: bool,
 }
 
-/// An error, and how far the command came.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}; {done}")]
-pub struct Stopped {
-    #[source]
-    pub error: Box<dyn Error>,
-    pub done: String,
+/// State of SIGINT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Signal {
+    None,
+    /// No request begins any more.
+    Drain,
+    /// Requests in flight are given up.
+    Now,
 }
 
 /// Watches for a reason to stop.
@@ -85,27 +89,16 @@ pub struct Stop(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     patience: Duration,
-    is_interrupted: AtomicBool,
+    /// A [`Signal`].
+    signal: AtomicU8,
     requests: Mutex<Requests>,
-}
-
-#[derive(Debug, Default)]
-struct Requests {
-    in_flight: usize,
-    /// When the last one succeeded, or the first one began; `None` if none is in flight.
-    since: Option<Instant>,
-    /// Why the last attempt since then failed.
-    cause: Option<String>,
-    /// Whether that attempt was answered.
-    is_answered: bool,
-    is_told: bool,
 }
 
 impl Stop {
     pub fn new(patience: Duration) -> Self {
         Stop(Arc::new(Inner {
             patience,
-            is_interrupted: AtomicBool::new(false),
+            signal: AtomicU8::new(Signal::None as u8),
             requests: Mutex::default(),
         }))
     }
@@ -142,8 +135,10 @@ impl Stop {
         let listen = move || {
             signals.block_on(async {
                 if ctrl_c().await.is_ok() {
-                    stop.0.is_interrupted.store(true, Ordering::SeqCst);
-                    select(pin!(ctrl_c()), pin!(tokio::time::sleep(GRACE))).await;
+                    stop.set(Signal::Drain);
+                    let _ = timeout(GRACE, ctrl_c()).await;
+                    stop.set(Signal::Now);
+                    let _ = timeout(LAST, ctrl_c()).await;
                     std::process::exit(INTERRUPTED.into());
                 }
             });
@@ -151,11 +146,21 @@ impl Stop {
         thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop)
     }
 
-    /// Returns a reason to stop now, if one exists.
-    fn reason(&self) -> Option<Reason> {
-        if self.0.is_interrupted.load(Ordering::SeqCst) {
-            return Some(Reason::Interrupted);
-        }
+    fn set(&self, signal: Signal) {
+        self.0.signal.store(signal as u8, Ordering::SeqCst);
+    }
+
+    pub fn is_at(&self, signal: Signal) -> bool {
+        self.0.signal.load(Ordering::SeqCst) >= signal as u8
+    }
+
+    /// Returns whether SIGINT has kept the command from a request.
+    pub fn has_refused(&self) -> bool {
+        self.requests().is_refused
+    }
+
+    /// Returns an outage that has lasted for the patience, if one exists.
+    fn outage(&self) -> Option<Outage> {
         let patience = self.0.patience;
         let mut requests = self.requests();
         let waiting = requests.since?.elapsed();
@@ -164,8 +169,7 @@ impl Stop {
         let longest = if cause.is_some() { patience } else { patience.max(NO_ANSWER) };
         if waiting >= longest {
             let cause = cause.unwrap_or_else(|| "no answer".to_owned());
-            let is_answered = requests.is_answered;
-            return Some(Reason::Outage(Outage { patience, cause, is_answered }));
+            return Some(Outage { patience, cause, is_answered: requests.is_answered });
         }
         if let Some(cause) = cause
             && !requests.is_told
@@ -187,93 +191,66 @@ impl Stop {
     /// A reason to stop now, if one exists.
     pub fn check(&self) -> Result<(), Reason> {
         progress::show().into_iter().for_each(output::note);
-        self.reason().map_or(Ok(()), Err)
+        if self.is_at(Signal::Drain) {
+            return Err(Reason::Interrupted);
+        }
+        self.outage().map_or(Ok(()), |outage| Err(outage.into()))
     }
 
-    /// Waits for a reason to stop. Meanwhile, it shows the progress, which `update` sets.
+    /// Waits until requests in flight are to be given up: after an outage, or some time after SIGINT. Meanwhile, it
+    /// shows the progress, which `update` sets.
     pub async fn wait(&self, mut update: impl FnMut()) -> Reason {
+        let (mut is_told, mut is_idle) = (false, false);
         loop {
-            if let Err(reason) = self.check() {
-                return reason;
-            }
             update();
+            match self.check() {
+                Ok(()) => {}
+                Err(Reason::Interrupted) => {
+                    let in_flight = self.requests().in_flight;
+                    // Without requests for a while, the command waits for something else.
+                    if self.is_at(Signal::Now) || is_idle && in_flight == 0 {
+                        return Reason::Interrupted;
+                    }
+                    is_idle = in_flight == 0;
+                    if !is_told && !is_idle {
+                        let requests = output::count(in_flight as u64, "request");
+                        output::note(format_args!(
+                            "interrupted: waiting for {requests} in flight; to stop at once, interrupt again"
+                        ));
+                    }
+                    is_told |= !is_idle;
+                }
+                Err(reason) => return reason,
+            }
             tokio::time::sleep(TICK).await;
         }
     }
 
-    /// Runs a command until it ends or has to be stopped. Then the user is told how far it came.
+    /// Runs a command until it ends or has to be stopped.
+    ///
+    /// # Errors
+    /// That of the command, or the [`Reason`] to stop it.
     pub async fn unless(
         &self,
-        command: impl Future<Output = Result<Outcome, Box<dyn Error>>>,
-    ) -> Result<Outcome, Box<dyn Error>> {
-        let reason = match select(pin!(command), pin!(self.wait(|| ()))).await {
-            Either::Left((outcome, _)) => {
-                progress::end();
-                return outcome;
+        command: impl Future<Output = Result<(), Box<dyn Error>>>,
+    ) -> Result<(), Box<dyn Error>> {
+        let mut command = pin!(command);
+        let ended = match select(command.as_mut(), pin!(self.wait(|| ()))).await {
+            Either::Left((ended, _)) => ended,
+            // An import sees the reason itself, a little later.
+            Either::Right((reason, _)) => {
+                timeout(4 * TICK, command).await.unwrap_or(Err(reason.into()))
             }
-            Either::Right((reason, _)) => reason,
         };
-        let done = progress::done();
-        progress::end();
-        const AGAIN: &str = "Running the same command again is safe";
-        match reason {
-            Reason::Interrupted => {
-                let text = format!("interrupted: {done}. {AGAIN}.");
-                output::problem("error", json!({ "error": text }), &text);
-                Ok(Outcome::Interrupted)
-            }
-            Reason::Outage(outage) => {
-                Err(Stopped { error: outage.into(), done: format!("{done}. {AGAIN}") }.into())
-            }
-        }
+        if self.has_refused() { Err(Reason::Interrupted.into()) } else { ended }
     }
 
-    fn requests(&self) -> MutexGuard<'_, Requests> {
+    /// Returns what is done so far. If DynamoDB has not answered a request that writes, it may be more.
+    pub fn at_least(&self, done: String) -> String {
+        if self.requests().writing > 0 { format!("at least {done}") } else { done }
+    }
+
+    pub fn requests(&self) -> MutexGuard<'_, Requests> {
         self.0.requests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Intercept for Stop {
-    fn name(&self) -> &'static str {
-        "Stop"
-    }
-
-    fn read_before_execution(
-        &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let mut requests = self.requests();
-        requests.in_flight += 1;
-        requests.since.get_or_insert_with(Instant::now);
-        Ok(())
-    }
-
-    fn read_after_attempt(
-        &self,
-        context: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let Some(Err(error)) = context.output_or_error() {
-            let mut requests = self.requests();
-            requests.cause = Some(advice::causes(error));
-            requests.is_answered = !error.is_connector_error() && !error.is_timeout_error();
-        }
-        Ok(())
-    }
-
-    /// A request that ended was answered: everything else is retried.
-    fn read_after_execution(
-        &self,
-        _: &FinalizerInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let mut requests = self.requests();
-        let in_flight = requests.in_flight.saturating_sub(1);
-        let since = (in_flight > 0).then(Instant::now);
-        *requests = Requests { in_flight, since, ..Requests::default() };
-        Ok(())
     }
 }

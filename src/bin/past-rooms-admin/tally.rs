@@ -2,12 +2,13 @@
 
 use std::error::Error;
 
-use futures_util::{StreamExt, stream};
 use past_rooms::{Difference, PastRooms, TallyReport};
 use serde_json::json;
 
 use crate::output::count;
-use crate::rooms::{Failures, InFlight, ROOMS_AT_ONCE, Rooms, quoted};
+use crate::rooms::{Failures, InFlight, Rooms, quoted};
+use crate::stop::Stop;
+use crate::work::{Summary, Work};
 use crate::{Outcome, output, progress, rooms};
 
 /// Build, repair or verify the tallies of rooms.
@@ -28,7 +29,14 @@ pub struct Arguments {
     check: bool,
 }
 
-#[derive(Default)]
+pub struct Tally<'a> {
+    past_rooms: PastRooms,
+    arguments: &'a Arguments,
+    failures: Failures<'a>,
+    totals: Totals,
+}
+
+#[derive(Clone, Copy, Default)]
 struct Totals {
     rooms: u64,
     sessions: u64,
@@ -37,57 +45,58 @@ struct Totals {
     stray: usize,
 }
 
-pub async fn run(
-    past_rooms: &PastRooms,
-    arguments: &Arguments,
-    table: &str,
-) -> Result<Outcome, Box<dyn Error>> {
-    let check = arguments.check;
-    let past_rooms = &past_rooms.with_max_in_flight(arguments.in_flight.most());
-    let rooms = arguments.rooms.list(past_rooms).await?;
-    let (mut totals, mut failures) = (Totals::default(), Failures::new(table, rooms.len()));
-    let work = if check { "rooms checked" } else { "rooms tallied" };
-    progress::begin(work, Some(rooms.len() as u64));
-    let reports = stream::iter(&rooms).map(async |room_id| {
-        let report = match check {
+impl<'a> Tally<'a> {
+    pub fn new(past_rooms: &'a PastRooms, arguments: &'a Arguments) -> Self {
+        let failures = Failures::new(past_rooms.table().name());
+        let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
+        Tally { past_rooms, arguments, failures, totals: Totals::default() }
+    }
+}
+
+impl Work for Tally<'_> {
+    async fn run(&mut self, stop: &Stop) -> Result<(), Box<dyn Error>> {
+        let Tally { past_rooms, arguments, failures, totals } = self;
+        let check = arguments.check;
+        let rooms = arguments.rooms.list(past_rooms).await?;
+        let work = if check { "rooms checked" } else { "rooms tallied" };
+        progress::begin(work, Some(rooms.len() as u64));
+        let report = async |room_id: &str| match check {
             true => past_rooms.check_tally(room_id).await,
             false => past_rooms.tally(room_id).await,
         };
-        (room_id, report)
-    });
-    let mut reports = Box::pin(reports.buffered(ROOMS_AT_ONCE));
-    while let Some((room_id, report)) = reports.next().await {
-        progress::add(1);
-        match report {
-            // It has only rows of a meeting in progress.
-            Ok(report) if arguments.rooms.all && !report.exists => {}
-            Ok(report) => {
-                failures.end_row();
+        let done = |room_id: &str, report: TallyReport| {
+            progress::add(1);
+            // Otherwise it has only rows of a meeting in progress.
+            if report.exists || !arguments.rooms.all {
                 totals.add(&report);
                 print(room_id, &report, check);
             }
-            Err(error) => failures.add(room_id, &error)?,
-        }
+        };
+        failures.each(&rooms, stop, report, done).await
     }
-    let Totals { rooms, sessions, differing, unknown, stray } = totals;
-    let text = format!(
-        "{} with {}; {differing} {}{}",
-        count(rooms, "room"),
-        count(sessions, "session"),
-        if check { "differ" } else { "were mended" },
-        failures.text()
-    );
-    let fields = json!({
-        "rooms": rooms, "sessions": sessions, "differing": differing, "unknown_rooms": unknown,
-        "failed": failures.number(), "checked_only": check, "stray": stray,
-    });
-    output::summary(fields, text);
-    let differs = unknown > 0 || check && (differing > 0 || stray > 0);
-    Ok(match (failures.number() > 0, differs) {
-        (true, _) => Outcome::Incomplete,
-        (false, true) => Outcome::Differences,
-        (false, false) => Outcome::Success,
-    })
+
+    fn summary(&self) -> Summary {
+        let Totals { rooms, sessions, differing, unknown, stray } = self.totals;
+        let (check, failed) = (self.arguments.check, self.failures.number());
+        let text = format!(
+            "{} with {}; {differing} {}{}",
+            count(rooms, "room"),
+            count(sessions, "session"),
+            if check { "differ" } else { "were repaired" },
+            self.failures.text()
+        );
+        let fields = json!({
+            "rooms": rooms, "sessions": sessions, "differing": differing, "unknown_rooms": unknown,
+            "failed": failed, "checked_only": check, "stray": stray,
+        });
+        let differs = unknown > 0 || check && (differing > 0 || stray > 0);
+        let outcome = match (failed > 0, differs) {
+            (true, _) => Outcome::Incomplete,
+            (false, true) => Outcome::Differences,
+            (false, false) => Outcome::Success,
+        };
+        Summary { fields, text, outcome }
+    }
 }
 
 impl Totals {
@@ -126,7 +135,7 @@ fn text(room_id: &str, report: &TallyReport, check: bool) -> String {
         (false, true, true) => "not tallied",
         (false, true, false) => "tallied",
         (false, false, true) => "the tallies differ",
-        (false, false, false) => "the tallies are mended",
+        (false, false, false) => "the tallies are repaired",
     };
     let mut text = format!("{room_id}: {}, {found}", count(*sessions, "session"));
     let differences = differences.iter().filter(|_| !untallied);

@@ -3,34 +3,32 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use past_rooms::table::rows::time::known_time;
 
 /// What a time must look like, for messages.
 pub const EXPECTED: &str = "RFC 3339 (2026-11-22T10:00:00Z), a MySQL datetime \
     (2026-11-22 10:00:00) or UNIX seconds (1795341600)";
 
-/// MySQL's way to write that there is no time.
-const MYSQL_ZERO: &str = "0000-00-00";
+/// Zero times that no calendar has: MySQL's zero date, and the year 1 in UNIX seconds.
+const ZERO_TIMES: [&str; 2] = ["0000-00-00", "-62135596800"];
 
-/// The zero time of Go and .NET, in every spelling of its separator and zone.
-const ZERO_TIMES: [&str; 2] = ["0001-01-01T00:00:00", "0001-01-01 00:00:00"];
-
-/// Reads a time; a MySQL datetime is one of `zone`. Returns `Ok(None)` for an empty or zero time.
+/// Reads a time; a MySQL datetime is one of `zone`. Returns `Ok(None)` for an empty text and for a time
+/// that [means "unknown"](known_time).
 pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
     let text = text.trim();
-    let is_zero_time = ZERO_TIMES.iter().any(|zero| text.starts_with(zero));
-    if text.is_empty() || text.starts_with(MYSQL_ZERO) || is_zero_time {
+    if text.is_empty() || ZERO_TIMES.iter().any(|zero| text.starts_with(zero)) {
         return Ok(None);
     }
     let wrong = || format!("{text:?} is no time: expected {EXPECTED}");
-    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return unix_seconds(text);
-    }
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(Some(time));
-    }
-    let time: DateTime = text.parse().map_err(|_| wrong())?;
-    let time = zone.to_ambiguous_timestamp(time).compatible();
-    time.map(Some).map_err(|_| wrong())
+    let time = if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        unix_seconds(text)?
+    } else if let Ok(time) = text.parse::<Timestamp>() {
+        Some(time)
+    } else {
+        let time: DateTime = text.parse().map_err(|_| wrong())?;
+        Some(zone.to_ambiguous_timestamp(time).compatible().map_err(|_| wrong())?)
+    };
+    Ok(time.and_then(known_time))
 }
 
 /// Reads UNIX seconds, which have 9 or 10 digits from 1973 until 2286. Other numbers of digits are
@@ -112,7 +110,7 @@ mod tests {
             let error = parse(text, &TimeZone::UTC).expect_err("no seconds");
             assert!(error.contains(named) && error.contains(EXPECTED), "{error}");
         }
-        assert_eq!(parsed("100000000", "UTC").as_deref(), Some("1973-03-03T09:46:40Z"));
+        assert_eq!(parsed("946684800", "UTC").as_deref(), Some("2000-01-01T00:00:00Z"));
         assert_eq!(parsed("9999999999", "UTC").as_deref(), Some("2286-11-20T17:46:39Z"));
     }
 
@@ -125,11 +123,21 @@ mod tests {
             "0000-00-00",
             "0",
             "0.000000",
+            "946684799",
+            "-62135596800",
             "0001-01-01T00:00:00Z",
             "0001-01-01T00:00:00",
             "0001-01-01 00:00:00.000",
+            "0001-01-01",
+            "0001-01-02T00:00:00Z",
+            "0001-01-01T00:00:00+01:00",
+            "0001-01-01T00:00:00-05:00",
+            "1970-01-01T00:00:00Z",
+            "1970-01-01 00:00:00",
         ] {
-            assert_eq!(parsed(text, "UTC"), None);
+            for zone in ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland"] {
+                assert_eq!(parsed(text, zone), None, "{text} {zone}");
+            }
         }
         for text in ["yesterday", "2026-13-01 00:00:00", "2026-11-22 25:00:00", "-1795341600"] {
             assert!(parse(text, &TimeZone::UTC).is_err(), "{text}");

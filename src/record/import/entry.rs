@@ -1,13 +1,12 @@
 //! A session as a file has it, and what becomes of the stored one.
 
-use jiff::Timestamp;
-
 use super::marks::Marks;
 use crate::record::merge;
 use crate::record::row::{Heard, Row, Stored};
 use crate::table::rows::past_room::PastRoom;
 use crate::table::rows::retention::Retention;
 use crate::table::rows::session::Session;
+use crate::table::rows::time::parse_known;
 
 /// A field of a session that a file may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,9 +86,10 @@ impl Entry {
             Some(old) => self.merged(&old, kept),
             None => self.session.to_past_room(),
         };
-        let ended = room.ended.parse::<Timestamp>().unwrap_or(self.session.created);
+        let ended = parse_known(&room.ended);
         let before = rows.first().and_then(|stored| stored.expires);
-        let expires = retention.expires(ended).or(before).or(self.marks.expires());
+        let expires =
+            retention.expires(self.session.created, ended).or(before).or(self.marks.expires());
         Row { room, expires, heard: self.marks.heard(heard) }
     }
 

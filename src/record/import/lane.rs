@@ -119,6 +119,9 @@ impl<'a> Lane<'a> {
                 note(self.progress).misplaced(Misplaced::new(task.index, others));
                 continue;
             };
+            if row.room.is_reversed() {
+                note(self.progress).written.reversed.insert(task.index);
+            }
             let here = snapshot.session(&task.key);
             if deleted.is_empty() && here.is_some_and(|stored| stored.is(&row)) {
                 // The row may be there by a transaction of this import.
@@ -127,8 +130,9 @@ impl<'a> Lane<'a> {
                 note(self.progress).done(task.index, done);
                 continue;
             }
-            if !pack.takes(&task.key, &row, &deleted) {
+            if !pack.reserve(&task.key, &row, &deleted) {
                 let full = std::mem::replace(&mut pack, Pack::new(&rules.table));
+                pack.reserve(&task.key, &row, &deleted);
                 outcome = self.write(full, &mut snapshot).await;
                 if outcome.is_err() {
                     packed.push(task);

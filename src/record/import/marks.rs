@@ -1,9 +1,9 @@
-//! What the table keeps of a session beside what the API answers of it.
+//! A session's stored attributes beside those that the API answers.
 
 use crate::record::row::Heard;
 
-/// What the table keeps of a session beside what the API answers of it. An export of a table has it;
-/// other files have nothing of it.
+/// A session's stored attributes beside those that the API answers. An export of a table has them;
+/// other files do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Marks {
     expires: Option<i64>,
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_what_the_attributes_can_be() {
+    fn marks_accept_only_possible_attributes() {
         for text in ["", "created", "ended", "created ended"] {
             let marks = Marks::new(Some(7), Some(text)).expect("marks");
             assert_eq!(marks.heard(None).map(Heard::to_text).as_deref(), Some(text));
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guess_stays_one_only_where_the_file_says_so() {
+    fn guess_remains_only_if_the_file_says_so() {
         let certain = |file: Option<&str>, stored: &str| {
             let marks = Marks::new(None, file).expect("marks");
             marks.heard(Some(Heard::of_text(stored))).expect("webhooks").to_text()

@@ -15,9 +15,9 @@ mod progress;
 mod sids;
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::pending;
+use std::future::{pending, ready};
 use std::pin::pin;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -173,21 +173,25 @@ impl Importer {
                 Lane { rules, rooms, todo, progress: &progress, unanswered }.import()
             });
             let lanes: Vec<_> = lanes.collect();
-            let mut lanes = stream::iter(lanes).buffer_unordered(rules.table.max_in_flight());
+            // After an error, no lane begins, and those in work are finished.
+            let has_failed = AtomicBool::new(false);
+            let lanes = stream::iter(lanes);
+            let lanes = lanes.take_while(|_| ready(!has_failed.load(Ordering::Relaxed)));
+            let mut lanes = pin!(lanes.buffer_unordered(rules.table.max_in_flight()));
             let mut stop = pin!(stop);
             loop {
-                let imported = match select(lanes.next(), stop.as_mut()).await {
-                    Either::Left((Some(imported), _)) => imported,
-                    Either::Left((None, _)) => break,
-                    Either::Right(_) => Err(WriteError::Interrupted),
-                };
-                match imported {
-                    Ok(rooms) => {
+                match select(lanes.next(), stop.as_mut()).await {
+                    Either::Left((Some(Ok(rooms)), _)) => {
                         let rooms = rooms.into_iter();
                         self.rooms.extend(rooms.map(|(room_id, sids)| (room_id.to_owned(), sids)));
                     }
-                    Err(error) => {
-                        outcome = Err(error);
+                    Either::Left((Some(Err(error)), _)) => {
+                        has_failed.store(true, Ordering::Relaxed);
+                        outcome = outcome.and(Err(error));
+                    }
+                    Either::Left((None, _)) => break,
+                    Either::Right(_) => {
+                        outcome = outcome.and(Err(WriteError::Interrupted));
                         break;
                     }
                 }

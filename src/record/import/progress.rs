@@ -1,5 +1,6 @@
 //! The progress of an import.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +34,9 @@ pub struct Written {
     pub moved: u64,
     /// Those that were not imported, in the order of the entries.
     pub misplaced: Vec<Misplaced>,
+    /// Places of the entries whose row now ends before it begins: one of the two times may be an
+    /// existing row's.
+    pub reversed: BTreeSet<usize>,
 }
 
 /// What was done about a session.

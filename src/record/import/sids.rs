@@ -33,7 +33,7 @@ pub(super) struct Sids {
     /// The version of the room's tally as long as no other recorder writes. It also changes where the
     /// sum does not: if one session was put and another one deleted.
     version: Option<u64>,
-    /// How many were looked up one by one.
+    /// Number of sids looked up one by one.
     looked_up: u64,
 }
 

@@ -12,7 +12,7 @@ use crate::table::requests::retry::Backoff;
 /// Number of attempts at a request whose answers are invalid.
 const ATTEMPTS: u32 = 3;
 
-/// What is wrong with an answer.
+/// The problem of an answer.
 pub(crate) struct InvalidAnswer(String);
 
 impl InvalidAnswer {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_one_names_the_operation_and_the_problem() {
+    fn invalid_answer_names_operation_and_problem() {
         assert!(ensure(true, || unreachable!()).is_ok());
         assert!(present(Some(1), "Items").is_ok());
         let invalid = present::<()>(None, "Items").expect_err("nothing there");

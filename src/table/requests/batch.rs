@@ -21,7 +21,7 @@ const OPERATION: &str = "BatchGetItem";
 /// Source: Amazon DynamoDB API Reference, `BatchGetItem`.
 const MAX_ROWS: usize = 100;
 
-/// How often the part that DynamoDB leaves unprocessed is asked for, the first time included.
+/// Maximum number of requests for keys that DynamoDB leaves unprocessed, the first included.
 const ATTEMPTS: u32 = 6;
 
 /// The rows that one answer has for a set of keys, and the keys that it left unprocessed.

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_with_rows_of_the_sid_is_taken() {
+    fn answer_with_rows_of_the_sid_is_accepted() {
         assert!(is_valid(answer(vec![])));
         assert!(is_valid(answer(vec![item("a", "x"), item("b", "x")])));
         let more = answer(vec![item("b", "x"), item("a", "x")]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_one_is_an_error() {
+    fn invalid_answer_is_an_error() {
         let rows = || answer(vec![item("a", "x"), item("b", "x")]);
         let next = |answer: QueryOutputBuilder, key| answer.set_last_evaluated_key(Some(key));
         let mut no_key = item("a", "x");

@@ -1,4 +1,4 @@
-//! What may be seen of a transaction that is not over.
+//! Reads of an unfinished transaction.
 //!
 //! DynamoDB isolates a transaction from others and from reads of single rows, not from a query: one
 //! beside it may see some of its rows before and some after, even if it is strongly consistent.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the requests counted with it cost. Shared by the requests in flight.
+/// The cost of the requests counted with it. Shared by the requests in flight.
 #[derive(Debug, Default)]
 pub struct Meter {
     requests: AtomicU64,

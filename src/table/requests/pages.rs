@@ -72,7 +72,7 @@ impl Table {
     }
 }
 
-/// Where to go on.
+/// The continuation of a listing.
 enum Next<T> {
     /// From the beginning, or behind this.
     From(Option<T>),

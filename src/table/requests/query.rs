@@ -34,7 +34,7 @@ pub struct RowQuery<'a> {
     pub consistency: Consistency,
 }
 
-/// What one query returned.
+/// The rows of one query.
 #[derive(Debug)]
 pub struct QueryPage {
     /// The rows, in the order that was asked for.
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_goes_on_behind_its_last_row() {
+    fn query_continues_behind_its_last_row() {
         assert_eq!(next(None, None, answer(&KEYS, Some(KEYS[2]))), Ok(Some(KEYS[2].to_owned())));
         assert_eq!(next(None, None, answer(&KEYS, None)), Ok(None));
         assert_eq!(next(Some(4), None, answer(&KEYS, None)), Ok(None));
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_page_is_not_the_end_whatever_the_answer_says() {
+    fn full_query_page_is_not_the_end() {
         assert_eq!(next(Some(3), None, answer(&KEYS, None)), Ok(Some(KEYS[2].to_owned())));
     }
 

@@ -22,7 +22,7 @@ pub(crate) const SEGMENTS: i32 = 8;
 /// Default maximum of rows that one request reads. It bounds the memory of many requests at once.
 const ROWS_AT_ONCE: i32 = 3000;
 
-/// What of a table is scanned.
+/// The scanned part of a table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source {
     pub index: Option<&'static str>,

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_told_by_its_sort_key() {
+    fn sort_key_tells_the_kind_of_row() {
         for (sort_key, kind) in [
             ("2026-11-22T10:00:00.000Z#SID_x", RowKind::Session),
             ("9", RowKind::Other),

@@ -23,7 +23,7 @@ pub const BEGUN: &str = "begun";
 /// Attribute of a share of the people: a set of hashes.
 pub const PEOPLE: &str = "people";
 
-/// How many rows the people of a meeting are divided into. 10 000 people make about 1.4 KB each, so
+/// Number of rows that hold the people of a meeting. 10 000 people make about 1.4 KB each, so
 /// an update stays cheap; DynamoDB's 400 KB a row are reached with more than two million.
 pub const BUCKETS: u8 = 64;
 

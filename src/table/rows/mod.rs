@@ -7,5 +7,6 @@ pub mod past_room;
 pub mod retention;
 pub mod session;
 pub mod tally;
+pub mod time;
 
 pub use kind::RowKind;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::table::history::{ALL_ROOMS, HISTORY_ROOM};
 use crate::table::item::Item;
 use crate::table::keys::{RowKey, SessionKey, string_attribute};
+use crate::table::rows::time::parse_known;
 use crate::table::schema::PARTITION_KEY;
 
 /// A past room as the API answers it: under the API's own names, in the order of its documentation.
@@ -48,6 +49,12 @@ impl PastRoom {
     pub fn item_bytes(&self) -> usize {
         // The sort key has the id, too.
         OTHER_BYTES + self.text_bytes() + self.room_sid.len()
+    }
+
+    /// Returns whether the end is before the beginning.
+    pub(crate) fn is_reversed(&self) -> bool {
+        let created = parse_known(&self.created);
+        created.zip(parse_known(&self.ended)).is_some_and(|(created, ended)| ended < created)
     }
 
     /// Bytes of its text.

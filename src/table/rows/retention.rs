@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::table::item::Item;
 use crate::table::keys::{SessionKey, string_attribute};
 use crate::table::rows::session::Session;
+use crate::table::rows::time::parse_known;
 use crate::table::schema::EXPIRES;
 
 /// The attribute with the end of a session, by which it expires.
@@ -35,12 +36,13 @@ impl Retention {
         Retention(days)
     }
 
-    /// Returns when a session expires that ended at this time, in UNIX seconds. `None`: never.
+    /// Returns when a session expires, in UNIX seconds: counted from its end, or from its beginning if the
+    /// end is unknown or earlier. `None`: never.
     ///
     /// If that is so long ago that DynamoDB would ignore it and keep the session, returns a later time in
     /// the past.
-    pub fn expires(self, ended: Timestamp) -> Option<i64> {
-        self.expires_seen_at(ended, Timestamp::now().as_second())
+    pub fn expires(self, created: Timestamp, ended: Option<Timestamp>) -> Option<i64> {
+        self.expires_seen_at(created.max(ended.unwrap_or(created)), Timestamp::now().as_second())
     }
 
     fn expires_seen_at(self, ended: Timestamp, now: i64) -> Option<i64> {
@@ -48,22 +50,20 @@ impl Retention {
         (self.0 > 0).then(|| expires().max(oldest_heeded(now)))
     }
 
-    /// Returns when a session expires, counted from its end, or from its beginning if the end is not
-    /// known.
+    /// Returns when a session [expires](Self::expires).
     pub(crate) fn of_session(self, session: &Session) -> Option<i64> {
-        self.expires(session.ended.unwrap_or(session.created))
+        self.expires(session.created, session.ended)
     }
 
-    /// Returns when a stored session expires: as [`of_session`](Self::of_session). `Some(None)`: never;
-    /// `None`: that cannot be told, because neither its end nor its beginning is a time.
+    /// Returns when a stored session [expires](Self::expires). `Some(None)`: never; `None`: neither its
+    /// end nor its beginning is known.
     pub(crate) fn of_row(self, item: &Item) -> Option<Option<i64>> {
         if self.0 == 0 {
             return Some(None);
         }
-        let time = |text: &str| text.parse::<Timestamp>().ok();
-        let ended = string_attribute(item, ENDED).and_then(time);
-        let created = || SessionKey::of_item(item).and_then(|key| time(key.created()));
-        Some(self.expires(ended.or_else(created)?))
+        let ended = string_attribute(item, ENDED).and_then(parse_known);
+        let created = SessionKey::of_item(item).and_then(|key| parse_known(key.created()));
+        Some(self.expires(created.or(ended)?, ended))
     }
 }
 
@@ -86,6 +86,11 @@ mod tests {
         let of_session = |days| Retention::days(days).of_session(&session);
         assert_eq!(of_session(30), Some(1_795_345_200 + 30 * 86_400));
         assert!(of_session(u32::MAX).is_some());
+        for impossible in ["2026-11-22T09:00:00Z", "0001-01-01T00:00:00-05:00"] {
+            session.ended = Some(impossible.parse().expect("a time"));
+            let days = Retention::days(1).of_session(&session);
+            assert_eq!(days, Some(1_795_341_600 + 86_400), "{impossible}");
+        }
         assert_eq!(Retention::default().of_session(&session), None);
     }
 
@@ -127,9 +132,13 @@ mod tests {
         let (day, created) = (Retention::days(1), "2026-11-22T10:00:00.000Z#x");
         let ended = row(created, "2026-11-22T11:00:00.000Z");
         assert_eq!(day.of_row(&ended), Some(Some(1_795_345_200 + 86_400)));
-        for unknown in ["", "soon"] {
+        for unknown in ["", "soon", "0001-01-01T00:00:00.000Z", "2026-11-22T09:00:00.000Z"] {
             assert_eq!(day.of_row(&row(created, unknown)), Some(Some(1_795_341_600 + 86_400)));
-            assert_eq!(day.of_row(&row("20261122#x", unknown)), None);
+        }
+        for undated in ["", "soon", "0001-01-01T00:00:00.000Z"] {
+            for key in ["20261122#x", "0001-01-01T00:00:00.000Z#x"] {
+                assert_eq!(day.of_row(&row(key, undated)), None, "{key} {undated}");
+            }
         }
         assert_eq!(Retention::days(0).of_row(&row("20261122#x", "")), Some(None));
     }

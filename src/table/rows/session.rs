@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::table::keys::{RowKey, session_sort_key};
 use crate::table::rows::past_room::PastRoom;
+use crate::table::rows::time::known_time;
 use crate::table::schema::{MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES};
 
 /// A past room to record: one session of a room that is over.
@@ -33,9 +34,9 @@ pub struct Session {
     pub joined_participants: u32,
     /// Where webhooks of the session were sent.
     pub webhook_url: String,
-    /// When it began. Kept to the millisecond; years 0 to 9999.
+    /// When it began: years 2000 to 9999. Kept to the millisecond.
     pub created: Timestamp,
-    /// When it ended. Kept to the millisecond; `None` where the end is not known.
+    /// When it ended. Kept to the millisecond. `None`, or a time that is not [known](known_time): unknown.
     pub ended: Option<Timestamp>,
     /// Its analytics file, if any.
     pub analytics_file_id: Option<String>,
@@ -57,8 +58,8 @@ pub enum InvalidSession {
     /// The sort key would be too long; with the id's bytes.
     #[error("room_sid has {0} bytes; at most {MAX_SID_BYTES} are allowed")]
     LongRoomSid(usize),
-    /// Only these years sort as text.
-    #[error("created must be in the years 0000 to 9999")]
+    /// The beginning is unknown (see [`known_time`]), or its year has more than four digits.
+    #[error("created must be in the years 2000 to 9999")]
     YearOutOfRange,
 }
 
@@ -106,8 +107,7 @@ impl Session {
             return Err(InvalidSession::LongRoomSid(self.room_sid.len()));
         }
         let created = format_timestamp(self.created);
-        // Years before 0 are written with a sign and two more digits.
-        if created.len() != TIME_BYTES {
+        if known_time(self.created).is_none() || created.len() != TIME_BYTES {
             return Err(InvalidSession::YearOutOfRange);
         }
         Ok(RowKey::new(&*self.room_id, session_sort_key(&created, &self.room_sid)))
@@ -122,7 +122,7 @@ impl Session {
             joined_participants: self.joined_participants.into(),
             webhook_url: self.webhook_url.clone(),
             created: format_timestamp(self.created),
-            ended: self.ended.map(format_timestamp).unwrap_or_default(),
+            ended: self.ended.and_then(known_time).map(format_timestamp).unwrap_or_default(),
             analytics_file_id: self.analytics_file_id.clone().filter(|id| !id.is_empty()),
         }
     }
@@ -148,7 +148,7 @@ mod tests {
             ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000Z#SID_x"),
             ("2026-11-22T10:00:00.9999Z", "2026-11-22T10:00:00.999Z#SID_x"),
             ("2026-11-22T10:00:00+02:00", "2026-11-22T08:00:00.000Z#SID_x"),
-            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z#SID_x"),
+            ("2000-01-01T00:00:00Z", "2000-01-01T00:00:00.000Z#SID_x"),
         ] {
             assert_eq!(session(created, "SID_x").key().map(|key| key.sort_key), Ok(key.to_owned()));
         }
@@ -162,8 +162,9 @@ mod tests {
         let longer = session(time, &format!("{longest}s"));
         assert_eq!(longer.key(), Err(InvalidSession::LongRoomSid(1000)));
         assert_eq!(session(time, "").key(), Err(InvalidSession::EmptyRoomSid));
-        let early = session("-000001-01-01T00:00:00Z", "s");
-        assert_eq!(early.key(), Err(InvalidSession::YearOutOfRange));
+        for early in ["-000001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "1999-12-31T23:59:59Z"] {
+            assert_eq!(session(early, "s").key(), Err(InvalidSession::YearOutOfRange), "{early}");
+        }
         let mut long_room = session(time, "s");
         long_room.room_id = "r".repeat(2048);
         assert!(long_room.key().is_ok());
@@ -201,6 +202,10 @@ mod tests {
             ..empty
         };
         assert_eq!(one.to_past_room(), full);
+        // An unknown end is empty.
+        one.ended = Some("0001-01-01T00:00:00+01:00".parse().expect("a time"));
+        assert_eq!(one.to_past_room().ended, "");
+        one.ended = Some(one.created);
         // An empty id is absent.
         one.analytics_file_id = Some(String::new());
         assert_eq!(one.to_past_room(), PastRoom { analytics_file_id: None, ..full });

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_has_one_spelling() {
+    fn count_attribute_has_one_spelling() {
         let (month, hour) = (bucket("2026-11"), bucket("2026-11-22T10"));
         assert_eq!((&*attribute(month), &*attribute(hour)), ("2026-11", "514"));
         assert_eq!(attribute(bucket("2026-11-22T10:07")), "7");
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_tally_says_only_what_one_can_say() {
+    fn room_tally_with_other_values_is_rejected() {
         let month = bucket("2026-11");
         assert_eq!(room_tally(&[("2026-11", number(3))]).map(|tally| tally.months[&month]), Ok(3));
         assert_eq!(room_tally(&[("2026-11", number(0))]).map(|tally| tally.months.len()), Ok(0));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_counts_parts_under_their_numbers() {
+    fn tally_counts_parts_under_their_numbers() {
         let counts = [("0", number(2)), ("14", number(1)), ("7", number(0)), (VERSION, number(9))];
         let hours = Counts::from([(bucket("2026-11-01T00"), 2), (bucket("2026-11-01T14"), 1)]);
         assert_eq!(tally("2026-11", &counts), Ok(hours));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_a_tally_by_its_key() {
+    fn sort_key_makes_a_row_a_tally() {
         let key = |sort_key: &str| crate::RowKey::new("room01", sort_key).into_item();
         assert_eq!(bucket_of_tally(&key("#2026-11")), Some(bucket("2026-11")));
         assert_eq!(bucket_of_tally(&key("#2026-11-22T10")), Some(bucket("2026-11-22T10")));

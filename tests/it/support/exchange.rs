@@ -1,5 +1,5 @@
-//! What was asked and answered, noted in the file that `EXCHANGES` names, if it names one:
-//! `tests/e2e/test_openapi.py` holds it against docs/openapi.yaml.
+//! Requests and answers, noted in the file that `EXCHANGES` names, if it names one:
+//! `tests/e2e/test_openapi.py` compares them with docs/openapi.yaml.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! What the tests share: a database of their own for each, and the endpoint on it.
+//! Parts shared by the tests: a database of their own for each, and the endpoint on it.
 
 #[path = "../../../examples/local/embedded.rs"]
 pub mod embedded;
@@ -154,7 +154,7 @@ pub fn history(room_id: &str, sessions: usize, minutes: i64) -> Vec<Session> {
         .collect()
 }
 
-/// What the endpoint answered.
+/// An answer of the endpoint.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-/// What to do with a request.
+/// The treatment of a request.
 #[derive(Debug, Clone)]
 pub enum Fault {
     Pass,

@@ -9,10 +9,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// How open connections break.
+/// Ways in which open connections break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Break {
-    /// What is sent is received and never answered.
+    /// Requests are received and never answered.
     Silent,
     /// The server closes the connection.
     Closed,

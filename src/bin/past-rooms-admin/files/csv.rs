@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_not_closed_swallows_no_rows_in_silence() {
+    fn unclosed_quote_swallows_no_rows() {
         let header = "room_id,room_sid,created,room_title\n";
         let rows = |rest: &str| rows(format!("{header}{rest}").as_bytes(), Format::Csv);
         for (rest, is_right) in [
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_rows_are_kept_as_they_are_in_the_file() {
+    fn unreadable_rows_keep_their_bytes() {
         // Rows longer than what is read at once, with line ends of all kinds between them.
         let long = "x".repeat(10_000);
         let bad: Vec<String> = (0..50).map(|number| format!("\"{number}\n{long}\",b")).collect();

@@ -106,13 +106,13 @@ mod tests {
     use super::super::tests::{refusal, rows};
 
     #[test]
-    fn a_file_without_the_columns_is_refused() {
+    fn file_without_the_columns_is_refused() {
         let refusal = refusal(b"room_id,created\n", Format::Csv);
         assert!(refusal.contains("no column room_sid or roomSid or sid"), "{refusal}");
     }
 
     #[test]
-    fn wrong_first_line_is_shown_with_the_likely_reason() {
+    fn wrong_first_line_has_a_likely_reason() {
         for (header, format, hint) in [
             ("room_id;room_sid;created", Format::Csv, "separated by semicolons"),
             ("room_id\troom_sid\tcreated", Format::Csv, "pass --format tsv"),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_twice_is_refused_by_its_name() {
+    fn repeated_column_is_refused_by_name() {
         for (header, named) in [
             ("room_id,room_sid,created,id,id", "the column \"id\" twice"),
             ("room_id,room_sid,created,ended, ended ", "\"ended\" twice"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_an_unreadable_row_is_kept() {
+    fn unreadable_row_keeps_its_readable_fields() {
         let csv = b"room_id,room_sid,created,room_title\na,b,c\nd,e,f,M\xfcller\n";
         let lines: Vec<_> = super::super::read(&csv[..], Format::Csv)
             .expect("a header")

@@ -86,7 +86,7 @@ mod tests {
     use super::super::{Format, MAX_ROW_BYTES};
 
     #[test]
-    fn what_is_no_object_says_why() {
+    fn line_without_an_object_says_why() {
         for (line, named) in [
             (&b"{\"room_id\":1,\"room_id\":2}"[..], "the key \"room_id\" twice"),
             (b"7", "expected an object"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn line_that_is_too_long_is_one_reject() {
+    fn too_long_line_is_one_reject() {
         let long = format!("{{\"room_title\":\"{}\"}}", "x".repeat(MAX_ROW_BYTES));
         let rows = rows(format!("{{}}\n{long}\n{{}}\n{long}").as_bytes(), Format::Jsonl);
         let found: Vec<_> = rows.iter().map(|(number, row)| (*number, row.is_ok())).collect();
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_refused_with_the_way_out() {
+    fn array_is_refused_with_advice() {
         assert!(refusal(b"\n [\n{\"room_id\":1}\n]\n", Format::Jsonl).contains("jq -c '.[]'"));
     }
 }

@@ -1,6 +1,6 @@
 //! Files of past sessions, row by row.
 //!
-//! What a reader yields is either a [`Row`], or an [`Unreadable`] row with all that is known of it,
+//! A reader yields either a [`Row`], or an [`Unreadable`] row with all that is known of it,
 //! so that nothing of a wrong row is lost. Only what makes the rest of the file unreadable is an
 //! error.
 
@@ -98,7 +98,7 @@ fn without_byte_order_mark<'a>(mut input: impl BufRead + 'a) -> io::Result<impl 
     Ok(Cursor::new(start).chain(input))
 }
 
-/// What makes a file unreadable.
+/// Returns the error of an unreadable file.
 fn wrong(message: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message.into())
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_name() {
+    fn byte_order_mark_is_removed() {
         let csv = b"\xef\xbb\xbfroom_id,room_sid,created\na,b,c\n";
         let tsv = b"\xef\xbb\xbfroom_id\troom_sid\tcreated\na\tb\tc\n";
         let json = b"\xef\xbb\xbf{\"room_id\":\"a\",\"room_sid\":\"b\",\"created\":\"c\"}\n";
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_rows_has_none() {
+    fn file_without_rows_is_empty() {
         for format in [Format::Csv, Format::Tsv, Format::Jsonl] {
             assert_eq!(rows(b"", format), []);
             assert_eq!(rows(b"\xef\xbb\xbf", format), []);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_an_end_does_not_fill_the_memory() {
+    fn endless_row_does_not_fill_the_memory() {
         let mut csv = b"room_id,room_sid,created\na,b,c\na,\"b,".to_vec();
         csv.resize(csv.len() + MAX_ROW_BYTES + 100_000, b'x');
         let mut tsv = b"room_id\troom_sid\tcreated\na\tb\tc\n".to_vec();

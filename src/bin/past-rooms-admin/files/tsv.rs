@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_of_the_client_are_undone_and_nothing_else() {
+    fn only_the_clients_escapes_are_undone() {
         let written: [&[u8]; 8] = [
             b"tab \\t, newline \\n, backslash \\\\, zero \\0",
             b"a path: C:\\\\new",
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn row_with_another_number_of_columns_is_rejected() {
+    fn row_with_another_column_count_is_rejected() {
         let tsv = b"roomId\tsid\tcreated\na\tb\nc\td\te\tf\ng\th\ti\n";
         let rows = rows(tsv, Format::Tsv);
         assert_eq!(rows.iter().map(|row| row.1.is_ok()).collect::<Vec<_>>(), [false, false, true]);
