@@ -34,6 +34,9 @@ const LATEST: Duration = Duration::from_secs(1);
 /// Maximum time that an actor rests.
 const LONGEST_REST: Duration = Duration::from_millis(400);
 
+/// The same for the transactions of a projection. Its sender may have given it up and sent another.
+const LATEST_PROJECTION: Duration = Duration::from_secs(5);
+
 /// Minimum probability of a restart in half of the runs about the projection.
 const RESTART: f64 = 0.02;
 
@@ -82,13 +85,18 @@ impl Focus {
     }
 
     /// How long a request is on its way.
-    pub fn delay(self, random: &mut Rng, operation: &str) -> Duration {
+    pub fn delay(self, random: &mut Rng, operation: &str, is_of_history: bool) -> Duration {
         let is_late = match self {
             Focus::Everything | Focus::Imports => false,
             // What was counted is written late, and counting takes no longer.
             Focus::Counting => operation == "TransactWriteItems" && random.bool(),
             Focus::Projection => {
-                ["TransactWriteItems", "PutItem"].contains(&operation) && random.u8(0..3) == 0
+                let is_write = ["TransactWriteItems", "PutItem"].contains(&operation);
+                if is_write && is_of_history && random.u8(0..4) == 0 {
+                    let latest = if random.bool() { LATEST } else { LATEST_PROJECTION };
+                    return latest.mul_f64(random.f64());
+                }
+                false
             }
             Focus::Ends => random.u8(0..3) == 0,
         };
@@ -190,11 +198,11 @@ fn projection(planner: &mut Planner) -> Vec<Vec<Task>> {
         actors.push(with_some_rests(planner, tasks));
     }
     for shard in 0..SHARDS {
-        let tasks = vec![Task::Deliver { shard }; planner.random.usize(4..=16)];
-        actors.push(with_some_rests(planner, tasks));
+        let tasks = vec![Task::Deliver { shard }; planner.random.usize(8..=24)];
+        actors.push(with_rests(planner, tasks));
         if planner.random.bool() {
-            let tasks = vec![Task::DeliverAgain { shard }; planner.random.usize(1..=4)];
-            actors.push(with_some_rests(planner, tasks));
+            let tasks = vec![Task::DeliverAgain { shard }; planner.random.usize(1..=8)];
+            actors.push(with_rests(planner, tasks));
         }
     }
     actors

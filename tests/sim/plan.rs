@@ -146,7 +146,11 @@ impl Plan {
         let streams = random.clone().fork().u8(8..16).is_multiple_of(2);
         let streams = !miscounts.any() && (streams || focus == Focus::Counting || is_projection);
         let has_projection = streams && (random.bool() || is_projection);
-        let projection = has_projection.then(|| Beginning::draw(&mut random));
+        let projection = has_projection.then(|| match Beginning::draw(&mut random) {
+            // It is repaired at the end, which hides what else is wrong.
+            Beginning::Wrong if is_projection && random.bool() => Beginning::Complete,
+            beginning => beginning,
+        });
         let mut planner = Planner {
             miscounts,
             streams,

@@ -166,7 +166,7 @@ impl Scheduler {
             let mut world = self.world();
             let World { counters, random, focus, .. } = &mut *world;
             counters.requests += 1;
-            focus.delay(random, &operation)
+            focus.delay(random, &operation, body.contains(HISTORY))
         };
         self.hold(actor, What::Request { operation, body }, delay)
     }
