@@ -124,7 +124,7 @@ impl<T: Display + Serialize> Serialize for Integer<T> {
 /// `rooms_list`.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum RoomsListList<'a> {
+pub(super) enum RoomsList<'a> {
     AsStored(&'a [PastRoom]),
     AsServer(Vec<ServerRoom<'a>>),
 }

@@ -184,7 +184,7 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Reads what is there of the sessions: at their keys, and where it may be, under other times.
+    /// Reads the existing rows of the sessions: at their keys, and possible ones under other times.
     async fn read_existing(&mut self) -> Result<Existing, WriteError> {
         let table = &self.rules.table;
         let room_ids: Vec<&str> = self.rooms.keys().copied().collect();
