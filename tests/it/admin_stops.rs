@@ -121,7 +121,7 @@ async fn interrupted_delete_and_export_report() {
 }
 
 #[tokio::test]
-async fn interrupted_retention_counts_the_changed_sessions() {
+async fn interrupted_retention_counts_changed_sessions() {
     let database = Database::start().await;
     database.record(&history("room01", 60, 60)).await;
     database.record(&history("room02", 60, 60)).await;
