@@ -259,6 +259,6 @@ pub(crate) async fn write_state(history: &Table, after: Option<&RowKey>) -> Resu
         {
             Ok(())
         }
-        Err(error) => Err(TableError::new("PutItem", &error).into()),
+        Err(error) => Err(TableError::new("PutItem", history.name(), &error).into()),
     }
 }

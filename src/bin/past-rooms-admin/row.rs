@@ -78,7 +78,7 @@ impl ImportedRow {
         row.keys().filter(|name| !Column::is_known(name) && !OTHER_KEYS.contains(&name.as_str()))
     }
 
-    /// What is to be imported.
+    /// Returns the entry to import.
     pub fn into_entry(self) -> Entry {
         let fields = self.columns.into_iter().filter_map(Column::field);
         let fields = fields.fold(Fields::default(), Fields::with);
