@@ -84,8 +84,11 @@ pub async fn take(
         people::keep(table, id.0, id.1, expires).await?;
     }
     let outcome = settle(past_rooms, stored).await?;
-    if is_first {
+    // Reports before room_created only guess when the meeting began.
+    if is_first || notice.kind == Kind::RoomCreated {
         end_predecessors(past_rooms, id.0, now).await?;
+    }
+    if is_first {
         // Last, so that the next event makes up for this one wherever it failed.
         store::set_begun(table, id.0, id.1).await?;
     }

@@ -116,8 +116,8 @@ async fn order_of_overlapping_meetings_makes_no_difference() {
         // The second of three meetings begins; the first goes on, by a clock that is behind.
         created("SID_y", START + 60),
         joined(START + 57, "ann"),
-        with_person(event("participant_left", "r", "SID_x", START + 100, None), "ann"),
-        with_person(event("participant_joined", "r", "SID_y", START + 65, None), "bob"),
+        with_person(event("participant_left", "r", "SID_x", START + 100, Some(START + 1)), "ann"),
+        with_person(event("participant_joined", "r", "SID_y", START + 65, Some(START + 61)), "bob"),
         created("SID_z", START + 300),
         analytics,
     ];
