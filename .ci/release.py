@@ -14,7 +14,7 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ARCHITECTURES = ["x86_64", "arm64"]
-# What every zip says of its time: the earliest that the format knows.
+# The time of every zip entry: the earliest that the format knows.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 SUMS = "SHA256SUMS"
 

@@ -18,7 +18,7 @@ const COUNTED: u32 = 20;
 /// Requests before anything is measured: they open connections and fill caches.
 pub const WARM_UP: u32 = 5;
 
-/// Where a function has its key pair from.
+/// The source of a function's key pair.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Pair {
     Variables,

@@ -56,9 +56,9 @@ struct RequestLog {
     meter: Arc<Meter>,
 }
 
-/// Answers one request. Whatever goes wrong is an answer, too.
+/// Answers one request. Every failure is an answer, too.
 ///
-/// What the page costs is counted by the [`Arc<Meter>`](Meter) among the request's extensions, if
+/// The cost of the page is counted by the [`Arc<Meter>`](Meter) among the request's extensions, if
 /// there is one; the answer does not tell it.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let context = request.lambda_context_ref();

@@ -64,7 +64,7 @@ pub(crate) async fn exists(table: &Table, room_id: &str) -> Result<bool, TableEr
 
 /// Makes a room's tallies agree with its sessions, and reports what did not.
 ///
-/// What is repaired before an error stays repaired. Readers go on counting a room without a complete
+/// Repairs made before an error remain. Readers go on counting a room without a complete
 /// tally.
 pub(crate) async fn build(table: &Table, room_id: &str) -> Result<TallyReport, WriteError> {
     RoomTallies { table, room_id }.build().await

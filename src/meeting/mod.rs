@@ -34,7 +34,7 @@ pub struct Notice {
     pub room_id: String,
     /// The session that the meeting will be.
     pub room_sid: String,
-    /// What it is about.
+    /// Its kind.
     pub kind: Kind,
     /// When it was, and what is said of the room.
     pub report: Report,

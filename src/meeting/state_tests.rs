@@ -160,7 +160,7 @@ fn analytics_alone_are_not_a_session() {
 }
 
 #[test]
-fn the_last_second_can_be_recorded() {
+fn last_second_can_be_recorded() {
     let last = [(Kind::SessionEnded, report(MAX_SECONDS, Some(MAX_SECONDS), ""))];
     assert!(meeting(&last).draft("room", "sid").is_some());
 }

@@ -39,7 +39,7 @@ pub fn is_opening_all_cheaper(rooms: usize, rows: u64) -> bool {
     rooms.saturating_sub(rows) * QUERY <= 2 * (ROUND_TRIP + rooms * TALLY)
 }
 
-/// Where to begin reading, and how many rows to skip.
+/// The start of reading, and the number of rows to skip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     order: Order,

@@ -1,4 +1,4 @@
-//! How much one transaction can write, and what follows from that: which rows share one.
+//! The limits of one transaction, and which rows share one.
 
 use std::collections::BTreeSet;
 

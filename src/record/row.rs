@@ -18,12 +18,12 @@ const MAX_COMPARED: usize = 1024;
 
 /// The times of a session that webhooks have reported for certain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub(crate) struct Heard {
+pub(crate) struct ReportedTimes {
     pub created: bool,
     pub ended: bool,
 }
 
-impl Heard {
+impl ReportedTimes {
     pub fn to_text(self) -> String {
         let words = [(self.created, "created"), (self.ended, "ended")];
         let words = words.iter().filter(|(is_certain, _)| *is_certain).map(|(_, word)| *word);
@@ -32,7 +32,7 @@ impl Heard {
 
     pub fn of_text(text: &str) -> Self {
         let has = |word| text.split(' ').any(|there| there == word);
-        Heard { created: has("created"), ended: has("ended") }
+        ReportedTimes { created: has("created"), ended: has("ended") }
     }
 }
 
@@ -43,14 +43,14 @@ pub(crate) struct Row {
     /// When it expires, in UNIX seconds. `None`: as before.
     pub expires: Option<i64>,
     /// The times that webhooks reported. `None`: as before.
-    pub heard: Option<Heard>,
+    pub reported: Option<ReportedTimes>,
 }
 
 impl Row {
     /// The row of a session that is kept for so long.
     pub fn of_session(session: &Session, retention: Retention) -> Self {
         let room = session.to_past_room();
-        Row { room, expires: retention.of_session(session), heard: None }
+        Row { room, expires: retention.of_session(session), reported: None }
     }
 
     /// Its attributes but the primary key.
@@ -58,8 +58,8 @@ impl Row {
         let mut attributes: Item = serde_dynamo::to_item(&self.room)?;
         attributes.remove(PARTITION_KEY);
         attributes.extend(self.expires.map(|time| (EXPIRES.to_owned(), number(time))));
-        let heard = self.heard.map(|heard| AttributeValue::S(heard.to_text()));
-        attributes.extend(heard.map(|heard| (BY_WEBHOOKS.to_owned(), heard)));
+        let reported = self.reported.map(|reported| AttributeValue::S(reported.to_text()));
+        attributes.extend(reported.map(|reported| (BY_WEBHOOKS.to_owned(), reported)));
         Ok(attributes)
     }
 }
@@ -72,7 +72,7 @@ pub(crate) struct Stored {
     /// When it expires, in UNIX seconds. `None`: never.
     pub expires: Option<i64>,
     /// The times that webhooks reported. `None`: webhooks reported nothing.
-    pub heard: Option<Heard>,
+    pub reported: Option<ReportedTimes>,
     /// Attributes of other writers.
     pub others: Item,
 }
@@ -82,17 +82,17 @@ impl Stored {
         let is_ours = |name: &str| SESSION_ATTRIBUTES.contains(&name);
         let others = item.iter().filter(|(name, _)| !is_ours(name));
         let others = others.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let heard = string_attribute(&item, BY_WEBHOOKS).map(Heard::of_text);
+        let reported = string_attribute(&item, BY_WEBHOOKS).map(ReportedTimes::of_text);
         let expires = retention::expires(&item);
         let room = SessionRow::from_item(item).and_then(|row| row.into_past_room().ok());
-        Stored { room, expires, heard, others }
+        Stored { room, expires, reported, others }
     }
 
     /// Whether writing `row` would change nothing.
     pub fn is(&self, row: &Row) -> bool {
         self.room.as_ref() == Some(&row.room)
             && (row.expires.is_none() || self.expires == row.expires)
-            && (row.heard.is_none() || self.heard == row.heard)
+            && (row.reported.is_none() || self.reported == row.reported)
     }
 
     /// The condition that the row is still as it was read, as far as recorders change it.
@@ -104,15 +104,15 @@ impl Stored {
             return condition;
         };
         let analytics = room.analytics_file_id.as_deref().unwrap_or_default();
-        let heard = self.heard.map(Heard::to_text);
+        let reported = self.reported.map(ReportedTimes::to_text);
         condition.is_text("room_title", &room.room_title);
         condition.is_text("webhook_url", &room.webhook_url);
         condition.is_text("ended", &room.ended);
         condition.is_text("analytics_file_id", analytics);
         let participants = number(room.joined_participants);
         condition.is("joined_participants", participants, room.joined_participants == 0);
-        match heard {
-            Some(heard) => condition.is(BY_WEBHOOKS, AttributeValue::S(heard), false),
+        match reported {
+            Some(reported) => condition.is(BY_WEBHOOKS, AttributeValue::S(reported), false),
             None => condition.is_text(BY_WEBHOOKS, ""),
         }
         condition

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use crate::record::error::WriteError;
 use crate::record::merge;
 use crate::record::place::place;
-use crate::record::row::{Heard, Row};
+use crate::record::row::{ReportedTimes, Row};
 use crate::record::snapshot::Snapshot;
 use crate::record::transaction::Transaction;
 use crate::record::withdraw::Withdrawn;
@@ -23,13 +23,13 @@ use crate::table::rows::time::parse_known;
 pub(crate) struct Settlement<'a> {
     /// The session as its meeting has it.
     pub session: &'a Session,
-    /// How long it is kept.
+    /// Its retention.
     pub retention: Retention,
     /// Whether its `created` is better than that of a row of another writer.
     pub created_is_certain: bool,
     /// Whether its `ended` is better than that of a row of another writer.
     pub ended_is_certain: bool,
-    /// Where it was recorded by an earlier settlement.
+    /// Its key in an earlier settlement.
     pub recorded: Option<RowKey>,
     /// Its values, if it was recorded too early and withdrawn.
     pub withdrawn: Option<&'a Withdrawn>,
@@ -67,11 +67,12 @@ pub(crate) async fn settle(
         let target = session.key()?;
         let was_certain =
             settlement.withdrawn.is_some_and(|withdrawn| withdrawn.created_is_certain);
-        let certain = Heard {
+        let certain = ReportedTimes {
             created: settlement.created_is_certain || was_certain,
             ended: settlement.ended_is_certain,
         };
-        let row = Row { heard: Some(certain), ..Row::of_session(&session, settlement.retention) };
+        let row =
+            Row { reported: Some(certain), ..Row::of_session(&session, settlement.retention) };
         let others: Vec<RowKey> = rows.keys().copied().cloned().collect();
         place(&mut transaction, &snapshot, (&target, &row), &others)?;
         target

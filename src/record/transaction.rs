@@ -98,7 +98,7 @@ impl<'a> Transaction<'a> {
     /// Changes what is different in an existing session, if it is still as it was read. Attributes that
     /// others added stay.
     pub fn change(&mut self, key: &RowKey, stored: &Stored, row: &Row) -> Result<(), WriteError> {
-        let before = stored.room.clone().map(|room| Row { room, expires: None, heard: None });
+        let before = stored.room.clone().map(|room| Row { room, expires: None, reported: None });
         let before = before.map_or(Ok(Item::new()), |before| attributes(key, &before))?;
         let mut update = update_unchanged(self.update(key.clone()), stored);
         let (mut set, mut remove) = (Vec::new(), Vec::new());
@@ -245,7 +245,7 @@ impl<'a> Transaction<'a> {
                 Some(Cancellation::Throttled) => {
                     TableError::throttled(OPERATION, error.request_id()).into()
                 }
-                None => TableError::new(OPERATION, &error).into(),
+                None => TableError::new(OPERATION, self.table.name(), &error).into(),
             });
         let answer = answer?;
         self.table.count_request(units(answer.consumed_capacity()));

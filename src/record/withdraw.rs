@@ -38,7 +38,7 @@ impl Withdrawn {
 
     fn of(stored: &Stored) -> Option<Self> {
         let room = PastRoom { ended: String::new(), ..stored.room.clone()? };
-        Some(Withdrawn { room, created_is_certain: stored.heard?.created })
+        Some(Withdrawn { room, created_is_certain: stored.reported?.created })
     }
 }
 
@@ -46,7 +46,7 @@ impl Withdrawn {
 pub(crate) struct Premature<'a> {
     pub room_id: &'a str,
     pub room_sid: &'a str,
-    /// Where its meeting recorded it, if that is known.
+    /// Its key as its meeting recorded it, if that is known.
     pub recorded: Option<RowKey>,
     /// When its meeting was last seen, in UNIX seconds.
     pub last_seen: i64,
@@ -92,11 +92,11 @@ pub(crate) async fn withdraw(
 
 impl Premature<'_> {
     fn is(&self, stored: &Stored) -> bool {
-        let (Some(heard), Some(room)) = (stored.heard, &stored.room) else {
+        let (Some(reported), Some(room)) = (stored.reported, &stored.room) else {
             return false;
         };
         let ended = parse_known(&room.ended);
         let is_stale = ended.is_some_and(|ended| ended.as_second() <= self.last_seen);
-        room.room_sid == self.room_sid && !heard.ended && is_stale
+        room.room_sid == self.room_sid && !reported.ended && is_stale
     }
 }

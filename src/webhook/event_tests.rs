@@ -40,7 +40,7 @@ fn integers_are_strings_or_numbers() {
 }
 
 #[test]
-fn only_people_are_people() {
+fn bots_are_not_participants() {
     for (identity, is_person) in [
         ("u1", true),
         ("sip_4912345", true),
@@ -78,7 +78,7 @@ fn both_events_name_the_analytics() {
 }
 
 #[test]
-fn a_title_of_another_type_leaves_the_webhook_url() {
+fn invalid_title_keeps_the_webhook_url() {
     for title in ["5", "1e400", "null", "[1]", "{}"] {
         let mut body = body("room_created");
         let metadata = format!(r#"{{"room_title":{title},"webhook_url":"https://x"}}"#);
@@ -140,7 +140,7 @@ fn other_events_are_not_needed() {
 }
 
 #[test]
-fn what_cannot_be_used_is_named() {
+fn unusable_field_is_named() {
     let with = |pointer: &str, value: Value| {
         let mut body = body("room_created");
         *body.pointer_mut(pointer).expect("there") = value;

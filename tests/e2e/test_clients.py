@@ -15,7 +15,7 @@ from local import ROOT
 from standins import forward, serve
 
 PACKAGES = ["plugnmeet-sdk-js@1.4.1", "plugnmeet-protocol-js@1.0.16-3"]
-# What the SDK does for an integration: arguments of the constructor after the URL, of the method, and the answer.
+# Calls of the SDK for an integration: arguments of the constructor after the URL, of the method, and the answer.
 CALLS = {
     "page": ("", "local-demo-secret", {"room_ids": ["room01", "english-b2"], "from": 5, "limit": 3, "order_by": "ASC"}),
     "nothing": ("", "local-demo-secret", {"room_ids": ["empty-room"]}),

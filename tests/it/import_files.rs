@@ -53,7 +53,7 @@ fn assert_refused(output: &Output, named: &str) {
 }
 
 #[tokio::test]
-async fn an_empty_export_is_an_import_of_no_rows() {
+async fn empty_export_imports_no_rows() {
     let database = Database::start().await;
     for (name, content) in [
         ("history.tsv", ""),
@@ -69,7 +69,7 @@ async fn an_empty_export_is_an_import_of_no_rows() {
 }
 
 #[tokio::test]
-async fn titles_arrive_as_they_were_written() {
+async fn titles_are_imported_unchanged() {
     let database = Database::start().await;
     let tsv = b"roomId\tsid\tcreated\troom_title\n\
         room01\ta\t1795341600\tone\rtwo\\nthree\\tfour \\\\N\r\n\
@@ -98,7 +98,7 @@ const WRONG: &[u8] = b"room_id,room_sid,created,room_title\r\n\
     room01,good,1795341600,good\r\n";
 
 #[tokio::test]
-async fn rejects_hold_all_of_each_row_and_can_be_imported_when_mended() {
+async fn rejects_have_whole_rows_to_correct() {
     let database = Database::start().await;
     let file = File::new("history.csv", WRONG);
     let rejects = file.beside("rejects.jsonl");
@@ -150,7 +150,7 @@ async fn rejects_hold_all_of_each_row_and_can_be_imported_when_mended() {
 }
 
 #[tokio::test]
-async fn wrong_json_is_kept_as_it_is() {
+async fn wrong_json_is_rejected_unchanged() {
     let database = Database::start().await;
     let bad = r#"{"room_id":"room01","room_id":"room02"}"#;
     let good = json!({"room_id": "room01", "room_sid": "a", "created": 1795341600});
@@ -171,7 +171,7 @@ async fn wrong_json_is_kept_as_it_is() {
 }
 
 #[tokio::test]
-async fn an_input_is_never_overwritten_by_its_rejects() {
+async fn rejects_never_overwrite_the_input() {
     let database = Database::start().await;
     let good = "room_id,room_sid,created\nroom01,a,1795341600\n";
     let file = File::new("history.csv", good);
@@ -200,7 +200,7 @@ async fn an_input_is_never_overwritten_by_its_rejects() {
 }
 
 #[tokio::test]
-async fn rejects_replace_the_last_ones_only_at_the_end() {
+async fn rejects_replace_older_ones_at_the_end() {
     let database = Database::start().await;
     let file =
         File::new("history.csv", "room_id,room_sid,created\nroom01,a,never\nroom01,b,1795341600\n");
@@ -231,7 +231,7 @@ async fn rejects_replace_the_last_ones_only_at_the_end() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_read_does_not_hide_what_was_done() {
+async fn unreadable_file_does_not_hide_the_outcome() {
     let database = Database::start().await;
     let row = |sid: &str| format!("room_id,room_sid,created\nroom01,{sid},1795341600\n");
     let (first, last) = (File::new("first.csv", row("a")), File::new("last.csv", row("b")));
@@ -254,7 +254,7 @@ async fn a_file_that_cannot_be_read_does_not_hide_what_was_done() {
 }
 
 #[tokio::test]
-async fn an_import_that_has_to_stop_says_how_far_it_came() {
+async fn stopped_import_reports_its_progress() {
     let database = Database::start().await;
     let rows = |from: usize, to: usize| -> String {
         let row = |number| format!("room{number},s,1795341600\n");
@@ -313,7 +313,7 @@ async fn last_row_of_a_session_wins() {
 }
 
 #[tokio::test]
-async fn repeated_row_of_a_rejected_one_is_not_unchanged() {
+async fn repetition_of_a_reject_is_not_unchanged() {
     let database = Database::start().await;
     database.record(&[crate::support::session("r", "2026-11-22T10:00:00Z", "a")]).await;
     let row = "r,a,2026-11-22T11:00:00Z\n";
@@ -342,7 +342,7 @@ async fn standard_input_is_read_twice() {
 }
 
 #[tokio::test]
-async fn full_disk_keeps_the_rejects_written_so_far() {
+async fn full_disk_keeps_written_rejects() {
     let database = Database::start().await;
     let rows: String = (0..2000).map(|number| format!("room01,s{number},never\n")).collect();
     let file = File::new("history.csv", format!("room_id,room_sid,created\n{rows}"));
@@ -366,7 +366,7 @@ async fn full_disk_keeps_the_rejects_written_so_far() {
 }
 
 #[tokio::test]
-async fn a_row_beyond_an_item_is_rejected_before_it_is_sent() {
+async fn row_beyond_400_kb_is_rejected_unsent() {
     let database = Database::start().await;
     let row = |sid: &str, bytes: usize| json!({"room_id": "room01", "room_sid": sid, "created": 1795341600, "room_title": "x".repeat(bytes)});
     // The largest that is let through must fit, and so must twenty of them together.
@@ -381,7 +381,7 @@ async fn a_row_beyond_an_item_is_rejected_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn nobody_reading_on_is_no_reason_to_panic() {
+async fn closed_output_does_not_panic() {
     let database = Database::start().await;
     database.record(&history("room01", 3, 60)).await;
     let arguments = ["tally", "--all", "--check"];
@@ -399,7 +399,7 @@ async fn nobody_reading_on_is_no_reason_to_panic() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_named_with_what_to_do() {
+async fn missing_argument_is_named_with_advice() {
     let database = Database::start().await;
     let file = File::new("history.csv", "room_id,room_sid,created\nroom01,a,1795341600\n");
     let arguments = ["--table", "nowhere", "import", file.path()];
@@ -430,7 +430,7 @@ async fn what_is_missing_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn an_end_before_the_beginning_is_a_warning() {
+async fn end_before_beginning_is_a_warning() {
     let database = Database::start().await;
     // The clocks go back in between.
     let csv = "room_id,room_sid,created,ended\n\

@@ -1,4 +1,4 @@
-//! What an import makes of sessions that are in the table already: by an earlier import, by
+//! Imports of sessions that are in the table already: by an earlier import, by
 //! webhooks, under another time.
 
 use std::sync::Arc;
@@ -56,7 +56,7 @@ async fn post(database: &Database, events: &[Value]) {
 }
 
 #[tokio::test]
-async fn a_column_that_is_absent_leaves_what_is_stored_and_an_empty_value_clears_it() {
+async fn absent_column_keeps_and_empty_value_clears() {
     let database = Database::start().await;
     let all = json!({"room_title": "T", "joined_participants": 7, "webhook_url": "https://x",
         "ended": START + 60, "analytics_file_id": "f"});
@@ -91,7 +91,7 @@ fn exported(created: i64) -> Value {
 }
 
 #[tokio::test]
-async fn an_import_and_webhooks_are_the_same_session_in_any_order() {
+async fn import_and_webhooks_make_one_session() {
     let events = webhook::meeting("r", "SID_x", START);
     let mut expected = None;
     // How many of the events came before the import.
@@ -112,7 +112,7 @@ async fn an_import_and_webhooks_are_the_same_session_in_any_order() {
 }
 
 #[tokio::test]
-async fn an_import_fills_what_webhooks_lack_and_replaces_it_only_if_told() {
+async fn import_fills_what_webhooks_lack() {
     let database = Database::start().await;
     let mut events = webhook::meeting("r", "SID_x", START);
     let analytics = events.pop().expect("analytics");
@@ -135,7 +135,7 @@ async fn an_import_fills_what_webhooks_lack_and_replaces_it_only_if_told() {
 }
 
 #[tokio::test]
-async fn a_time_that_webhooks_could_only_guess_gives_way_to_that_of_the_database() {
+async fn import_replaces_guessed_times() {
     let database = Database::start().await;
     let events = webhook::meeting("r", "SID_x", START);
     // Without room_created, the beginning is that of session_ended, a second late.
@@ -172,7 +172,7 @@ async fn webhooks_never_end_a_session_before_it_begins() {
 }
 
 #[tokio::test]
-async fn a_session_with_another_beginning_is_rejected_or_moved() {
+async fn session_of_another_time_is_rejected_or_moved() {
     let database = Database::start().await;
     let title = |title: &str| json!({"room_title": title, "file_id": "f"});
     let first = [row("a", &title("A")), row("b", &title("B")), row("c", &title("C"))];
@@ -219,7 +219,7 @@ async fn a_session_with_another_beginning_is_rejected_or_moved() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_there_twice_has_one_row_after_a_move() {
+async fn move_leaves_one_row_of_a_repeated_session() {
     let database = Database::start().await;
     let twice = ["2026-11-22T09:00:00Z", "2026-11-22T10:00:00Z", "2025-11-22T10:00:00Z"];
     for created in twice {
@@ -232,7 +232,7 @@ async fn a_session_that_is_there_twice_has_one_row_after_a_move() {
 }
 
 #[tokio::test]
-async fn a_move_keeps_what_the_file_does_not_say() {
+async fn move_keeps_values_absent_from_the_file() {
     let database = Database::start().await;
     let mut full = crate::support::session("r", "2026-11-22T09:00:00Z", "a");
     full.room_title = "T".to_owned();
@@ -264,7 +264,7 @@ async fn keys_of(database: &Database) -> Vec<SessionKey> {
 }
 
 #[tokio::test]
-async fn two_imports_at_once_give_a_session_one_row() {
+async fn concurrent_imports_give_a_session_one_row() {
     let row = |sid: i64, shift: i64| {
         json!({"room_id": format!("r{}", sid % 5), "room_sid": format!("s{sid}"),
             "created": START + 60 * sid + shift})
@@ -305,7 +305,7 @@ async fn last_beginning_of_a_session_wins() {
 }
 
 #[tokio::test]
-async fn a_history_of_the_wrong_time_zone_is_moved_as_a_whole() {
+async fn history_of_a_wrong_time_zone_is_moved() {
     let database = Database::start().await;
     let rows: Vec<Value> = (0..700)
         .map(|number| {
@@ -329,7 +329,7 @@ async fn a_history_of_the_wrong_time_zone_is_moved_as_a_whole() {
 }
 
 #[tokio::test]
-async fn an_import_lets_sessions_expire_and_leaves_out_those_that_have() {
+async fn import_sets_expiry_and_skips_expired() {
     let database = Database::start().await;
     let now = Timestamp::now().as_second();
     let at = |sid: &str, created: i64| row(sid, &json!({"created": created, "ended": created}));
@@ -356,7 +356,7 @@ async fn an_import_lets_sessions_expire_and_leaves_out_those_that_have() {
 }
 
 #[tokio::test]
-async fn an_outage_ends_the_import_which_says_how_far_it_came() {
+async fn outage_ends_the_import_with_its_progress() {
     let database = Database::start().await;
     let rows = |from: i64, to: i64| {
         let row = |number| json!({"room_id": format!("r{}", number % 40), "room_sid": format!("{number}"), "created": START + number});
@@ -392,7 +392,7 @@ async fn an_outage_ends_the_import_which_says_how_far_it_came() {
 }
 
 #[tokio::test]
-async fn rows_whose_answers_were_lost_are_new() {
+async fn rows_with_lost_answers_are_new() {
     let database = Database::start().await;
     // More answers are lost than the SDK retries, so the importer looks at the rows again.
     let proxy = Proxy::start(&database.endpoint, {
@@ -430,7 +430,7 @@ fn rows_of_rooms(rooms: i64) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn rooms_are_imported_side_by_side_and_each_in_order() {
+async fn rooms_are_imported_concurrently_in_order() {
     let database = Database::start().await;
     // No transaction is answered until eight are under way.
     let (sent, all) = (AtomicUsize::new(0), Arc::new(Semaphore::new(0)));
@@ -455,7 +455,7 @@ async fn rooms_are_imported_side_by_side_and_each_in_order() {
 }
 
 #[tokio::test]
-async fn an_import_bears_throttling() {
+async fn import_succeeds_under_throttling() {
     let database = Database::start().await;
     let sent = AtomicUsize::new(0);
     let proxy = Proxy::start(&database.endpoint, move |_, operation| {

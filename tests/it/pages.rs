@@ -11,7 +11,7 @@ use crate::support::{Database, history, session};
 
 const ROOMS: [&str; 5] = ["r0", "r1", "r2", "r3", "r4"];
 
-/// What any reader must answer.
+/// Returns the page that any reader must answer.
 fn model(sessions: &[Session], query: &PageQuery) -> Page {
     let mut found: Vec<&Session> =
         sessions.iter().filter(|session| query.room_ids.contains(&session.room_id)).collect();
@@ -59,7 +59,7 @@ async fn assert_page(past_rooms: &PastRooms, sessions: &[Session], query: &PageQ
     assert_eq!(read(past_rooms, query).await, model(sessions, query), "{query:?}");
 }
 
-/// How a room's history came into the table.
+/// The writer of a room's history.
 #[derive(Debug, Clone, Copy)]
 enum Filled {
     Recorded,
@@ -154,7 +154,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_page_is_what_sorting_and_cutting_gives(sessions in histories(), filled in filled(), queries in queries()) {
+    fn every_page_is_a_slice_of_the_sorted_list(sessions in histories(), filled in filled(), queries in queries()) {
         run(async {
             let database = Database::start().await;
             fill(&database, &sessions, &filled).await;
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn pages_partition_the_history_and_ascending_is_descending_reversed(
+    fn pages_partition_the_history(
         sessions in histories(), filled in filled(), limit in 1..50usize
     ) {
         run(async {
@@ -203,7 +203,7 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 #[tokio::test]
-async fn pages_beyond_a_megabyte_are_followed_to_the_end() {
+async fn pages_beyond_a_megabyte_are_complete() {
     let database = Database::start().await;
     // 120 sessions of 30 kB: one page of 100 is 3 MB, three queries of DynamoDB.
     let mut sessions = history("room01", 120, 600);
@@ -229,7 +229,7 @@ async fn pages_beyond_a_megabyte_are_followed_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_deep_page_costs_what_a_shallow_one_costs() {
+async fn deep_page_costs_what_a_shallow_one_costs() {
     let database = Database::start().await;
     let sessions = history("room01", 4000, 90);
     database.record(&sessions).await;
@@ -246,7 +246,7 @@ async fn a_deep_page_costs_what_a_shallow_one_costs() {
 }
 
 #[tokio::test]
-async fn a_deep_page_after_another_takes_a_round_trip_less_and_is_still_right() {
+async fn next_deep_page_saves_a_round_trip() {
     let database = Database::start().await;
     let mut sessions = history("room01", 4000, 90);
     database.record(&sessions).await;
@@ -272,7 +272,7 @@ async fn a_deep_page_after_another_takes_a_round_trip_less_and_is_still_right() 
 }
 
 #[tokio::test]
-async fn only_rooms_with_something_in_the_window_are_asked() {
+async fn only_rooms_with_rows_are_queried() {
     let database = Database::start().await;
     // Ninety rooms of another decade, and one of today.
     let mut sessions = history("today", 300, 60);
@@ -291,7 +291,7 @@ async fn only_rooms_with_something_in_the_window_are_asked() {
 }
 
 #[tokio::test]
-async fn a_tally_that_is_wrong_does_not_shorten_a_page() {
+async fn wrong_tally_does_not_shorten_a_page() {
     use aws_sdk_dynamodb::types::AttributeValue;
     let sessions = history("room01", 100, 600);
     for (wrong, count) in [("~", "500"), ("#2024-01", "500"), ("~", "text")] {
@@ -323,7 +323,7 @@ async fn a_tally_that_is_wrong_does_not_shorten_a_page() {
 }
 
 #[tokio::test]
-async fn a_room_with_hundreds_of_sessions_in_one_millisecond() {
+async fn hundreds_of_sessions_share_a_millisecond() {
     let database = Database::start().await;
     let sessions: Vec<Session> = (0..700)
         .map(|number| {
@@ -340,7 +340,7 @@ async fn a_room_with_hundreds_of_sessions_in_one_millisecond() {
 }
 
 #[tokio::test]
-async fn rooms_behind_the_planned_end_are_read_side_by_side() {
+async fn rooms_behind_the_end_are_read_concurrently() {
     use crate::support::proxy::{Fault, Proxy};
     let database = Database::start().await;
     let mut sessions = history("a", 19, 60);
@@ -364,7 +364,7 @@ async fn rooms_behind_the_planned_end_are_read_side_by_side() {
 }
 
 #[tokio::test]
-async fn wrong_tallies_that_come_to_light_one_after_another_are_each_counted() {
+async fn successive_wrong_tallies_are_each_counted() {
     use aws_sdk_dynamodb::types::AttributeValue;
     let database = Database::start().await;
     let mut sessions = Vec::new();

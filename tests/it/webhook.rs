@@ -124,7 +124,7 @@ pub async fn history(database: &Database, rooms: &[&str]) -> Vec<PastRoom> {
 }
 
 #[tokio::test]
-async fn what_a_needed_event_lacks_is_refused_and_what_no_event_needs_may_be_null() {
+async fn incomplete_needed_event_is_refused() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     let analytics = || meeting("r", "SID_x", START).pop().expect("the analytics");
@@ -173,7 +173,7 @@ async fn what_a_needed_event_lacks_is_refused_and_what_no_event_needs_may_be_nul
 }
 
 #[tokio::test]
-async fn a_meeting_is_in_the_history_when_it_has_ended() {
+async fn ended_meeting_is_in_the_history() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     let events = meeting("r", "SID_x", START);
@@ -190,7 +190,7 @@ async fn a_meeting_is_in_the_history_when_it_has_ended() {
 }
 
 #[tokio::test]
-async fn any_order_and_repetition_give_the_same_session() {
+async fn any_event_order_gives_the_same_session() {
     for seed in 0..24 {
         let database = Database::start().await;
         let app = app(database.past_rooms.clone());
@@ -207,7 +207,7 @@ async fn any_order_and_repetition_give_the_same_session() {
 }
 
 #[tokio::test]
-async fn many_meetings_at_once_in_one_room_and_in_many() {
+async fn concurrent_meetings_are_all_recorded() {
     for seed in 0..4 {
         let database = Database::start().await;
         let app = Arc::new(app(database.past_rooms.clone()));
@@ -234,7 +234,7 @@ async fn many_meetings_at_once_in_one_room_and_in_many() {
 }
 
 #[tokio::test]
-async fn what_is_lost_is_made_up_for() {
+async fn lost_events_are_made_up_for() {
     for (lost, created) in [
         (&["room_created"][..], START + 1),
         (&["room_created", "session_ended"], START + 1),
@@ -259,7 +259,7 @@ async fn what_is_lost_is_made_up_for() {
 
 /// Unsigned requests cause no request to DynamoDB.
 #[tokio::test]
-async fn what_is_refused_reads_and_writes_nothing() {
+async fn refused_webhook_reads_and_writes_nothing() {
     let database = Database::start().await;
     let proxy = Proxy::start(&database.endpoint, |_, _| Fault::Pass).await;
     let app = app(database.at(&proxy.endpoint));
@@ -293,7 +293,7 @@ async fn what_is_refused_reads_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_failure_is_a_503_and_the_next_attempt_mends_it() {
+async fn failure_is_503_and_a_retry_succeeds() {
     let database = Database::start().await;
     let events = meeting("r", "SID_x", START);
     // Each request of each event fails once; the server sends the event again.
@@ -326,7 +326,7 @@ fn imported(created: &str) -> Session {
 }
 
 #[tokio::test]
-async fn a_session_that_was_imported_before_is_the_same_row() {
+async fn imported_session_keeps_its_row() {
     // At the database's time, and at another.
     for created in ["2026-11-22T10:00:00Z", "2026-11-22T09:00:03Z", "2026-10-22T09:00:03Z"] {
         let database = Database::start().await;
@@ -341,7 +341,7 @@ async fn a_session_that_was_imported_before_is_the_same_row() {
 }
 
 #[tokio::test]
-async fn without_room_created_the_imports_time_stays_and_nothing_is_lost() {
+async fn imports_time_stays_without_room_created() {
     let database = Database::start().await;
     let mut imported = imported("2026-11-22T10:00:00Z");
     imported.analytics_file_id = Some("imported-file".to_owned());
@@ -361,7 +361,7 @@ async fn without_room_created_the_imports_time_stays_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_session_that_was_deleted_stays_deleted() {
+async fn deleted_session_stays_deleted() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     let events = meeting("r", "SID_x", START);
@@ -381,7 +381,7 @@ pub fn unended(room: &str, sid: &str, start: i64) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_meeting_without_an_end_ends_with_the_next_one_of_its_room() {
+async fn unended_meeting_ends_with_the_next() {
     for backwards in [false, true] {
         let database = Database::start().await;
         let app = app(database.past_rooms.clone());
@@ -407,7 +407,7 @@ async fn a_meeting_without_an_end_ends_with_the_next_one_of_its_room() {
 }
 
 #[tokio::test]
-async fn a_meeting_of_which_nothing_is_heard_ends_when_its_timer_does() {
+async fn silent_meeting_ends_with_its_timer() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     for event in unended("r", "SID_x", START) {
@@ -438,7 +438,7 @@ async fn a_meeting_of_which_nothing_is_heard_ends_when_its_timer_does() {
 }
 
 #[tokio::test]
-async fn the_stream_ends_a_meeting_when_its_timer_is_deleted_and_sets_that_of_one_that_goes_on() {
+async fn deleted_timer_ends_or_renews_a_meeting() {
     /// 2020, and 2100: long before and after any day on which this runs.
     const LONG_AGO: i64 = 1_577_836_800;
     let database = Database::start().await;
@@ -476,7 +476,7 @@ async fn the_stream_ends_a_meeting_when_its_timer_is_deleted_and_sets_that_of_on
 }
 
 #[tokio::test]
-async fn ten_thousand_people_fit_and_are_counted() {
+async fn ten_thousand_participants_are_counted() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     // Most of them are put as the function has them in the table, in as many rows.
@@ -506,7 +506,7 @@ async fn ten_thousand_people_fit_and_are_counted() {
 }
 
 #[tokio::test]
-async fn bookkeeping_is_not_in_the_index_and_expires() {
+async fn meeting_rows_expire_and_are_not_indexed() {
     let database = Database::start().await;
     let app = app(database.past_rooms.clone());
     for event in unended("r", "SID_x", START) {

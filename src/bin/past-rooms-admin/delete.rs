@@ -71,7 +71,7 @@ pub struct Delete<'a> {
     exists: bool,
     /// Keys of the matching rows, the oldest first.
     keys: Vec<String>,
-    /// What was asked for by its id or its key and is not deleted, and why.
+    /// Ids and keys that were requested and not deleted, with the reason.
     missing: Vec<(&'a str, String)>,
     deleted: u64,
 }

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn existing_place_is_named_and_not_replaced() {
+    fn existing_destination_is_not_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let place = folder.path().join("history.jsonl");
         let mut destination = Destination::open(Some(&place)).expect("a new file");

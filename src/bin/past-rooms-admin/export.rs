@@ -85,7 +85,7 @@ impl Work for Export<'_> {
 /// It may be so with every session of a table.
 const NAMED_CHANGES: u64 = 20;
 
-/// What was found.
+/// The findings.
 #[derive(Default)]
 struct Found {
     sessions: u64,

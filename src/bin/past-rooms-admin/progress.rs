@@ -16,9 +16,9 @@ static BAR: LazyLock<ProgressBar> = LazyLock::new(ProgressBar::hidden);
 
 static WORK: Mutex<Option<Work>> = Mutex::new(None);
 
-/// What the command does now.
+/// The current work of a command.
 struct Work {
-    /// What is done, such as `sessions deleted`.
+    /// Its name, such as `sessions deleted`.
     name: &'static str,
     start: Instant,
     last_line: Instant,

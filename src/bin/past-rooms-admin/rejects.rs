@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escaped_text_shows_the_bytes_and_loses_none() {
+    fn escaped_text_shows_all_bytes() {
         assert_eq!(escaped(b"M\xfcller \\x \xe2\x82"), "M\\xfcller \\\\x \\xe2\\x82");
         assert_eq!(escaped("Müller 😀".as_bytes()), "Müller 😀");
     }

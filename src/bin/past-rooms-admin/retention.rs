@@ -52,7 +52,7 @@ pub struct Expiry<'a> {
     found: Found,
 }
 
-/// What was found and done.
+/// The findings and the changes.
 #[derive(Default)]
 struct Found {
     rooms: Cell<u64>,

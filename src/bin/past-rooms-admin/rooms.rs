@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_one_word_in_a_shell() {
+    fn quoted_room_id_is_one_word_in_a_shell() {
         assert_eq!(quoted("2024 #x"), "'2024 #x'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
     }

@@ -80,7 +80,7 @@ impl ImportedRow {
         })
     }
 
-    /// What is to be imported.
+    /// Returns the entry to import.
     pub fn into_entry(self) -> Entry {
         let fields = self.columns.into_iter().filter_map(Column::field);
         let fields = fields.fold(Fields::default(), Fields::with);

@@ -28,7 +28,7 @@ fn of_file(text: &str, format: Format) -> ImportedRow {
 }
 
 #[test]
-fn the_three_formats_and_both_sets_of_names_say_the_same() {
+fn formats_and_column_names_are_equivalent() {
     let csv = "room_id,room_sid,room_title,joined_participants,webhook_url,created,ended,analytics_file_id\n\
                room01,SID_a,\"A, \"\"b\"\"\nc\",5,https://x,2026-11-22T10:00:00Z,,f1\n";
     let tsv = "roomId\tsid\troom_title\tjoined_participants\twebhook_url\tcreated\tended\tfile_id\n\
@@ -44,7 +44,7 @@ fn the_three_formats_and_both_sets_of_names_say_the_same() {
 }
 
 #[test]
-fn a_column_that_is_absent_is_not_one_that_is_empty() {
+fn absent_column_differs_from_an_empty_one() {
     let required = BTreeSet::from(Column::REQUIRED);
     let absent = with(json!({"other": 1})).expect("a session");
     assert_eq!(absent.columns, required);
@@ -62,7 +62,7 @@ fn a_column_that_is_absent_is_not_one_that_is_empty() {
 }
 
 #[test]
-fn camel_case_names_are_columns_and_others_are_ignored() {
+fn camel_case_columns_are_known_others_ignored() {
     let row = json!({
         "roomId": "room01", "roomSid": "SID_a", "created": 1795341600, "roomTitle": "t",
         "joinedParticipants": 3, "webhookUrl": "https://x", "ended": null,
@@ -107,7 +107,7 @@ fn every_name_of_an_export_is_taken_in_both_spellings() {
 }
 
 #[test]
-fn participants_are_whole_in_every_spelling() {
+fn participants_are_integers_in_any_spelling() {
     for (spelling, number) in [
         (json!(7), 7),
         (json!(7.0), 7),
@@ -137,7 +137,7 @@ fn participants_are_whole_in_every_spelling() {
 }
 
 #[test]
-fn a_wrong_column_is_named() {
+fn wrong_column_is_named() {
     for (wrong, named) in [
         (json!({"room_id": ""}), "room_id must not be empty"),
         (json!({"room_id": null}), "room_id must not be empty"),
@@ -159,13 +159,13 @@ fn a_wrong_column_is_named() {
 }
 
 #[test]
-fn an_integer_as_an_id_keeps_its_digits() {
+fn integer_id_keeps_its_digits() {
     let row = with(json!({"room_id": u64::MAX})).expect("a session");
     assert_eq!(row.session.room_id, "18446744073709551615");
 }
 
 #[test]
-fn a_row_beyond_an_item_is_wrong() {
+fn row_beyond_400_kb_is_wrong() {
     let without_title = with(json!({})).expect("a session").session.to_past_room();
     let longest = MAX_ITEM_BYTES - without_title.item_bytes();
     assert!(with(json!({"room_title": "x".repeat(longest)})).is_ok());

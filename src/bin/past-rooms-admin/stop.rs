@@ -34,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(3);
 /// Time that a command has to end after that. It does not if it waits for the reader of its output.
 const LAST: Duration = Duration::from_secs(1);
 
-/// How often a waiting command looks for a reason to stop, and shows its progress.
+/// Interval at which a waiting command looks for a reason to stop, and shows its progress.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Shortest time without an answer that counts as a failure.

@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use past_rooms::table::rows::time::known_time;
 
-/// What a time must look like, for messages.
+/// Accepted forms of a time, for messages.
 pub const EXPECTED: &str = "RFC 3339 (2026-11-22T10:00:00Z), a MySQL datetime \
     (2026-11-22 10:00:00) or UNIX seconds (1795341600)";
 
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_read() {
+    fn every_form_of_time_is_read() {
         for text in [
             "2026-11-22T10:00:00Z",
             "2026-11-22T11:00:00+01:00",
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datetime_is_of_the_time_zone() {
+    fn datetime_is_in_the_given_time_zone() {
         assert_eq!(
             parsed("2026-07-01 10:00:00", "Europe/Berlin").as_deref(),
             Some("2026-07-01T08:00:00Z")
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_not_taken_for_seconds_when_it_is_something_else() {
+    fn implausible_seconds_are_rejected() {
         for (text, named) in [
             ("20240101", "a date without separators"),
             ("20240101120000", "a datetime without separators"),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_is_none_and_nonsense_an_error() {
+    fn empty_time_is_none_and_nonsense_an_error() {
         for text in [
             "",
             " ",

@@ -34,7 +34,7 @@ pub struct Totals {
     pub incomplete: bool,
 }
 
-/// How far an import came.
+/// The progress of an import.
 #[derive(Default)]
 pub struct Reached {
     /// File and line of the last row before which every row is done.

@@ -21,7 +21,7 @@ pub trait Work {
     }
 }
 
-/// What a command did.
+/// The outcome of a command.
 pub struct Summary {
     pub fields: Value,
     pub text: String,

@@ -2,7 +2,7 @@
 
 use super::marks::Marks;
 use crate::record::merge;
-use crate::record::row::{Heard, Row, Stored};
+use crate::record::row::{ReportedTimes, Row, Stored};
 use crate::table::rows::past_room::PastRoom;
 use crate::table::rows::retention::Retention;
 use crate::table::rows::session::Session;
@@ -14,9 +14,9 @@ use crate::table::rows::time::parse_known;
 pub enum Field {
     /// The room's title.
     RoomTitle,
-    /// How many participants joined.
+    /// Number of participants who joined.
     JoinedParticipants,
-    /// Where webhooks of the session were sent.
+    /// URL to which the session's webhooks were sent.
     WebhookUrl,
     /// When it ended.
     Ended,
@@ -51,13 +51,13 @@ impl Fields {
 pub struct Entry {
     /// The session.
     pub session: Session,
-    /// What of it the file has.
+    /// The fields that the file has.
     pub fields: Fields,
-    /// What else the table is to keep of it, if the file is an export of a table.
+    /// Its other stored attributes, if the file is an export of a table.
     pub marks: Marks,
 }
 
-/// What an import puts in place of what is stored.
+/// The source whose values win over the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Precedence {
     /// If webhooks recorded a session, only its missing values are filled in.
@@ -75,8 +75,8 @@ impl Entry {
         precedence: Precedence,
         retention: Retention,
     ) -> Row {
-        let heard = rows.iter().find_map(|stored| stored.heard);
-        let kept = heard.filter(|_| precedence == Precedence::Webhooks);
+        let reported = rows.iter().find_map(|stored| stored.reported);
+        let kept = reported.filter(|_| precedence == Precedence::Webhooks);
         let rooms = rows.iter().filter_map(|stored| stored.room.clone());
         let known = rooms.reduce(|mut room, other| {
             merge::fill(&mut room, &other);
@@ -90,19 +90,19 @@ impl Entry {
         let before = rows.first().and_then(|stored| stored.expires);
         let expires =
             retention.expires(self.session.created, ended).or(before).or(self.marks.expires());
-        Row { room, expires, heard: self.marks.heard(heard) }
+        Row { room, expires, reported: self.marks.reported(reported) }
     }
 
-    /// `heard`: what webhooks said, if that comes first.
-    fn merged(&self, old: &PastRoom, heard: Option<Heard>) -> PastRoom {
+    /// `reported`: the times that webhooks reported, if they take precedence.
+    fn merged(&self, old: &PastRoom, reported: Option<ReportedTimes>) -> PastRoom {
         let new = self.session.to_past_room();
         let stays = |field, is_empty: bool, is_certain: bool| {
-            !self.fields.has(field) || (heard.is_some() && is_certain && !is_empty)
+            !self.fields.has(field) || (reported.is_some() && is_certain && !is_empty)
         };
         let text = |field, old: &String, new: String| {
             if stays(field, old.is_empty(), true) { old.clone() } else { new }
         };
-        let guessed = heard.is_some_and(|heard| !heard.ended);
+        let guessed = reported.is_some_and(|reported| !reported.ended);
         let ended = if guessed && new.ended.is_empty() { old.ended.clone() } else { new.ended };
         PastRoom {
             room_title: text(Field::RoomTitle, &old.room_title, new.room_title),
@@ -119,7 +119,7 @@ impl Entry {
             },
             joined_participants: if !self.fields.has(Field::JoinedParticipants) {
                 old.joined_participants
-            } else if heard.is_some() {
+            } else if reported.is_some() {
                 // A server's own count goes down when people leave, so the greater is the truer.
                 old.joined_participants.max(new.joined_participants)
             } else {

@@ -14,7 +14,7 @@ use crate::table::keys::RowKey;
 pub struct Misplaced {
     /// Its place among the entries.
     pub index: usize,
-    /// Where it is.
+    /// Its existing keys.
     pub found: Vec<RowKey>,
 }
 
@@ -39,7 +39,7 @@ pub struct Written {
     pub reversed: BTreeSet<usize>,
 }
 
-/// What was done about a session.
+/// The outcome for a session.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Done {
     Recorded(Placed),
@@ -89,7 +89,7 @@ impl Progress {
         }
     }
 
-    /// How many entries are done, counted from the first, until one is not.
+    /// Returns the place of the first entry that is not done.
     pub fn first_undone(&self) -> usize {
         self.done.iter().take_while(|done| **done).count()
     }

@@ -23,10 +23,10 @@ pub struct PastRoom {
     /// The session's id, unique among all sessions.
     #[serde(default)]
     pub room_sid: String,
-    /// How many participants joined.
+    /// Number of participants who joined.
     #[serde(default)]
     pub joined_participants: i64,
-    /// Where webhooks of the session were sent.
+    /// URL to which the session's webhooks were sent.
     #[serde(default)]
     pub webhook_url: String,
     /// When it began: RFC 3339 in UTC.
@@ -102,7 +102,7 @@ impl SessionRow {
         Some(SessionRow { key: SessionKey::of_item(&item)?, attributes: item })
     }
 
-    /// What the API answers of the session.
+    /// Returns the session as the API answers it.
     ///
     /// # Errors
     /// [`MalformedRow`] if one of its attributes has the wrong type.
@@ -187,7 +187,7 @@ mod tests {
     proptest! {
         /// Compares it with the general way, the `Deserialize` that `PastRoom` derives.
         #[test]
-        fn a_row_is_read_as_serde_reads_it(
+        fn row_is_read_as_serde_reads_it(
             values in proptest::array::uniform8(option::weighted(0.7, attribute())),
         ) {
             let key = RowKey::new("room01", "2026-11-22T10:00:00.000Z#SID_x").into_item();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_row_is_named_with_what_is_wrong() {
+    fn malformed_row_is_named_with_its_problem() {
         let mut item = RowKey::new("room01", "2026-11-22T10:00:00.000Z#SID_x").into_item();
         item.insert("joined_participants".to_owned(), AttributeValue::N("1.5".to_owned()));
         let row = SessionRow::from_item(item).expect("a session's key");

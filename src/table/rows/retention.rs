@@ -1,4 +1,4 @@
-//! How long sessions are kept.
+//! Retention: the time after which sessions expire.
 
 use jiff::Timestamp;
 
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_expires_days_after_its_end() {
+    fn session_expires_days_after_its_end() {
         let mut session =
             Session::new("room01", "x", "2026-11-22T10:00:00Z".parse().expect("a time"));
         let days = |days| Retention::days(days).of_session(&session);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn no_expiry_is_older_than_what_dynamodb_heeds() {
+    fn expiry_is_recent_enough_for_dynamodb() {
         let second = |text: &str| text.parse::<Timestamp>().expect("a time").as_second();
         let written = |ended: &str, now: &str| {
             let ended = ended.parse().expect("a time");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_expires_as_its_session() {
+    fn row_expires_as_its_session() {
         let row = |sort_key: &str, ended: &str| {
             let mut row = crate::RowKey::new("room01", sort_key).into_item();
             row.insert(ENDED.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(ended.into()));

@@ -30,9 +30,9 @@ pub struct Session {
     pub room_sid: String,
     /// The room's title.
     pub room_title: String,
-    /// How many participants joined.
+    /// Number of participants who joined.
     pub joined_participants: u32,
-    /// Where webhooks of the session were sent.
+    /// URL to which the session's webhooks were sent.
     pub webhook_url: String,
     /// When it began: years 2000 to 9999. Kept to the millisecond.
     pub created: Timestamp,
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sort_key_has_three_decimals() {
+    fn sort_key_has_three_decimals() {
         for (created, key) in [
             ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00.000Z#SID_x"),
             ("2026-11-22T10:00:00.9999Z", "2026-11-22T10:00:00.999Z#SID_x"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_answered_as_it_was_given() {
+    fn session_is_answered_as_given() {
         let mut one = session("2026-11-22T10:00:00.1239Z", "SID_x");
         let empty = PastRoom {
             room_title: String::new(),
