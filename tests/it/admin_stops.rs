@@ -121,7 +121,7 @@ async fn interrupted_delete_and_export_report() {
 }
 
 #[tokio::test]
-async fn interrupted_retention_counts_the_changed_sessions() {
+async fn interrupted_retention_counts_changed_sessions() {
     let database = Database::start().await;
     database.record(&history("room01", 60, 60)).await;
     database.record(&history("room02", 60, 60)).await;
@@ -138,7 +138,7 @@ async fn interrupted_retention_counts_the_changed_sessions() {
 }
 
 #[tokio::test]
-async fn interrupted_commands_end_with_an_error_and_a_summary() {
+async fn interrupted_commands_fail_with_a_summary() {
     let database = Database::start().await;
     let file = File::new("history.csv", csv());
     let place = file.beside("export.jsonl");
