@@ -11,8 +11,10 @@ use past_rooms::lambda::config::Dialect;
 /// The API secret unless another is chosen.
 pub const DEMO_SECRET: &str = "local-demo-secret";
 
-/// A command line that every argument error shows.
+/// A command line that argument errors show.
 const EXAMPLE: &str = "cargo run --example local -- --listen 9305";
+/// The same of errors about `--dynamodb`.
+const DYNAMODB_EXAMPLE: &str = "cargo run --example local -- --dynamodb 8001";
 
 /// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.
 ///
@@ -80,7 +82,10 @@ impl Arguments {
     pub fn read(line: impl IntoIterator<Item = String>) -> Result<Self, clap::Error> {
         Arguments::try_parse_from(line).map_err(|mut error| {
             if error.use_stderr() {
-                let example = StyledStr::from(EXAMPLE);
+                let of_dynamodb = matches!(error.get(ContextKind::InvalidArg),
+                    Some(ContextValue::String(argument)) if argument.starts_with("--dynamodb"));
+                let example = if of_dynamodb { DYNAMODB_EXAMPLE } else { EXAMPLE };
+                let example = StyledStr::from(example);
                 let context = ContextValue::StyledStrs(vec![example]);
                 error.insert(ContextKind::Suggested, context);
             }

@@ -8,7 +8,7 @@ use lambda_http::http::{HeaderValue, StatusCode, header};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
-use super::dialect::{self, Integer, Rooms};
+use super::dialect::{self, Integer, RoomsList};
 use super::error::{ApiError, MAX_ANSWER_BYTES, RETRY_AFTER_SECONDS};
 use super::request::FetchPastRooms;
 use super::route::METHOD;
@@ -41,7 +41,7 @@ struct PastRoomsResult<'a> {
     from: u64,
     limit: usize,
     order_by: &'a str,
-    rooms_list: Rooms<'a>,
+    rooms_list: RoomsList<'a>,
 }
 
 /// The answer with a page.

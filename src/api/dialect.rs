@@ -97,10 +97,10 @@ impl Dialect {
     }
 
     /// The sessions of the answer.
-    pub(super) fn rooms(self, rooms: &[PastRoom]) -> Rooms<'_> {
+    pub(super) fn rooms(self, rooms: &[PastRoom]) -> RoomsList<'_> {
         match self {
-            Dialect::Documented => Rooms::AsStored(rooms),
-            Dialect::Plugnmeet => Rooms::AsServer(rooms.iter().map(ServerRoom::new).collect()),
+            Dialect::Documented => RoomsList::AsStored(rooms),
+            Dialect::Plugnmeet => RoomsList::AsServer(rooms.iter().map(ServerRoom::new).collect()),
         }
     }
 }
@@ -124,7 +124,7 @@ impl<T: Display + Serialize> Serialize for Integer<T> {
 /// `rooms_list`.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Rooms<'a> {
+pub(super) enum RoomsList<'a> {
     AsStored(&'a [PastRoom]),
     AsServer(Vec<ServerRoom<'a>>),
 }

@@ -142,8 +142,13 @@ pub fn variable(name: &'static str) -> Result<String, MissingVariable> {
     required(name, std::env::var(name).ok())
 }
 
+/// Returns the value of a variable. Spaces only, as nothing at all, count as unset.
+pub fn given(value: Option<String>) -> Option<String> {
+    value.filter(|value| !value.trim().is_empty())
+}
+
 fn required(name: &'static str, value: Option<String>) -> Result<String, MissingVariable> {
-    value.filter(|value| !value.is_empty()).ok_or(MissingVariable(name))
+    given(value).ok_or(MissingVariable(name))
 }
 
 /// The variable [`RETENTION_DAYS`] of the process's environment.
@@ -155,8 +160,7 @@ pub fn retention_days() -> Result<u32, ConfigError> {
 }
 
 fn days(value: Option<String>) -> Result<u32, ConfigError> {
-    let given = value.filter(|days| !days.is_empty());
-    given.map_or(Ok(0), |days| days.parse().map_err(|_| ConfigError::Retention(days)))
+    given(value).map_or(Ok(0), |days| days.parse().map_err(|_| ConfigError::Retention(days)))
 }
 
 impl Config {
@@ -177,16 +181,15 @@ impl Config {
         let required = |name| required(name, variable(name));
         Ok(Config {
             table_name: required(TABLE_NAME)?,
-            history_table: variable(HISTORY_TABLE).filter(|name| !name.is_empty()),
-            credentials: match variable(CREDENTIALS_SECRET_ARN).filter(|arn| !arn.is_empty()) {
+            history_table: given(variable(HISTORY_TABLE)),
+            credentials: match given(variable(CREDENTIALS_SECRET_ARN)) {
                 Some(arn) => CredentialsSource::Secret(arn),
                 None => CredentialsSource::Pair(ApiCredentials {
                     key: required(API_KEY)?,
                     secret: required(API_SECRET)?,
                 }),
             },
-            dialect: variable(ANSWERS)
-                .filter(|name| !name.is_empty())
+            dialect: given(variable(ANSWERS))
                 .map_or(Ok(Dialect::default()), |name| name.parse())?,
             retention_days: days(variable(RETENTION_DAYS))?,
         })
@@ -208,7 +211,7 @@ mod tests {
     #[test]
     fn dialect_has_a_default_and_two_names() {
         let dialect = |value| with(ANSWERS, value).map(|config| config.dialect);
-        for documented in [None, Some(""), Some("documented")] {
+        for documented in [None, Some(""), Some(" "), Some("documented")] {
             assert_eq!(dialect(documented), Ok(Dialect::Documented));
         }
         assert_eq!(dialect(Some("plugnmeet")), Ok(Dialect::Plugnmeet));
@@ -233,7 +236,7 @@ mod tests {
     fn every_variable_is_required_and_named() {
         assert!(with("", None).is_ok());
         for name in [TABLE_NAME, API_KEY, API_SECRET] {
-            for value in [None, Some("")] {
+            for value in [None, Some(""), Some(" ")] {
                 let error = with(name, value).expect_err("required").to_string();
                 assert!(error.contains(name), "{error}");
             }

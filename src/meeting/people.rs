@@ -43,7 +43,10 @@ pub(super) async fn add(
         .expression_attribute_values(":expires", number(expires))
         .expression_attribute_values(":people", people.clone())
         .return_consumed_capacity(ReturnConsumedCapacity::Total);
-    let answer = request.send().await.map_err(|error| TableError::new("UpdateItem", &error))?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| TableError::new("UpdateItem", table.name(), &error))?;
     table.count_request(units(answer.consumed_capacity.as_slice()));
     Ok(())
 }

@@ -126,7 +126,7 @@ pub(super) async fn add_report(
                 table.count_request(0.0);
                 Some(item)
             }
-            None => return Err(TableError::new(OPERATION, &error)),
+            None => return Err(TableError::new(OPERATION, table.name(), &error)),
         },
     };
     match item {
@@ -183,7 +183,8 @@ pub(super) async fn set_timer(
         .table_name(table.name())
         .set_item(Some(item))
         .return_consumed_capacity(ReturnConsumedCapacity::Total);
-    let answer = request.send().await.map_err(|error| TableError::new("PutItem", &error))?;
+    let answer =
+        request.send().await.map_err(|error| TableError::new("PutItem", table.name(), &error))?;
     table.count_request(units(answer.consumed_capacity.as_slice()));
     Ok(())
 }
@@ -218,7 +219,7 @@ pub(super) async fn set(
     match request.send().await {
         Ok(answer) => table.count_request(units(answer.consumed_capacity.as_slice())),
         Err(error) if has_expired(&error) => table.count_request(0.0),
-        Err(error) => return Err(TableError::new(OPERATION, &error)),
+        Err(error) => return Err(TableError::new(OPERATION, table.name(), &error)),
     }
     Ok(())
 }

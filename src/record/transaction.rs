@@ -245,7 +245,7 @@ impl<'a> Transaction<'a> {
                 Some(Cancellation::Throttled) => {
                     TableError::throttled(OPERATION, error.request_id()).into()
                 }
-                None => TableError::new(OPERATION, &error).into(),
+                None => TableError::new(OPERATION, self.table.name(), &error).into(),
             });
         let answer = answer?;
         self.table.count_request(units(answer.consumed_capacity()));

@@ -30,8 +30,6 @@ use crate::table::schema::{PARTITION_KEY, SORT_KEY};
 use crate::table::{Consistency, Item, Table, TableError};
 use crate::whole_history::projected_row;
 
-/// Rows that DynamoDB may refuse before the others are given up, too.
-const MAX_REFUSED: usize = 5;
 /// Rows that one step of the scan reads.
 const ROWS_PER_STEP: i32 = 500;
 /// The attributes of the state row with the key after which the scan continues.
@@ -63,7 +61,7 @@ impl std::ops::AddAssign for Projected {
     }
 }
 
-/// What to do with differences.
+/// The treatment of differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Write what the table has.
@@ -104,24 +102,11 @@ pub(crate) async fn project_into(
     // In the order of time, so that a transaction touches few months.
     let keys: BTreeMap<RowKey, RowKey> =
         keys.into_iter().filter_map(|key| Some((projected_row::key(&key)?, key))).collect();
-    let mut refused = Vec::new();
-    let mut left = batches(history, keys, |(own_key, _)| (own_key, 0));
-    left.reverse();
-    while let Some(mut batch) = left.pop() {
+    for batch in batches(history, keys, |(own_key, _)| (own_key, 0)) {
         let attempt = || project_batch(table, history, &batch, cause);
-        match with_retries(ATTEMPTS, WriteError::is_transient, attempt).await {
-            Ok(more) => *projected += more,
-            Err(error) if error.is_transient() => return Err(error),
-            // One row may be too large. It must not keep the others back.
-            Err(error) if batch.len() == 1 && refused.len() < MAX_REFUSED => refused.push(error),
-            Err(error) if batch.len() == 1 => return Err(error),
-            Err(_) => {
-                left.push(batch.split_off(batch.len() / 2));
-                left.push(batch);
-            }
-        }
+        *projected += with_retries(ATTEMPTS, WriteError::is_transient, attempt).await?;
     }
-    refused.pop().map_or(Ok(()), Err)
+    Ok(())
 }
 
 /// A row of the history table by its key, and the key of its session.
@@ -148,7 +133,7 @@ async fn project_batch(
     let mut bytes = 0;
     for (own_key, key) in batch {
         let after = rows.remove(key).map(|row| projected_row::row(own_key, key, &row));
-        let size = after.as_ref().map_or(0, size);
+        let size = after.as_ref().map_or(0, projected_row::size);
         if bytes + size > MAX_BYTES {
             let full = std::mem::replace(&mut transaction, Transaction::exclusive(history));
             write(full, &mut snapshot, cause).await?;
@@ -186,11 +171,6 @@ async fn write(
         raised.into_iter().for_each(|room_id| snapshot.raised(room_id));
     }
     Ok(())
-}
-
-/// Returns about how many bytes a row has.
-fn size(row: &Item) -> usize {
-    row.iter().map(|(name, value)| name.len() + value.as_s().map_or(20, String::len)).sum()
 }
 
 /// Projects the sessions that existed before the stream function projected any: continues the scan of
@@ -279,6 +259,6 @@ pub(crate) async fn write_state(history: &Table, after: Option<&RowKey>) -> Resu
         {
             Ok(())
         }
-        Err(error) => Err(TableError::new("PutItem", &error).into()),
+        Err(error) => Err(TableError::new("PutItem", history.name(), &error).into()),
     }
 }

@@ -14,6 +14,12 @@ use crate::table::schema::{
 const NOT_COPIED: [&str; 5] = [PARTITION_KEY, SORT_KEY, COUNTED, EXPIRES, BY_WEBHOOKS];
 /// Bytes of `#` and the hash behind a sort key.
 const HASH_BYTES: usize = 17;
+/// Maximum bytes of a row.
+///
+/// Source: Amazon DynamoDB Developer Guide, "Constraints: Items".
+const MAX_ROW_BYTES: usize = 400 * 1024;
+/// Maximum bytes of a number.
+const NUMBER_BYTES: usize = 21;
 
 /// Returns the key in the history table of the session at `key`. `None`: the row is not a session.
 ///
@@ -44,7 +50,44 @@ pub fn row(own_key: &RowKey, key: &RowKey, row: &Item) -> Item {
         let sort_key = AttributeValue::S(key.sort_key.clone());
         item.insert(HISTORY_SORT_KEY.to_owned(), sort_key);
     }
+    fit(&mut item);
     item
+}
+
+/// Shortens the longest attribute of a row that is too large: the row has more keys than its session. A
+/// text is cut. Another value of that size is invalid, and null instead of it is as invalid.
+fn fit(item: &mut Item) {
+    let excess = size(item).saturating_sub(MAX_ROW_BYTES);
+    match item.values_mut().max_by_key(|value| value_bytes(value)) {
+        Some(AttributeValue::S(text)) if excess > 0 => {
+            text.truncate(text.floor_char_boundary(text.len().saturating_sub(excess)));
+        }
+        Some(value) if excess > 0 => *value = AttributeValue::Null(true),
+        _ => {}
+    }
+}
+
+/// Returns at least the size of a row in DynamoDB.
+///
+/// Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
+pub fn size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+}
+
+fn value_bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(_) => NUMBER_BYTES,
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
+        AttributeValue::Ns(numbers) => numbers.len() * NUMBER_BYTES,
+        AttributeValue::Bs(all) => all.iter().map(|bytes| bytes.as_ref().len()).sum(),
+        AttributeValue::L(values) => {
+            3 + values.iter().map(|one| 1 + value_bytes(one)).sum::<usize>()
+        }
+        AttributeValue::M(fields) => 3 + fields.len() + size(fields),
+        _ => 1,
+    }
 }
 
 /// Returns the key of the session that a row of the history table projects. `None`: it is another
@@ -74,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn key_of_a_session_keeps_its_order_and_leads_back() {
+    fn projected_key_keeps_order_and_session() {
         let earlier = round_trip("room01", "2026-11-22T10:00:00.000Z#SID_x");
         let later = round_trip("room01", "2026-11-22T10:00:00.001Z#SID_a");
         assert!(earlier < later);
@@ -94,6 +137,29 @@ mod tests {
             round_trip("room01", &format!("2026-11-22T10:00:00.000Z#{text}{end}"))
         };
         assert_ne!(long("abc"), long("abd"));
+    }
+
+    #[test]
+    fn longest_attribute_of_a_too_large_row_is_cut() {
+        let key_of_session = RowKey::new("room01", "2026-11-22T10:00:00.000Z#x");
+        let own_key = key(&key_of_session).expect("a session");
+        let projected = |name: &str, value: AttributeValue| {
+            let mut session = key_of_session.clone().into_item();
+            session.insert("webhook_url".to_owned(), AttributeValue::S("https://a".to_owned()));
+            session.insert(name.to_owned(), value);
+            row(&own_key, &key_of_session, &session)
+        };
+        for bytes in [409_400, 409_500, 409_600] {
+            let title = "\u{fc}".repeat(bytes / 2);
+            let row = projected("room_title", AttributeValue::S(title.clone()));
+            let cut = string_attribute(&row, "room_title").expect("a title");
+            assert!(title.starts_with(cut));
+            assert!((MAX_ROW_BYTES - 1..=MAX_ROW_BYTES).contains(&size(&row)) || cut == title);
+            assert_eq!(string_attribute(&row, "webhook_url"), Some("https://a"));
+        }
+        let texts = vec![AttributeValue::S("x".repeat(1000)); 410];
+        let row = projected("ended", AttributeValue::L(texts));
+        assert!(row["ended"].is_null());
     }
 
     #[test]

@@ -22,9 +22,17 @@ async fn every_command_ends_with_a_summary() {
         File::new("history.csv", "room_id,room_sid,created\nroom01,a,2026-11-22T10:00:00Z\n");
     let bad = File::new("bad.csv", "room_id,room_sid,created\nroom01,b,tomorrow\n");
     let exported = file.beside("exported.jsonl");
+    let odd =
+        File::new("odd.csv", "room_id,room_sid,created,titel\nroom01,a,2026-11-22T10:00:00Z,x\n");
+    let man = file.beside("man");
     for (arguments, status, expected) in [
         (&["import", file.path()][..], 0, &["summary"][..]),
         (&["import", bad.path()], 1, &["rejected", "summary"]),
+        (&["import", odd.path()], 0, &["warning", "summary"]),
+        (&["import", "missing.csv"], 2, &["error", "summary"]),
+        (&["completions", "bash"], 0, &["completions", "summary"]),
+        (&["man", &man], 0, &["summary"]),
+        (&["man", file.path()], 2, &["error", "summary"]),
         (&["list"], 0, &["room", "room", "summary"]),
         (&["show", "--sid", "SID_000001"], 0, &["session", "session", "summary"]),
         (&["show", "--sid", "TYPO"], 1, &["summary"]),
@@ -46,7 +54,12 @@ async fn every_command_ends_with_a_summary() {
         let output = run(&database, &[arguments, &["--json"]].concat()).await;
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {said}");
-        assert_eq!(types(&objects(&output.stdout)), expected, "{arguments:?}");
+        let printed = objects(&output.stdout);
+        assert_eq!(types(&printed), expected, "{arguments:?}");
+        let summary = printed.last().expect("a summary");
+        assert_eq!(summary["complete"], status < 2, "{arguments:?}");
+        let wrong = run(&database, &[arguments, &["--json", "--nonsense"]].concat()).await;
+        assert_eq!(types(&objects(&wrong.stdout)), ["error", "summary"], "{arguments:?}");
     }
 }
 

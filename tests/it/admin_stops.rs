@@ -31,8 +31,8 @@ enum InFlight {
     Lost,
 }
 
-/// Runs a command against a database that holds back everything after `requests` of `operation`, and
-/// interrupts it then.
+/// Runs a command against a database that holds back everything after `requests` of `operation`, or of any if it is
+/// empty, and interrupts it then.
 async fn interrupted(
     database: &Database,
     (operation, requests): (&'static str, usize),
@@ -44,7 +44,9 @@ async fn interrupted(
     let is_reached = Arc::clone(&reached);
     let seen = AtomicUsize::new(0);
     let proxy = Proxy::start(&database.endpoint, move |_, name| {
-        if name != operation || seen.fetch_add(1, Ordering::SeqCst) < requests {
+        if !operation.is_empty() && name != operation
+            || seen.fetch_add(1, Ordering::SeqCst) < requests
+        {
             return Fault::Pass;
         }
         is_reached.add_permits(1);
@@ -119,7 +121,7 @@ async fn interrupted_delete_and_export_report() {
 }
 
 #[tokio::test]
-async fn interrupted_retention_counts_the_changed_sessions() {
+async fn interrupted_retention_counts_changed_sessions() {
     let database = Database::start().await;
     database.record(&history("room01", 60, 60)).await;
     database.record(&history("room02", 60, 60)).await;
@@ -136,13 +138,50 @@ async fn interrupted_retention_counts_the_changed_sessions() {
 }
 
 #[tokio::test]
+async fn interrupted_commands_fail_with_a_summary() {
+    let database = Database::start().await;
+    let file = File::new("history.csv", csv());
+    let place = file.beside("export.jsonl");
+    let commands = [
+        &["import", file.path()][..],
+        &["export", "--all", "--output", &place],
+        &["list"],
+        &["show", "--sid", "s1"],
+        &["tally", "--all"],
+        &["duplicates"],
+        &["history", "--history-table", "past-rooms-history"],
+        &["delete", "--room", "room01", "--yes"],
+        &["retention", "--all", "--days", "0"],
+    ];
+    let database = &database;
+    let runs = commands.map(|command| async move {
+        let arguments = [command, &["--json"]].concat();
+        (command, interrupted(database, ("", 0), InFlight::Lost, &arguments).await)
+    });
+    let mut runs = stream::iter(runs).buffer_unordered(5);
+    while let Some((command, output)) = runs.next().await {
+        assert_eq!(output.status.code(), Some(130), "{command:?}: {}", text(&output.stderr));
+        assert_is_stopped(&output);
+    }
+}
+
+/// The last objects are an error and a summary.
+fn assert_is_stopped(output: &Output) {
+    let printed = objects(&output.stdout);
+    let types: Vec<_> = printed.iter().map(|object| &object["type"]).collect();
+    assert_eq!(types, ["error", "summary"], "{}", text(&output.stderr));
+    assert_eq!(printed[1]["complete"], false);
+}
+
+#[tokio::test]
 async fn every_command_ends_after_its_patience() {
     let database = Database::start().await;
     let file = File::new("history.csv", csv());
+    let place = file.beside("export.jsonl");
     let silent = Proxy::start(&database.endpoint, |_, _| Fault::Stall).await;
     let commands = [
         &["import", file.path()][..],
-        &["export", "--all"],
+        &["export", "--all", "--output", &place],
         &["list"],
         &["list", "--room", "room01"],
         &["show", "--sid", "s1"],
@@ -156,7 +195,7 @@ async fn every_command_ends_after_its_patience() {
     let runs = ["http://127.0.0.1:9", &*silent.endpoint].into_iter().flat_map(|endpoint| {
         let database = &database;
         commands.map(|command| async move {
-            let arguments = [command, &["--patience", "5"]].concat();
+            let arguments = [command, &["--patience", "5", "--json"]].concat();
             let start = Instant::now();
             let output = admin(database, endpoint, &arguments).output().await.expect("it runs");
             (command, endpoint, output, start.elapsed())
@@ -167,6 +206,7 @@ async fn every_command_ends_after_its_patience() {
     while let Some((command, endpoint, output, time)) = runs.next().await {
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{command:?}: {said}");
+        assert_is_stopped(&output);
         let bounds = Duration::from_secs(4)..Duration::from_secs(9);
         assert!(bounds.contains(&time), "{command:?} at {endpoint} took {time:?}");
         assert!(said.contains("succeeded for 5 s (--patience)"), "{command:?}: {said}");

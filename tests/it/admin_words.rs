@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use past_rooms::PageQuery;
 use serde_json::Value;
 
 use crate::admin::{File, admin, run, text};
@@ -125,7 +126,7 @@ async fn empty_variables_count_as_unset() {
     let file = File::new("history.csv", "room_id,room_sid,created\nroom01,a,1795341600\n");
     let arguments = ["import", "--dry-run", file.path()];
     let mut import = admin(&database, &database.endpoint, &arguments);
-    let output = import.env("RETENTION_DAYS", "").env("TABLE_NAME", "").output().await;
+    let output = import.env("RETENTION_DAYS", " ").env("TABLE_NAME", "").output().await;
     let output = output.expect("it runs");
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).starts_with("1 row in"), "{}", text(&output.stdout));
@@ -138,9 +139,46 @@ async fn empty_variables_count_as_unset() {
 #[tokio::test]
 async fn wrong_profile_is_named() {
     let database = Database::start().await;
-    let mut tally = admin(&database, &database.endpoint, &["tally", "--all"]);
-    let tally = tally.env_remove("AWS_REGION").env("AWS_PROFILE", "prodd");
-    let output = tally.output().await.expect("it runs");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("the profile \"prodd\""), "{}", text(&output.stderr));
+    let profile = |removed: &[&str]| {
+        let mut tally = admin(&database, &database.endpoint, &["tally", "--all"]);
+        for name in removed {
+            tally.env_remove(name);
+        }
+        tally.env("AWS_PROFILE", "prodd").output()
+    };
+    for removed in [&["AWS_REGION"][..], &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]] {
+        let output = profile(removed).await.expect("it runs");
+        assert_eq!(output.status.code(), Some(2));
+        let said = text(&output.stderr);
+        assert!(said.contains("the profile \"prodd\" (AWS_PROFILE) is not in"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn blank_table_names_are_not_used() {
+    let database = Database::start().await;
+    let mut list = admin(&database, &database.endpoint, &["list"]);
+    let output = list.env("TABLE_NAME", " ").output().await.expect("it runs");
+    let said = text(&output.stderr);
+    assert!(output.status.success() || said.contains("no table \"past-rooms\""), "{said}");
+    let output = run(&database, &["list", "--table", " "]).await;
+    assert!(text(&output.stderr).contains("expected a table's name"), "{output:?}");
+}
+
+#[tokio::test]
+async fn missing_history_table_is_named() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    for check in [&["--check"][..], &[]] {
+        let history = ["history", "--history-table", "typo"];
+        let output = run(&database, &[&history[..], check].concat()).await;
+        assert_eq!(output.status.code(), Some(2));
+        let said = text(&output.stderr);
+        assert!(said.contains("the table \"typo\" does not exist"), "{said}");
+        assert!(said.contains("--history-table or HISTORY_TABLE"), "{said}");
+    }
+    // So the functions' log lines name it, too.
+    let past_rooms = database.past_rooms.with_history("typo");
+    let error = past_rooms.page(&PageQuery::all_rooms()).await.expect_err("no table");
+    assert!(error.to_string().contains("the table \"typo\" does not exist"), "{error}");
 }

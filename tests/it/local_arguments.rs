@@ -41,6 +41,11 @@ fn argument_error_shows_an_example() {
         let message = Arguments::read(line).expect_err(argument).to_string();
         assert!(message.contains(EXAMPLE), "{message}");
     }
+    for typed in ["", "localhost"] {
+        let line = ["local", "--dynamodb", typed].map(str::to_owned);
+        let message = Arguments::read(line).expect_err(typed).to_string();
+        assert!(message.contains("tip: cargo run --example local -- --dynamodb 8001"), "{message}");
+    }
     let help = Arguments::read(["local", "--help"].map(str::to_owned)).expect_err("the help");
     assert!(!help.use_stderr() && !help.to_string().contains("tip:"));
 }

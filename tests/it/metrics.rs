@@ -289,7 +289,7 @@ async fn failed_batches_make_their_metric() {
 }
 
 #[test]
-fn throttled_requests_are_counted_in_the_access_log() {
+fn throttled_requests_are_in_the_access_log() {
     // The access log's format makes a text of the status.
     let format = properties("Api")["AccessLogSettings"]["Format"].clone();
     for (status, count) in [("429", 1), ("200", 0)] {

@@ -78,7 +78,7 @@ async fn recording_again_changes_mutable_fields() {
 }
 
 #[tokio::test]
-async fn session_given_twice_is_recorded_as_the_last_one() {
+async fn last_of_a_repeated_session_is_recorded() {
     let database = Database::start().await;
     let first = session("room01", "2026-11-22T10:00:00Z", "SID_x");
     let mut last = first.clone();

@@ -19,7 +19,7 @@ use crate::plan::Task;
 use crate::promise;
 use crate::scheduler::Scheduler;
 
-/// How long an import retries while DynamoDB fails.
+/// Time for which an import retries while DynamoDB fails.
 const IMPORT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Failures of steps after which a reconciliation ends.
@@ -42,6 +42,7 @@ impl Actor {
             match &task {
                 Task::Page { query, cold } => self.read(query, *cold, began).await,
                 Task::Deliver { shard } => self.deliver(*shard, began).await,
+                Task::DeliverAgain { shard } => self.deliver_again(*shard).await,
                 Task::Rest(time) => tokio::time::sleep(*time).await,
                 task => self.write(task, began).await,
             }
@@ -149,7 +150,10 @@ impl Actor {
 
     async fn written(&self, task: &Task) -> Result<Written, WriteError> {
         match task {
-            Task::Page { .. } | Task::Deliver { .. } | Task::Rest(_) => {
+            Task::Page { .. }
+            | Task::Deliver { .. }
+            | Task::DeliverAgain { .. }
+            | Task::Rest(_) => {
                 unreachable!("nothing is written")
             }
             Task::Record(sessions) => self.record(sessions).await,
@@ -238,7 +242,7 @@ impl Actor {
     }
 }
 
-/// What a writer was told.
+/// The answer that a writer got.
 #[derive(Debug)]
 enum Written {
     /// Each of these sessions was in this state at some moment.
@@ -270,7 +274,7 @@ fn name(task: &Task) -> String {
     }
 }
 
-/// What a process has that has just started.
+/// Returns the handle of a process that has just started.
 pub fn process(client: &Client, has_history: bool) -> PastRooms {
     let past_rooms = PastRooms::new(client.clone(), TABLE);
     if has_history { past_rooms.with_history(HISTORY) } else { past_rooms }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use past_rooms::{Order, PageQuery};
 
+use crate::faults::Faults;
 use crate::plan::{Calendar, Planner, Task};
 use crate::stream::SHARDS;
 
-/// What a run is about.
+/// The focus of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Focus {
     Everything,
@@ -21,7 +22,8 @@ pub enum Focus {
     Ends,
     /// Importers of the same sessions at different times, beside recorders and deleters.
     Imports,
-    /// The projection of a few sessions that come and go.
+    /// The projection of a few sessions that come and go, their late and repeated events, builds, and
+    /// pages of all rooms.
     Projection,
 }
 
@@ -31,6 +33,15 @@ const LATEST: Duration = Duration::from_secs(1);
 
 /// Maximum time that an actor rests.
 const LONGEST_REST: Duration = Duration::from_millis(400);
+
+/// The same for the transactions of a projection. Its sender may have given it up and sent another.
+const LATEST_PROJECTION: Duration = Duration::from_secs(5);
+
+/// Minimum probability of a restart in half of the runs about the projection.
+const RESTART: f64 = 0.02;
+
+/// Maximum number of rows that a scan returns in the runs about the projection, as if they were large.
+const SCANNED_ROWS: usize = 12;
 
 const RECORD: u8 = 0;
 const DELETE: u8 = 6;
@@ -49,19 +60,50 @@ impl Focus {
         }
     }
 
-    /// How long a request is on its way.
-    pub fn delay(self, random: &mut Rng, operation: &str) -> Duration {
+    /// Returns the focus with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "everything" => Some(Focus::Everything),
+            "counting" => Some(Focus::Counting),
+            "ends" => Some(Focus::Ends),
+            "imports" => Some(Focus::Imports),
+            "projection" => Some(Focus::Projection),
+            _ => None,
+        }
+    }
+
+    /// Adds the faults that the focus needs.
+    pub fn adjust(self, faults: &mut Faults, random: &mut Rng) {
+        if self == Focus::Projection && random.bool() {
+            faults.restart = faults.restart.max(RESTART);
+        }
+    }
+
+    /// Returns the maximum number of rows that a scan returns. `None`: as many as it asks for.
+    pub fn scanned_rows(self, random: &mut Rng) -> Option<usize> {
+        (self == Focus::Projection).then(|| random.usize(2..=SCANNED_ROWS))
+    }
+
+    /// Returns the time that a request is on its way.
+    pub fn delay(self, random: &mut Rng, operation: &str, is_of_history: bool) -> Duration {
         let is_late = match self {
             Focus::Everything | Focus::Imports => false,
             // What was counted is written late, and counting takes no longer.
             Focus::Counting => operation == "TransactWriteItems" && random.bool(),
-            Focus::Projection => operation == "TransactWriteItems" && random.u8(0..4) == 0,
+            Focus::Projection => {
+                let is_write = ["TransactWriteItems", "PutItem"].contains(&operation);
+                if is_write && is_of_history && random.u8(0..4) == 0 {
+                    let latest = if random.bool() { LATEST } else { LATEST_PROJECTION };
+                    return latest.mul_f64(random.f64());
+                }
+                false
+            }
             Focus::Ends => random.u8(0..3) == 0,
         };
         if is_late { LATEST.mul_f64(random.f64()) } else { Duration::ZERO }
     }
 
-    /// How many rooms there are, of `rooms`.
+    /// Returns the number of rooms to use, of `rooms`.
     pub fn rooms(self, rooms: usize) -> usize {
         match self {
             Focus::Everything => rooms,
@@ -76,11 +118,18 @@ impl Focus {
             Focus::Everything | Focus::Imports => calendar,
             Focus::Counting => Calendar { months: 1, days: 1, hours: 1, ..Calendar::FULL },
             Focus::Ends => Calendar { months: 2, ..Calendar::FULL },
-            Focus::Projection => Calendar { months: 2, days: 1, hours: 2, minutes: 2, ids: 3 },
+            Focus::Projection if calendar.days == 28 => calendar,
+            Focus::Projection => Calendar {
+                months: calendar.months.min(2),
+                days: 1,
+                hours: calendar.hours.min(2),
+                minutes: calendar.minutes.min(2),
+                ids: 2,
+            },
         }
     }
 
-    /// Who does what.
+    /// Returns the tasks of each actor.
     pub fn actors(self, planner: &mut Planner) -> Vec<Vec<Task>> {
         match self {
             Focus::Everything => planner.actors(),
@@ -93,25 +142,7 @@ impl Focus {
                 }
                 actors
             }
-            Focus::Projection => {
-                let mut actors = match planner.random.bool() {
-                    true => vec![[undone(planner), undone(planner)].concat()],
-                    false => vec![],
-                };
-                actors.extend(writers(planner, &[RECORD, RECORD, DELETE, FOREIGN]));
-                if planner.random.bool() {
-                    actors.extend(planner.importers());
-                }
-                for _ in 0..planner.random.usize(0..=2) {
-                    actors.push(vec![Task::Reconcile]);
-                }
-                actors.push((0..4).map(|_| planner.page()).collect());
-                for shard in 0..SHARDS {
-                    let batches = planner.random.usize(2..=10);
-                    actors.push(vec![Task::Deliver { shard }; batches]);
-                }
-                actors
-            }
+            Focus::Projection => projection(planner),
             Focus::Counting => {
                 let mut actors = match planner.streams && planner.random.bool() {
                     true => vec![[undone(planner), undone(planner)].concat()],
@@ -146,6 +177,54 @@ impl Focus {
     }
 }
 
+/// Returns writers of sessions that come and go, the function on the stream, builds, and readers of all
+/// rooms.
+fn projection(planner: &mut Planner) -> Vec<Vec<Task>> {
+    let mut actors = Vec::new();
+    for _ in 0..planner.random.usize(2..=4) {
+        let sessions = planner.random.usize(1..=3);
+        let tasks = (0..sessions).flat_map(|_| coming_and_going(planner)).collect();
+        actors.push(with_some_rests(planner, tasks));
+    }
+    if planner.random.u8(0..4) == 0 {
+        actors.extend(planner.importers());
+    }
+    for _ in 0..planner.random.usize(0..=2) {
+        let tasks = vec![Task::Reconcile; planner.random.usize(1..=2)];
+        actors.push(with_some_rests(planner, tasks));
+    }
+    for _ in 0..planner.random.usize(2..=4) {
+        let tasks = (0..planner.random.usize(8..=24)).map(|_| planner.page()).collect();
+        actors.push(with_some_rests(planner, tasks));
+    }
+    for shard in 0..SHARDS {
+        let tasks = vec![Task::Deliver { shard }; planner.random.usize(8..=24)];
+        actors.push(with_rests(planner, tasks));
+        if planner.random.bool() {
+            let tasks = vec![Task::DeliverAgain { shard }; planner.random.usize(1..=8)];
+            actors.push(with_rests(planner, tasks));
+        }
+    }
+    actors
+}
+
+/// Returns writes of one session: it is put, changed and deleted in turn.
+fn coming_and_going(planner: &mut Planner) -> Vec<Task> {
+    let is_foreign = planner.random.bool();
+    let key = if is_foreign { planner.foreign_key() } else { planner.key() };
+    let mut tasks = Vec::new();
+    for _ in 0..planner.random.usize(2..=5) {
+        let is_deleted = planner.random.bool();
+        tasks.push(match (is_foreign, is_deleted) {
+            (true, true) => Task::ForeignDelete(key.clone()),
+            (true, false) => Task::ForeignPut(key.clone(), planner.version()),
+            (false, true) => Task::Delete(key.room_id.clone(), vec![key.clone()]),
+            (false, false) => Task::Record(vec![(key.clone(), planner.version())]),
+        });
+    }
+    tasks
+}
+
 /// Returns a change by an external writer, and its reversal. A count in between finds a tally wrong
 /// that is right later without a correction.
 fn undone(planner: &mut Planner) -> Vec<Task> {
@@ -162,6 +241,11 @@ fn undone(planner: &mut Planner) -> Vec<Task> {
 fn with_rests(planner: &mut Planner, tasks: Vec<Task>) -> Vec<Task> {
     let mut rest = || Task::Rest(LONGEST_REST.mul_f64(planner.random.f64()));
     tasks.into_iter().flat_map(|task| [rest(), task]).collect()
+}
+
+/// In half of the cases the same with rests, otherwise as it is.
+fn with_some_rests(planner: &mut Planner, tasks: Vec<Task>) -> Vec<Task> {
+    if planner.random.bool() { with_rests(planner, tasks) } else { tasks }
 }
 
 /// Some writers, each with several things of these kinds to do.

@@ -1,4 +1,4 @@
-//! What a seed stands for: the rooms as they are at first, and who does what.
+//! The plan of a seed: the rooms as they are at first, and the tasks of each actor.
 
 use std::time::Duration;
 
@@ -41,6 +41,10 @@ pub enum Task {
     Deliver {
         shard: usize,
     },
+    /// Hands over some events a second time, as an invocation does that Lambda has given up.
+    DeliverAgain {
+        shard: usize,
+    },
 }
 
 /// The beginning of a run, and its actors.
@@ -55,11 +59,11 @@ pub struct Plan {
     pub projection: Option<Beginning>,
     /// The sessions of `rows`.
     pub sessions: Vec<(RowKey, Version)>,
-    /// What the run is about.
+    /// The focus of the run.
     pub focus: Focus,
 }
 
-/// What times and ids sessions have.
+/// The times and ids of sessions.
 pub struct Calendar {
     pub months: usize,
     pub days: u8,
@@ -112,7 +116,7 @@ pub struct Planner {
     pub random: Rng,
     calendar: Calendar,
     pub room_ids: Vec<String>,
-    /// What the run is about.
+    /// The focus of the run.
     focus: Focus,
     /// Whether writers mostly meet in one room.
     is_crowded: bool,
@@ -129,8 +133,9 @@ pub struct Planner {
 }
 
 impl Plan {
-    pub fn new(mut random: Rng) -> Self {
-        let focus = Focus::draw(&random);
+    /// Draws a plan, which is about `focus` if there is one.
+    pub fn new(mut random: Rng, focus: Option<Focus>) -> Self {
+        let focus = focus.unwrap_or_else(|| Focus::draw(&random));
         let calendar = focus.calendar(Calendar::new(&mut random));
         let rooms = focus.rooms([1, 1, 2, 3, 3, 4, 6, 10][random.usize(0..8)]);
         let room_ids = (0..rooms).map(|room| format!("room{room}")).collect();
@@ -141,7 +146,11 @@ impl Plan {
         let streams = random.clone().fork().u8(8..16).is_multiple_of(2);
         let streams = !miscounts.any() && (streams || focus == Focus::Counting || is_projection);
         let has_projection = streams && (random.bool() || is_projection);
-        let projection = has_projection.then(|| Beginning::draw(&mut random));
+        let projection = has_projection.then(|| match Beginning::draw(&mut random) {
+            // It is repaired at the end, which hides what else is wrong.
+            Beginning::Wrong if is_projection && random.bool() => Beginning::Complete,
+            beginning => beginning,
+        });
         let mut planner = Planner {
             miscounts,
             streams,
@@ -322,7 +331,8 @@ impl Planner {
         Task::Record(keys.into_iter().map(|key| (key, self.version())).collect())
     }
 
-    fn key(&mut self) -> RowKey {
+    /// Returns the key of a session that recorders may write.
+    pub fn key(&mut self) -> RowKey {
         if self.random.u8(0..3) == 0 && !self.known.is_empty() {
             return self.known[self.random.usize(0..self.known.len())].clone();
         }
@@ -332,7 +342,7 @@ impl Planner {
         key
     }
 
-    /// How many sessions the first room has.
+    /// Returns the number of sessions of the first room.
     pub fn known_of_first_room(&self) -> usize {
         self.known.iter().filter(|key| key.room_id == self.room_ids[0]).count()
     }
@@ -356,10 +366,22 @@ impl Planner {
             let key = self.foreign[self.random.usize(0..self.foreign.len())].clone();
             return Task::ForeignPut(key, self.version());
         }
+        Task::ForeignPut(self.new_foreign_key(), self.version())
+    }
+
+    /// Returns the key of a session that external writers may write.
+    pub fn foreign_key(&mut self) -> RowKey {
+        if self.random.bool() && !self.foreign.is_empty() {
+            return self.foreign[self.random.usize(0..self.foreign.len())].clone();
+        }
+        self.new_foreign_key()
+    }
+
+    fn new_foreign_key(&mut self) -> RowKey {
         let sort_key = self.calendar.sort_key(&mut self.random, 'f');
         let key = RowKey::new(self.room_id(), sort_key);
         self.foreign.push(key.clone());
-        Task::ForeignPut(key, self.version())
+        key
     }
 
     fn room_id(&mut self) -> String {
@@ -389,7 +411,8 @@ impl Planner {
         };
         let limit = [0, 1, 2, 3, 5, 8, 8, 20, 20, 100][self.random.usize(0..10)];
         let order = if self.random.bool() { Order::Asc } else { Order::Desc };
-        let is_of_all_rooms = self.projection.is_some() && self.random.u8(0..3) > 0;
+        let rare = if self.focus == Focus::Projection { 16 } else { 3 };
+        let is_of_all_rooms = self.projection.is_some() && self.random.u8(0..rare) > 0;
         let query = if is_of_all_rooms { PageQuery::all_rooms() } else { PageQuery::new(room_ids) };
         let query = query.from(from).limit(limit).order(order);
         Task::Page { query, cold: self.random.u8(0..3) == 0 }

@@ -12,27 +12,29 @@ use crate::cluster::Cluster;
 use crate::database::{HISTORY, TABLE};
 use crate::faults::Faults;
 use crate::finish;
+use crate::focus::Focus;
 use crate::plan::Plan;
 use crate::projection::Beginning;
 use crate::scheduler::{Counters, Scheduler};
 use crate::stream::Stream;
 
-/// What happened in a run.
+/// The outcome of a run.
 pub struct Outcome {
-    /// What was wrong; `Ok`: nothing.
+    /// The problem; `Ok`: none.
     pub result: Result<Counters, String>,
-    /// What happened, if it was asked for.
+    /// The events, if they were asked for.
     pub trace: Vec<String>,
 }
 
-/// Runs a seed. The same seed does the same, event by event.
-pub fn run(seed: u64, traced: bool) -> Outcome {
+/// Runs a seed, about `focus` if there is one. The same seed does the same, event by event.
+pub fn run(seed: u64, focus: Option<Focus>, traced: bool) -> Outcome {
     // The waits of the library and of the SDK, and the SDK's tokens, are drawn from this thread's
     // generator.
     fastrand::seed(seed);
     let mut random = Rng::with_seed(seed);
-    let plan = Plan::new(random.fork());
-    let faults = Faults::new(&mut random);
+    let plan = Plan::new(random.fork(), focus);
+    let mut faults = Faults::new(&mut random);
+    plan.focus.adjust(&mut faults, &mut random);
     let stream = plan.streams.then(|| Stream::new(plan.projection.is_some()));
     let cluster = Cluster::new(TABLE, &plan.rows, &plan.miscounted, faults.lag(), stream);
     let projection = plan.projection.map(|beginning| {

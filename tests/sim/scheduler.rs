@@ -17,7 +17,7 @@ use crate::focus::Focus;
 use crate::history::Step;
 use crate::plan::Task;
 
-/// What a client gets: an answer, or a broken connection.
+/// The way to a client: an answer, or a broken connection.
 type Answer = oneshot::Sender<Option<Reply>>;
 
 /// Something that waits to go on.
@@ -57,12 +57,12 @@ pub struct World {
     held: Vec<Held>,
     /// Requests that are never answered.
     silent: Vec<Answer>,
-    /// How often an actor is drawn, beside the others.
+    /// Weights with which the actors are drawn.
     speeds: Vec<f64>,
     restarts: Vec<Arc<Notify>>,
 }
 
-/// What happened. `None`: it is not recorded.
+/// The recorded events. `None`: they are not recorded.
 #[derive(Debug, Default)]
 pub struct Trace(pub Option<Vec<String>>);
 
@@ -74,7 +74,7 @@ impl Trace {
     }
 }
 
-/// What a run consisted of.
+/// Counters of a run.
 #[derive(Debug, Default, Clone)]
 pub struct Counters {
     pub requests: u64,
@@ -166,7 +166,7 @@ impl Scheduler {
             let mut world = self.world();
             let World { counters, random, focus, .. } = &mut *world;
             counters.requests += 1;
-            focus.delay(random, &operation)
+            focus.delay(random, &operation, body.contains(HISTORY))
         };
         self.hold(actor, What::Request { operation, body }, delay)
     }
@@ -269,6 +269,10 @@ impl World {
             };
             format!("actor {actor}: {operation} {} {fate}", summary(body))
         });
+        let rows =
+            if operation == "Scan" { self.focus.scanned_rows(&mut self.random) } else { None };
+        let fewer = rows.map(|rows| with_limit(body, rows));
+        let body = fewer.as_deref().unwrap_or(body);
         let is_of_history = body.contains(HISTORY);
         let execute = |world: &mut World| {
             let (stale, now, mut random) = (world.faults.stale, world.now, world.random.fork());
@@ -328,7 +332,14 @@ impl World {
     }
 }
 
-/// What of a request tells it from others, in an order that does not change.
+/// Returns a request with another limit. DynamoDB returns fewer rows if they are large.
+fn with_limit(body: &str, rows: usize) -> String {
+    let mut request: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    request["Limit"] = rows.into();
+    request.to_string()
+}
+
+/// Returns the parts that tell a request from others, in a fixed order.
 fn summary(body: &str) -> String {
     let mut keys = Vec::new();
     let request = serde_json::from_str(body).expect("JSON");

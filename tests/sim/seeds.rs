@@ -4,10 +4,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::focus::Focus;
 use crate::run::{self, Outcome};
 use crate::scheduler::Counters;
 
-/// How often progress is printed.
+/// Interval at which progress is printed.
 const PROGRESS: Duration = Duration::from_secs(10);
 
 /// A number in an environment variable.
@@ -16,9 +17,15 @@ pub fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text:?}")))
 }
 
+/// Reads the focus of all seeds from the environment. `None`: each seed has its own.
+pub fn focus() -> Option<Focus> {
+    let name = std::env::var("SIM_FOCUS").ok()?;
+    Some(Focus::named(&name).unwrap_or_else(|| panic!("SIM_FOCUS must be a focus, not {name:?}")))
+}
+
 /// Runs one seed, and prints its events.
-pub fn replay(seed: u64) {
-    let Outcome { result, trace } = run::run(seed, true);
+pub fn replay(seed: u64, focus: Option<Focus>) {
+    let Outcome { result, trace } = run::run(seed, focus, true);
     trace.iter().for_each(|line| println!("{line}"));
     match result {
         Ok(counters) => println!("seed {seed} is right: {counters:?}"),
@@ -27,7 +34,7 @@ pub fn replay(seed: u64) {
 }
 
 /// Runs `count` seeds from `first` on; panics with the first that fails.
-pub fn run_all(first: u64, count: u64) {
+pub fn run_all(first: u64, count: u64, focus: Option<Focus>) {
     let began = Instant::now();
     let next = AtomicU64::new(first);
     let failed = AtomicBool::new(false);
@@ -42,7 +49,7 @@ pub fn run_all(first: u64, count: u64) {
                     if seed >= first + count {
                         break;
                     }
-                    match run::run(seed, false).result {
+                    match run::run(seed, focus, false).result {
                         Ok(counters) => {
                             let mut sums = sums.lock().expect("the sums");
                             sums.0 += counters;
@@ -65,7 +72,7 @@ pub fn run_all(first: u64, count: u64) {
     if let Some((seed, violation)) = failures.first() {
         panic!(
             "seed {seed}, number {} of this run: {violation}\n\
-             replay it with SIM_SEED={seed} cargo test --test sim every_page -- --nocapture",
+             replay it with the same SIM_FOCUS and SIM_SEED={seed} cargo test --test sim every_page -- --nocapture",
             seed - first + 1
         );
     }

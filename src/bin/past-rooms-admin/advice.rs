@@ -5,6 +5,7 @@ use std::error::Error;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::config::ProvideCredentials;
 use past_rooms::WriteError;
+use past_rooms::lambda::config::given;
 use past_rooms::table::TableError;
 
 use crate::stop::Reason;
@@ -15,27 +16,40 @@ use crate::stop::Reason;
 /// # Errors
 /// A text that says what to set.
 pub async fn check_settings(settings: &SdkConfig) -> Result<(), String> {
-    if settings.region().is_none_or(|region| region.as_ref().is_empty()) {
-        let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+    let profile = given(std::env::var("AWS_PROFILE").ok());
+    if settings.region().is_none_or(|region| region.as_ref().trim().is_empty()) {
         return Err(match profile {
             Some(profile) => format!(
-                "no AWS region: the profile {profile:?} (AWS_PROFILE) is not in the AWS \
-                 configuration, or has no region; see `aws configure list-profiles`, or set AWS_REGION"
+                "no AWS region: {}, or has no region; {LIST}, or set AWS_REGION",
+                unknown(&profile)
             ),
             None => {
                 "no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one".to_owned()
             }
         });
     }
-    const GIVE: &str = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in \
-        with `aws sso login`";
+    let give = match profile {
+        Some(profile) => format!(
+            "{}, or has no valid credentials; {LIST}, or log in with `aws sso login`",
+            unknown(&profile)
+        ),
+        None => "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with `aws sso login`"
+            .to_owned(),
+    };
     let Some(provider) = settings.credentials_provider() else {
-        return Err(format!("no AWS credentials: {GIVE}"));
+        return Err(format!("no AWS credentials: {give}"));
     };
     match provider.provide_credentials().await {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("no AWS credentials: {}; {GIVE}", causes(&error))),
+        Err(error) => Err(format!("no AWS credentials: {give}: {}", causes(&error))),
     }
+}
+
+/// How to see which profiles exist.
+const LIST: &str = "see `aws configure list-profiles`";
+
+fn unknown(profile: &str) -> String {
+    format!("the profile {profile:?} (AWS_PROFILE) is not in the AWS configuration")
 }
 
 /// Returns an error's text and those of its causes, each once.
@@ -52,7 +66,7 @@ pub fn causes(error: &dyn Error) -> String {
     texts.join(": ")
 }
 
-/// Returns what to do about an error, if its kind tells.
+/// Returns what to do about an error, if its kind tells. `table` is the table of past rooms.
 pub fn on(error: &(dyn Error + 'static), table: &str) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -68,19 +82,22 @@ pub fn on(error: &(dyn Error + 'static), table: &str) -> Option<String> {
             _ => error.downcast_ref::<TableError>(),
         };
         if let Some(failed) = failed {
-            return on_code(&failed.code, table);
+            return on_code(&failed.code, &failed.table, failed.table == table);
         }
         next = error.source();
     }
     None
 }
 
-/// Returns what to do about an error that DynamoDB answers with `code`.
-fn on_code(code: &str, table: &str) -> Option<String> {
+/// Returns what to do about an error that DynamoDB answers with `code`. If `is_main` is not set, it is about the
+/// history table.
+fn on_code(code: &str, table: &str, is_main: bool) -> Option<String> {
+    let (option, variable) =
+        if is_main { ("--table", "TABLE_NAME") } else { ("--history-table", "HISTORY_TABLE") };
     Some(match code {
         "ResourceNotFoundException" => format!(
-            "There is no table {table:?} for this account in this region. Name the table with --table \
-             or TABLE_NAME (the stack's outputs have its name), the region with AWS_REGION."
+            "This account has no table {table:?} in this region. Name the table with {option} or {variable} (the \
+             stack's outputs have its name), the region with AWS_REGION."
         ),
         "AccessDeniedException" => format!(
             "These credentials may not do that to the table {table:?}. The documentation of \
@@ -111,9 +128,9 @@ mod tests {
             ("AccessDeniedException", "actions"),
             ("UnrecognizedClientException", "AWS_PROFILE"),
         ] {
-            let advice = on_code(code, "past-rooms").expect("advice");
+            let advice = on_code(code, "past-rooms", true).expect("advice");
             assert!(advice.contains(part), "{advice}");
         }
-        assert_eq!(on_code("ValidationException", "past-rooms"), None);
+        assert_eq!(on_code("ValidationException", "past-rooms", true), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use past_rooms::lambda::config::HISTORY_TABLE;
 use past_rooms::{PastRooms, Projected, ProjectionMode};
 use serde_json::json;
 
@@ -18,7 +19,7 @@ use crate::{Outcome, progress};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Name of the history table (the output HistoryTableName of the stack)
-    #[arg(long, value_name = "NAME", env = "HISTORY_TABLE")]
+    #[arg(long, value_name = "NAME", env = HISTORY_TABLE, value_parser = crate::name)]
     history_table: String,
 
     /// Compare the two tables and change nothing

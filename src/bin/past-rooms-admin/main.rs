@@ -38,13 +38,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use clap::builder::NonEmptyStringValueParser;
 use clap::{CommandFactory, Parser, Subcommand};
 use delete::Delete;
 use export::Export;
 use history::History;
 use list::List;
 use output::Format;
+use past_rooms::lambda::config::{TABLE_NAME, given};
 use past_rooms::{PastRooms, dynamodb};
 use repeated::Duplicates;
 use retention::Expiry;
@@ -66,7 +66,7 @@ use work::execute;
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {
     /// The table of past rooms [env: TABLE_NAME] [default: past-rooms]
-    #[arg(long, value_name = "NAME", global = true, value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", global = true, value_parser = name)]
     table: Option<String>,
 
     /// Stop if no request to DynamoDB succeeds for this time
@@ -150,8 +150,12 @@ fn end(error: &clap::Error) -> ! {
 
 /// Returns the table's name from the environment. An empty variable counts as unset.
 fn table_name() -> String {
-    let name = std::env::var("TABLE_NAME").ok().filter(|name| !name.is_empty());
-    name.unwrap_or_else(|| "past-rooms".to_owned())
+    given(std::env::var(TABLE_NAME).ok()).unwrap_or_else(|| "past-rooms".to_owned())
+}
+
+/// Reads the name of a table.
+fn name(text: &str) -> Result<String, String> {
+    given(Some(text.to_owned())).ok_or_else(|| "expected a table's name".to_owned())
 }
 
 async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error>> {

@@ -55,12 +55,12 @@ impl<'a> Task<'a> {
 }
 
 /// The known sessions of rooms, by the rooms' ids.
-pub(super) type Rooms<'a> = BTreeMap<&'a str, Sids>;
+pub(super) type KnownSids<'a> = BTreeMap<&'a str, Sids>;
 
 /// Some rooms, and what of them is still to be imported, by room.
 pub(super) struct Lane<'a> {
     pub rules: &'a Rules,
-    pub rooms: Rooms<'a>,
+    pub rooms: KnownSids<'a>,
     pub todo: Vec<Task<'a>>,
     pub progress: &'a Mutex<Progress>,
     /// Entries that a transaction without an answer may have done, and how.
@@ -68,7 +68,7 @@ pub(super) struct Lane<'a> {
 }
 
 /// The table's rows of the sessions to import.
-struct Survey {
+struct Existing {
     snapshot: Snapshot,
     /// Other rows of the same sessions, by index.
     others: HashMap<usize, Vec<RowKey>>,
@@ -76,7 +76,7 @@ struct Survey {
 
 impl<'a> Lane<'a> {
     /// Imports all of them. What is done until an error is in the progress.
-    pub async fn import(mut self) -> Result<Rooms<'a>, WriteError> {
+    pub async fn import(mut self) -> Result<KnownSids<'a>, WriteError> {
         let mut failing: Option<(Instant, Backoff)> = None;
         while !self.todo.is_empty() {
             let before = self.todo.len();
@@ -106,7 +106,7 @@ impl<'a> Lane<'a> {
     /// Looks at all that is to be done, and does it until something fails.
     async fn step(&mut self) -> Result<(), WriteError> {
         let rules = self.rules;
-        let Survey { mut snapshot, others } = self.survey().await?;
+        let Existing { mut snapshot, others } = self.read_existing().await?;
         let mut pack = Pack::new(&rules.table);
         let todo = std::mem::take(&mut self.todo);
         let mut tasks = todo.into_iter();
@@ -184,8 +184,8 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    /// Reads what is there of the sessions: at their keys, and where it may be, under other times.
-    async fn survey(&mut self) -> Result<Survey, WriteError> {
+    /// Reads the existing rows of the sessions: at their keys, and possible ones under other times.
+    async fn read_existing(&mut self) -> Result<Existing, WriteError> {
         let table = &self.rules.table;
         let room_ids: Vec<&str> = self.rooms.keys().copied().collect();
         let read = |tasks: Vec<&Task<'_>>| {
@@ -250,7 +250,7 @@ impl<'a> Lane<'a> {
             keys.retain(|key| snapshot.session(key).is_some());
         }
         others.retain(|_, keys| !keys.is_empty());
-        Ok(Survey { snapshot, others })
+        Ok(Existing { snapshot, others })
     }
 
     /// The row that is to be there, and those that are not to be any more. `None`: the session is
@@ -278,6 +278,6 @@ impl<'a> Lane<'a> {
 }
 
 /// Whether a session may be in its room, at whatever time.
-fn may_be_there(rooms: &Rooms<'_>, task: &Task<'_>) -> bool {
+fn may_be_there(rooms: &KnownSids<'_>, task: &Task<'_>) -> bool {
     rooms.get(task.room_id()).is_none_or(|sids| sids.may_have(task.room_sid()))
 }

@@ -31,7 +31,7 @@ use crate::table::rows::retention::Retention;
 use crate::table::rows::session::InvalidSession;
 use entry::Precedence;
 pub use entry::{Entry, Field, Fields};
-use lane::{Lane, Rooms, Rules, Task};
+use lane::{KnownSids, Lane, Rules, Task};
 pub use marks::Marks;
 pub use progress::{Misplaced, Written};
 use progress::{Progress, note};
@@ -163,7 +163,7 @@ impl Importer {
         let mut outcome = Ok(());
         {
             let lanes = lanes(rooms).into_iter().map(|todo| {
-                let mut rooms = Rooms::new();
+                let mut rooms = KnownSids::new();
                 for task in &todo {
                     let room_id = task.room_id();
                     let known = || self.rooms.remove(room_id).unwrap_or_default();

@@ -21,6 +21,7 @@ impl InvalidAnswer {
         TableError {
             kind: TableErrorKind::Transient,
             operation,
+            table: String::new(),
             request_id: request_id.unwrap_or("-").to_owned(),
             code: String::new(),
             cause: format!("the answer cannot be one: {}", self.0),

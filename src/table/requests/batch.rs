@@ -105,8 +105,10 @@ impl Table {
             .batch_get_item()
             .request_items(&*self.name, request)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let answer =
-            self.send(request.send()).await.map_err(|error| TableError::new(OPERATION, &error))?;
+        let answer = self
+            .send(request.send())
+            .await
+            .map_err(|error| TableError::new(OPERATION, &self.name, &error))?;
         let request_id = answer.request_id().map(str::to_owned);
         Ok(validate(keys, answer).map_err(|invalid| invalid.of(OPERATION, request_id.as_deref())))
     }

@@ -42,7 +42,7 @@ impl Table {
             let answer = self
                 .send(request.send())
                 .await
-                .map_err(|error| TableError::new(OPERATION, &error))?;
+                .map_err(|error| TableError::new(OPERATION, &self.name, &error))?;
             let request_id = answer.request_id().map(str::to_owned);
             let (next, units) = validate(room_sid, &mut keys, answer)
                 .map_err(|invalid| invalid.of(OPERATION, request_id.as_deref()))?;

@@ -28,6 +28,8 @@ pub struct TableError {
     pub kind: TableErrorKind,
     /// DynamoDB's name of the request, such as `Query`.
     pub operation: &'static str,
+    /// Name of the table, if DynamoDB refused the request.
+    pub table: String,
     /// DynamoDB's id of the request, or `-` if no answer came.
     pub request_id: String,
     /// DynamoDB's code of the error, such as `AccessDeniedException`; empty if it gave none.
@@ -54,11 +56,18 @@ const RETRYABLE_CODES: [&str; 8] = [
 const THROTTLING_CODES: [&str; 3] =
     ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"];
 
+/// DynamoDB's code for a table that does not exist.
+const NOT_FOUND: &str = "ResourceNotFoundException";
+
 /// HTTP's own word for throttling, from whatever stands between DynamoDB and us.
 const TOO_MANY_REQUESTS: u16 = 429;
 
 impl TableError {
-    pub(crate) fn new<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn new<E>(
+        operation: &'static str,
+        table: &str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
     where
         E: ProvideErrorMetadata + RequestId + Error + Send + Sync + 'static,
     {
@@ -88,9 +97,12 @@ impl TableError {
                 (false, false) => TableErrorKind::Permanent,
             },
             operation,
+            table: table.to_owned(),
             request_id: error.request_id().unwrap_or("-").to_owned(),
             code: code.to_owned(),
             cause: match (error.code(), error.message()) {
+                // The message does not always name the table.
+                (Some(NOT_FOUND), _) => format!("{NOT_FOUND}: the table {table:?} does not exist"),
                 (Some(code), Some(message)) => format!("{code}: {message}"),
                 (Some(code), None) => code.to_owned(),
                 _ => with_causes(error),
@@ -103,6 +115,7 @@ impl TableError {
         TableError {
             kind: TableErrorKind::Throttled,
             operation,
+            table: String::new(),
             request_id: "-".to_owned(),
             code: String::new(),
             cause: "DynamoDB left a part of the request unprocessed, again and again".to_owned(),
@@ -114,6 +127,7 @@ impl TableError {
         TableError {
             kind: TableErrorKind::Throttled,
             operation,
+            table: String::new(),
             request_id: request_id.unwrap_or("-").to_owned(),
             code: String::new(),
             cause: "DynamoDB throttles the rows of the transaction".to_owned(),
@@ -125,6 +139,7 @@ impl TableError {
         TableError {
             kind: TableErrorKind::Permanent,
             operation,
+            table: String::new(),
             request_id: "-".to_owned(),
             code: String::new(),
             cause: format!("the request cannot be built: {error}"),

@@ -52,7 +52,7 @@ impl Table {
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(TableError::new(OPERATION, &error)),
+                _ => Err(TableError::new(OPERATION, &self.name, &error)),
             },
         }
     }
@@ -64,7 +64,8 @@ impl Table {
     pub async fn deletes_expired(&self) -> Result<bool, TableError> {
         const OPERATION: &str = "DescribeTimeToLive";
         let request = self.client.describe_time_to_live().table_name(&*self.name);
-        let answer = request.send().await.map_err(|error| TableError::new(OPERATION, &error))?;
+        let answer =
+            request.send().await.map_err(|error| TableError::new(OPERATION, &self.name, &error))?;
         let enabled = answer.time_to_live_description.filter(|description| {
             let status = description.time_to_live_status.as_ref();
             matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))

@@ -176,8 +176,10 @@ impl Table {
             }
             request = request.projection_expression(projection);
         }
-        let answer =
-            self.send(request.send()).await.map_err(|error| TableError::new(OPERATION, &error))?;
+        let answer = self
+            .send(request.send())
+            .await
+            .map_err(|error| TableError::new(OPERATION, &self.name, &error))?;
         let request_id = answer.request_id().map(str::to_owned);
         Ok(query
             .validate(answer)

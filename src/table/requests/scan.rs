@@ -178,8 +178,10 @@ impl Table {
         }
         let projection = (!projection.is_empty()).then(|| projection.join(", "));
         let request = request.set_projection_expression(projection);
-        let page =
-            self.send(request.send()).await.map_err(|error| TableError::new(OPERATION, &error))?;
+        let page = self
+            .send(request.send())
+            .await
+            .map_err(|error| TableError::new(OPERATION, &self.name, &error))?;
         let request_id = page.request_id().map(str::to_owned);
         let invalid = |invalid: InvalidAnswer| invalid.of(OPERATION, request_id.as_deref());
         self.count_request(units(page.consumed_capacity.as_slice()));
