@@ -20,14 +20,12 @@ use crate::table::requests::retry::Backoff;
 use crate::table::rows::meeting::{meeting_key, sid_of_timer};
 use crate::table::rows::session::Session;
 use crate::table::rows::time::EARLIEST;
+pub use state::SILENCE;
 use state::{Details, Draft, Kind, Report};
 use store::Stored;
 
 /// Seconds for which rows of a meeting are kept after they were last written.
 const KEPT: i64 = 14 * 86_400;
-
-/// Seconds without a report after which a meeting is presumed to be over.
-pub const SILENCE: i64 = 86_400;
 
 /// Something that is reported of a meeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,18 +73,22 @@ pub async fn take(
         people::add(table, id, person, expires).await?;
     }
     let stored = store::add_report(table, id, (notice.kind, &notice.report), expires).await?;
-    let begun = stored.begun;
+    // Analytics alone begin no meeting.
+    let is_first = !stored.begun && stored.meeting.is_seen();
     let goes_on_after_all = stored.meeting.goes_on_after_all();
     // A meeting that has ended has a timer, too: its session may fail to be recorded now.
-    if !begun || goes_on_after_all {
+    if is_first || goes_on_after_all {
         store::set_timer(table, id.0, id.1, now.saturating_add(SILENCE)).await?;
     }
     if goes_on_after_all && stored.recorded_key.is_some() {
         people::keep(table, id.0, id.1, expires).await?;
     }
     let outcome = settle(past_rooms, stored).await?;
-    if !begun {
+    // Reports before room_created only guess when the meeting began.
+    if is_first || notice.kind == Kind::RoomCreated {
         end_predecessors(past_rooms, id.0, now).await?;
+    }
+    if is_first {
         // Last, so that the next event makes up for this one wherever it failed.
         store::set_begun(table, id.0, id.1).await?;
     }
@@ -129,7 +131,8 @@ pub async fn timer_expired(
         settle(past_rooms, stored).await?;
         return Ok(());
     }
-    presume_over(past_rooms, &stored, now, now).await
+    let report = Report { at: now, details: Details::default() };
+    presume_over(past_rooms, &stored, (Kind::PresumedOver, &report), now).await
 }
 
 /// Presumes those meetings of a room to be over that have no end and began before another one.
@@ -156,7 +159,8 @@ async fn end_predecessors(
             _ => None,
         });
         if let Some(next) = later.min() {
-            presume_over(past_rooms, stored, next, now).await?;
+            let report = Report::of_next_meeting(next);
+            presume_over(past_rooms, stored, (Kind::NextMeeting, &report), now).await?;
         }
     }
     Ok(())
@@ -165,14 +169,12 @@ async fn end_predecessors(
 async fn presume_over(
     past_rooms: &PastRooms,
     stored: &Stored,
-    at: i64,
+    report: (Kind, &Report),
     now: i64,
 ) -> Result<(), WriteError> {
-    let report = Report { at, details: Details::default() };
     let id = (&*stored.room_id, &*stored.room_sid);
     let expires = now.saturating_add(KEPT);
-    let stored =
-        store::add_report(past_rooms.table(), id, (Kind::PresumedOver, &report), expires).await?;
+    let stored = store::add_report(past_rooms.table(), id, report, expires).await?;
     settle(past_rooms, stored).await?;
     Ok(())
 }

@@ -152,7 +152,7 @@ impl Work for Delete<'_> {
     async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
         self.find().await?;
         let Some(span) = self.span().filter(|_| !self.arguments.dry_run) else { return Ok(()) };
-        if !self.arguments.yes && !question::confirmed(&format!("Delete {span}?"))? {
+        if !self.arguments.yes && !question::confirmed(&format!("Delete {span}?")).await? {
             return Err("nothing was deleted".into());
         }
         progress::begin("sessions deleted", Some(self.keys.len() as u64));

@@ -86,7 +86,7 @@ impl<'a> Expiry<'a> {
              days, for good. Go on?",
             self.arguments.days
         );
-        if overdue > 0 && !question::confirmed(&question)? {
+        if overdue > 0 && !question::confirmed(&question).await? {
             return Err("nothing was changed".into());
         }
         Ok(())

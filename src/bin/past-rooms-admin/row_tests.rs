@@ -76,6 +76,37 @@ fn camel_case_columns_are_known_others_ignored() {
 }
 
 #[test]
+fn every_name_of_an_export_is_taken_in_both_spellings() {
+    use past_rooms::table::schema::{COUNTED, SESSION_ATTRIBUTES};
+    let camel = |name: &str| {
+        let mut words = name.split('_');
+        let first = words.next().unwrap_or_default().to_owned();
+        words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+    };
+    let value = |name: &str| match name {
+        "created" => json!("2026-11-22T10:00:00.000Z"),
+        "ended" => json!("2026-11-22T11:00:00.000Z"),
+        "joined_participants" | "expires" => json!(1_795_341_600),
+        "by_webhooks" => json!("created ended"),
+        name => json!(name),
+    };
+    // What only the table has is not exported.
+    let names = SESSION_ATTRIBUTES.iter().filter(|name| ![COUNTED, "created_sid"].contains(*name));
+    let names: Vec<&str> = names.copied().collect();
+    let row = |spelled: &dyn Fn(&str) -> String| -> Row {
+        names.iter().map(|name| (spelled(name), value(name))).collect()
+    };
+    let (snake, camel) = (row(&|name| name.to_owned()), row(&camel));
+    assert!(camel.contains_key("byWebhooks") && camel.contains_key("analyticsFileId"));
+    let of = |row: &Row| ImportedRow::read(row, &TimeZone::UTC).expect("a session");
+    assert_eq!(of(&camel), of(&snake));
+    assert_ne!(of(&snake).marks, Marks::default());
+    for row in [&snake, &camel] {
+        assert_eq!(ImportedRow::ignored(row).count(), 0, "{row:?}");
+    }
+}
+
+#[test]
 fn participants_are_integers_in_any_spelling() {
     for (spelling, number) in [
         (json!(7), 7),
