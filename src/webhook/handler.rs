@@ -95,7 +95,7 @@ fn log_failure(error: &WebhookError) {
         _ if error.status().is_server_error() => {
             tracing::error!(status, cause = %error, "the event was not taken");
         }
-        _ => tracing::warn!(status, cause = %error, "the event was refused"),
+        _ => tracing::warn!(status, cause = error.reason(), "the event was refused"),
     }
 }
 

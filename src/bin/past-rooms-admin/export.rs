@@ -10,7 +10,7 @@ use past_rooms::{PastRooms, RowKey};
 use serde_json::json;
 
 use crate::destination::Destination;
-use crate::exported::{Exported, Line};
+use crate::exported::{Exported, ExportedSession};
 use crate::output::Few;
 use crate::rooms::{InFlight, Rooms};
 use crate::stop::Stop;
@@ -135,7 +135,7 @@ impl Found {
         for item in rows {
             let key = RowKey::of_item(&item).ok_or("a row has no key")?;
             match Exported::of(&key, item) {
-                Exported::Session(Line { text, is_rewritten, others }) => {
+                Exported::Session(ExportedSession { text, is_rewritten, others }) => {
                     output.line(&text)?;
                     self.sessions += 1;
                     progress::add(1);
