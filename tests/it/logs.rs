@@ -149,7 +149,7 @@ async fn refusals_have_a_reason_and_no_body() {
 }
 
 #[tokio::test]
-async fn refused_webhooks_have_a_reason_and_no_body() {
+async fn refused_webhooks_have_reasons_and_no_body() {
     let database = Database::start().await;
     let mut lambda = Lambda::start(Duration::from_secs(30));
     let body = r#"{"event":"participant_joined","participant":"somebody's name"}"#;

@@ -160,7 +160,7 @@ async fn forged_requests_cause_one_read_a_minute() {
 }
 
 #[tokio::test]
-async fn requests_do_not_wait_for_a_forged_ones_read() {
+async fn requests_do_not_wait_for_forged_ones() {
     let (secret, url) = Secret::start("old").await;
     let credentials = secret.credentials(&url).await.expect("read");
     let held = secret.gate.lock().await;
