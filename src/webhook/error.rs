@@ -56,6 +56,18 @@ impl From<WriteError> for WebhookError {
 }
 
 impl WebhookError {
+    /// Returns the reason for the log: without the parser's words, which may quote the body.
+    pub fn reason(&self) -> String {
+        match self {
+            WebhookError::Invalid(InvalidEvent::Json(error)) => format!(
+                "the body is not a webhook of plugNmeet: see line {}, column {}",
+                error.line(),
+                error.column()
+            ),
+            error => error.to_string(),
+        }
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {

@@ -1,4 +1,4 @@
-"""Language, links and anchors of Markdown pages and comments."""
+"""Language, links and anchors of Markdown pages and comments; the workflows' actions."""
 
 import pathlib
 import re
@@ -134,3 +134,10 @@ def test_pages_named_in_code_exist():
             continue
         for page in re.findall(r"docs/[\w/-]+\.(?:md|yaml|sql)", (ROOT / path).read_text(errors="replace")):
             assert (ROOT / page).exists(), f"{path} names {page}"
+
+
+@pytest.mark.parametrize("workflow", sorted(path.name for path in (ROOT / ".github/workflows").iterdir()))
+def test_actions_are_pinned_by_commit(workflow):
+    """A tag can be moved to other code."""
+    used = re.findall(r"^ *(?:- )?uses: *(.*)$", (ROOT / ".github/workflows" / workflow).read_text(), re.MULTILINE)
+    assert used and all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", action) for action in used), used

@@ -173,7 +173,7 @@ impl Work for Delete<'_> {
         let deleted_text = || format!("{room_id}: {} deleted", output::count(*deleted, "session"));
         match self.span() {
             Some(span) if arguments.dry_run => {
-                lines.push(format!("{span} would be deleted (dry run)"))
+                lines.push(format!("{span} would be deleted (dry run)"));
             }
             Some(_) => lines.push(deleted_text()),
             None if !exists => lines = vec![rooms::no_such(room_id)],

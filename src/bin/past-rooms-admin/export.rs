@@ -10,7 +10,7 @@ use past_rooms::{PastRooms, RowKey};
 use serde_json::json;
 
 use crate::destination::Destination;
-use crate::exported::{Exported, Line};
+use crate::exported::{Exported, ExportedSession};
 use crate::output::Few;
 use crate::rooms::{InFlight, Rooms};
 use crate::stop::Stop;
@@ -47,13 +47,13 @@ impl Arguments {
 pub struct Export<'a> {
     past_rooms: PastRooms,
     arguments: &'a Arguments,
-    found: Found,
+    found: ExportFindings,
 }
 
 impl<'a> Export<'a> {
     pub fn new(past_rooms: &PastRooms, arguments: &'a Arguments) -> Self {
         let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
-        Export { past_rooms, arguments, found: Found::default() }
+        Export { past_rooms, arguments, found: ExportFindings::default() }
     }
 }
 
@@ -84,7 +84,7 @@ impl Work for Export<'_> {
 
 /// The findings.
 #[derive(Default)]
-struct Found {
+struct ExportFindings {
     sessions: u64,
     /// Sessions that an import writes in another form.
     rewritten: Few,
@@ -101,7 +101,7 @@ struct Found {
     is_empty: bool,
 }
 
-impl Found {
+impl ExportFindings {
     async fn all(
         &mut self,
         table: &Table,
@@ -135,7 +135,7 @@ impl Found {
         for item in rows {
             let key = RowKey::of_item(&item).ok_or("a row has no key")?;
             match Exported::of(&key, item) {
-                Exported::Session(Line { text, is_rewritten, others }) => {
+                Exported::Session(ExportedSession { text, is_rewritten, others }) => {
                     output.line(&text)?;
                     self.sessions += 1;
                     progress::add(1);
@@ -180,9 +180,11 @@ fn name_change(number: &mut Few, key: &RowKey, change: impl Display, all_are: &s
     number.add(report, &format!("more sessions {all_are}; the last line has their number"));
 }
 
-impl Found {
+impl ExportFindings {
     fn summary(&self) -> Summary {
-        let Found { sessions, rewritten, stripped, unfit, foreign, tallies, meetings, .. } = self;
+        let ExportFindings {
+            sessions, rewritten, stripped, unfit, foreign, tallies, meetings, ..
+        } = self;
         let unknown = self.unknown;
         let left_out = unfit + foreign;
         let fields = json!({

@@ -91,7 +91,10 @@ fn every_name_of_an_export_is_taken_in_both_spellings() {
     let camel = |name: &str| {
         let mut words = name.split('_');
         let first = words.next().unwrap_or_default().to_owned();
-        words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+        words.fold(first, |name, word| {
+            let (initial, rest) = word.split_at(1);
+            name + &initial.to_uppercase() + rest
+        })
     };
     let value = |name: &str| match name {
         "created" => json!("2026-11-22T10:00:00.000Z"),
