@@ -76,7 +76,7 @@ fn camel_case_columns_are_known_others_ignored() {
 }
 
 #[test]
-fn every_name_of_an_export_is_taken_in_both_spellings() {
+fn export_names_are_read_in_both_spellings() {
     use past_rooms::table::schema::{COUNTED, SESSION_ATTRIBUTES};
     let camel = |name: &str| {
         let mut words = name.split('_');
