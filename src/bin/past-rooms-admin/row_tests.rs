@@ -93,7 +93,7 @@ fn export_names_are_read_in_both_spellings() {
         "by_webhooks" => json!("created ended"),
         name => json!(name),
     };
-    // What only the table has is not exported.
+    // Attributes that only the table has are not exported.
     let names = SESSION_ATTRIBUTES.iter().filter(|name| ![COUNTED, "created_sid"].contains(*name));
     let names: Vec<&str> = names.copied().collect();
     let row = |spelled: &dyn Fn(&str) -> String| -> Row {
