@@ -76,7 +76,7 @@ fn camel_case_columns_are_known_others_ignored() {
 }
 
 #[test]
-fn number_as_text_keeps_its_digits() {
+fn numbers_keep_their_digits_as_text() {
     let line = r#"{"room_id":"r","room_sid":"a","created":1795341600.25,"joined_participants":7.0,
         "room_title":1.10,"webhook_url":12345678901234567890123,"other":1e400}"#;
     let session = of_file(&line.replace('\n', ""), Format::Jsonl).session;
@@ -86,7 +86,7 @@ fn number_as_text_keeps_its_digits() {
 }
 
 #[test]
-fn every_name_of_an_export_is_taken_in_both_spellings() {
+fn export_names_are_read_in_both_spellings() {
     use past_rooms::table::schema::{COUNTED, SESSION_ATTRIBUTES};
     let camel = |name: &str| {
         let mut words = name.split('_');
@@ -103,7 +103,7 @@ fn every_name_of_an_export_is_taken_in_both_spellings() {
         "by_webhooks" => json!("created ended"),
         name => json!(name),
     };
-    // What only the table has is not exported.
+    // Attributes that only the table has are not exported.
     let names = SESSION_ATTRIBUTES.iter().filter(|name| ![COUNTED, "created_sid"].contains(*name));
     let names: Vec<&str> = names.copied().collect();
     let row = |spelled: &dyn Fn(&str) -> String| -> Row {
