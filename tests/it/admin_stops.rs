@@ -166,7 +166,7 @@ async fn interrupted_commands_fail_with_a_summary() {
 }
 
 #[tokio::test]
-async fn interrupt_ends_an_import_that_waits_for_its_input() {
+async fn interrupt_ends_an_import_waiting_for_input() {
     let database = Database::start().await;
     let import = ["import", "-", "--format", "csv", "--json"];
     let mut import = admin(&database, &database.endpoint, &import);

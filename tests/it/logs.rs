@@ -83,7 +83,7 @@ async fn error_query_shows_every_error_field() {
     let mut unread = event("stream/foreign");
     unread["Records"][0]["dynamodb"]["Keys"] = json!({});
     let no_event = json!({"no": "event"});
-    // What the runtime logs itself has the reason elsewhere.
+    // The runtime's own lines have the reason elsewhere.
     let failures = [
         (API, "no page could be read", "cause", vec![event("http-api")]),
         (API, "Request payload deserialization", "error", vec![no_event.clone()]),

@@ -81,7 +81,7 @@ async fn join_as_another_meeting_begins_resumes_its_own() {
 }
 
 #[tokio::test]
-async fn late_join_does_not_resume_a_meeting_whose_end_was_reported() {
+async fn late_join_does_not_resume_an_ended_meeting() {
     let database = Database::start().await;
     post_all(&database, unended("r", "SID_x", START)).await;
     post_all(&database, [event("session_ended", "r", "SID_x", START + 600, Some(START))]).await;
@@ -94,7 +94,7 @@ async fn late_join_does_not_resume_a_meeting_whose_end_was_reported() {
 }
 
 #[tokio::test]
-async fn report_from_a_day_that_was_not_silent_resumes_a_meeting() {
+async fn report_from_a_busy_day_resumes_a_meeting() {
     for name in ["participant_joined", "participant_left"] {
         // The report was made within the day, and comes after it.
         let (database, at) = (silent().await, START + 200);
@@ -106,7 +106,7 @@ async fn report_from_a_day_that_was_not_silent_resumes_a_meeting() {
 }
 
 #[tokio::test]
-async fn order_of_overlapping_meetings_makes_no_difference() {
+async fn order_of_overlapping_meetings_is_irrelevant() {
     let created = |sid, at| event("room_created", "r", sid, at, Some(at));
     let mut analytics = event("artifact_created", "r", "SID_z", START + 900, None);
     analytics["room_artifact"] =

@@ -280,7 +280,7 @@ async fn refused_webhook_reads_and_writes_nothing() {
         (request(Method::POST, "{}", &signed("{}")), 400),
         (request(Method::POST, other_event, &signed(other_event)), 200),
         (request(Method::POST, &long, &signed(&long)), 413),
-        // Who cannot sign is not told how long a body may be.
+        // Without a signature, the answer does not tell the maximum length of a body.
         (request(Method::POST, &long, "x"), 401),
     ] {
         let (answered, body) = send(&app, request).await;

@@ -88,7 +88,7 @@ impl Focus {
     pub fn delay(self, random: &mut Rng, operation: &str, is_of_history: bool) -> Duration {
         let is_late = match self {
             Focus::Everything | Focus::Imports => false,
-            // What was counted is written late, and counting takes no longer.
+            // Counts are written late, and counting takes no longer.
             Focus::Counting => operation == "TransactWriteItems" && random.bool(),
             Focus::Projection => {
                 let is_write = ["TransactWriteItems", "PutItem"].contains(&operation);

@@ -70,7 +70,7 @@ fn line(key: &RowKey, item: Item) -> Result<ExportedSession, String> {
     put("analytics_file_id", room.analytics_file_id.clone().into());
     expires.into_iter().for_each(|expires| put(EXPIRES, expires.into()));
     by_webhooks.into_iter().for_each(|text| put(BY_WEBHOOKS, text.into()));
-    // What an import will make of it.
+    // The row that an import will write.
     let imported = ImportedRow::read(&columns, &jiff::tz::TimeZone::UTC)?.session;
     let as_it_is = imported.to_past_room();
     let is_rewritten = imported.key().as_ref() != Ok(key) || !past_room_is(&as_it_is, &room);

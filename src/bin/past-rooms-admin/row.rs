@@ -107,9 +107,10 @@ fn text(row: &Row, column: Column) -> Result<String, String> {
 /// ids may have become one.
 fn id(row: &Row, column: Column) -> Result<String, String> {
     match values(row, column).next() {
-        Some(Value::Number(number)) if number.is_f64() => {
-            Err(format!("{}: the number {number} has lost digits: quote it", column.name()))
-        }
+        Some(Value::Number(number)) if number.is_f64() => Err(format!(
+            "{}: the number was read as {number} and has lost digits: quote it",
+            column.name()
+        )),
         _ => text(row, column),
     }
 }
