@@ -27,6 +27,15 @@ pub enum Focus {
     Projection,
 }
 
+/// A sender of a request to the history table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projects {
+    /// The stream's own batches.
+    Batches,
+    /// A build, or an invocation that Lambda has given up. Most of its writes are late.
+    Beside,
+}
+
 /// Maximum delay of a request. A client that waits until transactions can be seen in whole only may
 /// overtake such a request.
 const LATEST: Duration = Duration::from_secs(1);
@@ -89,14 +98,19 @@ impl Focus {
     }
 
     /// How long a request is on its way.
-    pub fn delay(self, random: &mut Rng, operation: &str, is_of_history: bool) -> Duration {
+    pub fn delay(self, random: &mut Rng, operation: &str, projects: Option<Projects>) -> Duration {
         let is_late = match self {
             Focus::Everything | Focus::Imports => false,
             // What was counted is written late, and counting takes no longer.
             Focus::Counting => operation == "TransactWriteItems" && random.bool(),
             Focus::Projection => {
                 let is_write = ["TransactWriteItems", "PutItem"].contains(&operation);
-                if is_write && is_of_history && random.u8(0..3) == 0 {
+                let is_late = match projects {
+                    Some(Projects::Beside) => random.u8(0..3) > 0,
+                    Some(Projects::Batches) => random.u8(0..8) == 0,
+                    None => false,
+                };
+                if is_write && is_late {
                     let latest = if random.bool() { LATEST } else { LATEST_PROJECTION };
                     return latest.mul_f64(random.f64());
                 }
