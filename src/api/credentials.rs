@@ -18,10 +18,10 @@ use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::error::{DisplayErrorContext, SdkError};
+use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::dynamodb;
 use crate::lambda::config::{ApiCredentials, CredentialsSource};
@@ -56,7 +56,7 @@ pub enum SecretError {
     Unreadable {
         /// The secret.
         arn: String,
-        /// The SDK's error.
+        /// What failed, without the answer's body.
         cause: String,
     },
     /// The secret's value has another form.
@@ -158,10 +158,13 @@ impl Credentials {
         let Some(secret) = &self.0.secret else {
             return check(&self.pairs().current);
         };
-        self.refresh(secret, MAX_AGE).await;
+        // During a read by another request, the known pairs stay accepted.
+        if let Ok(last_read) = secret.last_read.try_lock() {
+            self.refresh(secret, last_read, MAX_AGE).await;
+        }
         match self.check_all(secret, &check) {
             Err(denial) if denial.is_other_pair() => {
-                self.refresh(secret, MIN_PAUSE).await;
+                self.refresh(secret, secret.last_read.lock().await, MIN_PAUSE).await;
                 self.check_all(secret, &check)
             }
             checked => checked,
@@ -183,9 +186,13 @@ impl Credentials {
         }
     }
 
-    /// Reads the secret unless a read began less than `pause` ago. Waits for a read in progress.
-    async fn refresh(&self, secret: &Secret, pause: Duration) {
-        let mut last_read = secret.last_read.lock().await;
+    /// Reads the secret unless a read began less than `pause` ago.
+    async fn refresh(
+        &self,
+        secret: &Secret,
+        mut last_read: MutexGuard<'_, SystemTime>,
+        pause: Duration,
+    ) {
         let now = (secret.clock)();
         // A clock that was set back must not stop the reads.
         if now.duration_since(*last_read).is_ok_and(|age| age < pause) {
@@ -228,7 +235,7 @@ impl Secret {
             Ok(answer) => answer,
             Err(error) if stage == PREVIOUS && is_missing(&error) => return Ok(None),
             Err(error) => {
-                let cause = DisplayErrorContext(error).to_string();
+                let cause = cause(&error);
                 return Err(SecretError::Unreadable { arn: self.arn.clone(), cause });
             }
         };
@@ -238,6 +245,18 @@ impl Secret {
             let pair = ApiCredentials { key: value.api_key, secret: value.api_secret };
             (pair, created.unwrap_or(SystemTime::UNIX_EPOCH))
         }))
+    }
+}
+
+/// Returns what failed. An answer may hold the pair, so no part of it is returned except the code and
+/// message of an error.
+fn cause(error: &SdkError<GetSecretValueError>) -> String {
+    match (error.code(), error.message(), error.raw_response()) {
+        (Some(code), message, _) => format!("{code}: {}", message.unwrap_or("no message")),
+        (None, _, Some(answer)) => {
+            format!("the answer with status {} is not Secrets Manager's", answer.status())
+        }
+        (None, _, None) => DisplayErrorContext(error).to_string(),
     }
 }
 

@@ -20,14 +20,12 @@ use crate::table::requests::retry::Backoff;
 use crate::table::rows::meeting::{meeting_key, sid_of_timer};
 use crate::table::rows::session::Session;
 use crate::table::rows::time::EARLIEST;
+pub use state::SILENCE;
 use state::{Details, Draft, Kind, Report};
-use store::Stored;
+use store::StoredMeeting;
 
 /// Seconds for which rows of a meeting are kept after they were last written.
 const KEPT: i64 = 14 * 86_400;
-
-/// Seconds without a report after which a meeting is presumed to be over.
-pub const SILENCE: i64 = 86_400;
 
 /// Something that is reported of a meeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +45,7 @@ pub struct Notice {
 /// The state of a meeting after a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum MeetingOutcome {
     /// It goes on, as far as is known.
     InProgress,
     /// It goes on although its session was recorded; that session is deleted.
@@ -67,7 +65,7 @@ pub async fn take(
     past_rooms: &PastRooms,
     notice: &Notice,
     now: i64,
-) -> Result<Outcome, WriteError> {
+) -> Result<MeetingOutcome, WriteError> {
     let table = past_rooms.table();
     let id = (&*notice.room_id, &*notice.room_sid);
     let expires = now.saturating_add(KEPT);
@@ -75,18 +73,22 @@ pub async fn take(
         people::add(table, id, person, expires).await?;
     }
     let stored = store::add_report(table, id, (notice.kind, &notice.report), expires).await?;
-    let begun = stored.begun;
+    // Analytics alone begin no meeting.
+    let is_first = !stored.begun && stored.meeting.is_seen();
     let goes_on_after_all = stored.meeting.goes_on_after_all();
     // A meeting that has ended has a timer, too: its session may fail to be recorded now.
-    if !begun || goes_on_after_all {
+    if is_first || goes_on_after_all {
         store::set_timer(table, id.0, id.1, now.saturating_add(SILENCE)).await?;
     }
     if goes_on_after_all && stored.recorded_key.is_some() {
         people::keep(table, id.0, id.1, expires).await?;
     }
     let outcome = settle(past_rooms, stored).await?;
-    if !begun {
+    // Reports before room_created only guess when the meeting began.
+    if is_first || notice.kind == Kind::RoomCreated {
         end_predecessors(past_rooms, id.0, now).await?;
+    }
+    if is_first {
         // Last, so that the next event makes up for this one wherever it failed.
         store::set_begun(table, id.0, id.1).await?;
     }
@@ -129,7 +131,8 @@ pub async fn timer_expired(
         settle(past_rooms, stored).await?;
         return Ok(());
     }
-    presume_over(past_rooms, &stored, now, now).await
+    let report = Report { at: now, details: Details::default() };
+    presume_over(past_rooms, &stored, (Kind::PresumedOver, &report), now).await
 }
 
 /// Presumes those meetings of a room to be over that have no end and began before another one.
@@ -140,9 +143,9 @@ async fn end_predecessors(
 ) -> Result<(), WriteError> {
     let meetings = store::of_room(past_rooms.table(), room_id).await?;
     // Analytics alone may be of a session that was over long ago.
-    let meetings: Vec<&Stored> =
+    let meetings: Vec<&StoredMeeting> =
         meetings.iter().filter(|stored| stored.meeting.is_seen()).collect();
-    let began = |stored: &Stored| stored.meeting.created().map(|(created, _)| created);
+    let began = |stored: &StoredMeeting| stored.meeting.created().map(|(created, _)| created);
     for stored in meetings.iter().filter(|stored| !stored.meeting.has_ended()) {
         let own = began(stored);
         // A server that crashed goes on with the creation time of the session before. When room_created
@@ -156,7 +159,8 @@ async fn end_predecessors(
             _ => None,
         });
         if let Some(next) = later.min() {
-            presume_over(past_rooms, stored, next, now).await?;
+            let report = Report::of_next_meeting(next);
+            presume_over(past_rooms, stored, (Kind::NextMeeting, &report), now).await?;
         }
     }
     Ok(())
@@ -164,22 +168,23 @@ async fn end_predecessors(
 
 async fn presume_over(
     past_rooms: &PastRooms,
-    stored: &Stored,
-    at: i64,
+    stored: &StoredMeeting,
+    report: (Kind, &Report),
     now: i64,
 ) -> Result<(), WriteError> {
-    let report = Report { at, details: Details::default() };
     let id = (&*stored.room_id, &*stored.room_sid);
     let expires = now.saturating_add(KEPT);
-    let stored =
-        store::add_report(past_rooms.table(), id, (Kind::PresumedOver, &report), expires).await?;
+    let stored = store::add_report(past_rooms.table(), id, report, expires).await?;
     settle(past_rooms, stored).await?;
     Ok(())
 }
 
 /// Records the session of a meeting that is over, unless it is recorded as it is. Withdraws that of a
 /// meeting that goes on.
-async fn settle(past_rooms: &PastRooms, mut stored: Stored) -> Result<Outcome, WriteError> {
+async fn settle(
+    past_rooms: &PastRooms,
+    mut stored: StoredMeeting,
+) -> Result<MeetingOutcome, WriteError> {
     let mut backoff = Backoff::new(ATTEMPTS);
     loop {
         let outcome = match stored.meeting.draft(&stored.room_id, &stored.room_sid) {
@@ -200,15 +205,15 @@ async fn settle(past_rooms: &PastRooms, mut stored: Stored) -> Result<Outcome, W
 
 async fn settle_once(
     past_rooms: &PastRooms,
-    stored: &Stored,
+    stored: &StoredMeeting,
     mut draft: Draft,
-) -> Result<Outcome, WriteError> {
+) -> Result<MeetingOutcome, WriteError> {
     let table = past_rooms.table();
     let people = people::count(table, &stored.room_id, &stored.room_sid).await?;
     draft.session.joined_participants = people;
     let content = format!("{draft:?}");
     if stored.recorded.as_deref() == Some(&*content) {
-        return Ok(Outcome::Unchanged);
+        return Ok(MeetingOutcome::Unchanged);
     }
     let settlement = Settlement {
         session: &draft.session,
@@ -221,18 +226,21 @@ async fn settle_once(
     let row = meeting_key(&stored.room_id, &stored.room_sid);
     let claim = |update, key: &RowKey| stored.claim(update, key, &content);
     record::settle(table, &settlement, claim, &row).await?;
-    Ok(Outcome::Recorded)
+    Ok(MeetingOutcome::Recorded)
 }
 
-async fn withdraw_once(past_rooms: &PastRooms, stored: &Stored) -> Result<Outcome, WriteError> {
+async fn withdraw_once(
+    past_rooms: &PastRooms,
+    stored: &StoredMeeting,
+) -> Result<MeetingOutcome, WriteError> {
     // The meeting's rows may have expired while its room was empty; then its session may be recorded
     // nevertheless. A meeting with a report of its creation is younger than that.
     let is_forgotten = !stored.begun && stored.meeting.reported_created().is_none();
     let Some(last_seen) = stored.meeting.last_seen() else {
-        return Ok(Outcome::InProgress);
+        return Ok(MeetingOutcome::InProgress);
     };
     if stored.recorded_key.is_none() && !is_forgotten {
-        return Ok(Outcome::InProgress);
+        return Ok(MeetingOutcome::InProgress);
     }
     let premature = Premature {
         room_id: &stored.room_id,
@@ -243,5 +251,5 @@ async fn withdraw_once(past_rooms: &PastRooms, stored: &Stored) -> Result<Outcom
     let row = meeting_key(&stored.room_id, &stored.room_sid);
     let release = |update, withdrawn: &_| stored.release(update, withdrawn);
     let is_withdrawn = record::withdraw(past_rooms.table(), &premature, release, &row).await?;
-    Ok(if is_withdrawn { Outcome::Withdrawn } else { Outcome::InProgress })
+    Ok(if is_withdrawn { MeetingOutcome::Withdrawn } else { MeetingOutcome::InProgress })
 }

@@ -11,8 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::rows::session::Session;
 
-/// Seconds by which the clocks of two reports may differ.
-const CLOCK_TOLERANCE: i64 = 60;
+/// Seconds without a report after which a meeting is presumed to be over.
+pub const SILENCE: i64 = 86_400;
+
+/// Seconds for which departures are still reported after the room's next meeting has begun.
+const LATE_DEPARTURES: i64 = 60;
+
+/// Seconds by which the clock of a join may be behind. Less than it takes to start a crashed server again,
+/// so that joins shortly before the crash rarely count as later ones.
+const JOIN_TOLERANCE: i64 = 10;
 
 /// The subject of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,21 +37,27 @@ pub enum Kind {
     RoomFinished,
     /// The session's analytics exist.
     Analytics,
-    /// The end was not reported, but the meeting must be over at this time.
+    /// The room's next meeting began. See [`Report::of_next_meeting`].
+    NextMeeting,
+    /// The end was not reported, but there was no report for [`SILENCE`] until this time.
     PresumedOver,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::RoomCreated,
         Kind::Participant,
         Kind::Left,
         Kind::SessionEnded,
         Kind::RoomFinished,
         Kind::Analytics,
+        Kind::NextMeeting,
         Kind::PresumedOver,
     ];
+
+    /// Presumptions, which no server reported.
+    const PRESUMED: [Kind; 2] = [Kind::NextMeeting, Kind::PresumedOver];
 
     /// The attribute that holds the report in the table.
     pub fn attribute(self) -> &'static str {
@@ -55,6 +68,7 @@ impl Kind {
             Kind::SessionEnded => "session_ended",
             Kind::RoomFinished => "room_finished",
             Kind::Analytics => "analytics",
+            Kind::NextMeeting => "next_meeting",
             Kind::PresumedOver => "presumed_over",
         }
     }
@@ -93,6 +107,12 @@ pub const MAX_SECONDS: i64 = 253_402_207_200;
 const DIGITS: usize = 12;
 
 impl Report {
+    /// Returns the report that the room's next meeting began at `next`. The earliest of these must be the
+    /// greatest, so its time is counted back from [`MAX_SECONDS`].
+    pub fn of_next_meeting(next: i64) -> Self {
+        Report { at: MAX_SECONDS.saturating_sub(next), details: Details::default() }
+    }
+
     /// The report as text. The greater of two texts is taken by the table; its order is the time's.
     pub fn encode(&self) -> String {
         // Strings and numbers can always be written as JSON.
@@ -159,7 +179,7 @@ impl Meeting {
         let others = [Kind::SessionEnded, Kind::Participant, Kind::Left, Kind::RoomFinished];
         let reported = others.into_iter().find_map(created);
         let first = || {
-            let reports = Kind::ALL.into_iter().filter(|kind| *kind != Kind::PresumedOver);
+            let reports = Kind::ALL.into_iter().filter(|kind| !Kind::PRESUMED.contains(kind));
             reports.filter_map(|kind| Some(self.report(kind)?.at)).min()
         };
         reported.or_else(first).map(|created| (created, false))
@@ -184,7 +204,7 @@ impl Meeting {
 
     /// Whether it was presumed to be over, and then seen again.
     pub fn goes_on_after_all(&self) -> bool {
-        self.reports.contains_key(&Kind::PresumedOver)
+        Kind::PRESUMED.iter().any(|kind| self.reports.contains_key(kind))
             && self.last_seen().is_some()
             && self.ended().is_none()
     }
@@ -192,20 +212,27 @@ impl Meeting {
     /// Returns when it ended, and whether that was reported. A meeting that is presumed to be over ended
     /// when it was last seen.
     ///
-    /// A later report disproves the presumption. A join counts at once, a departure only after
-    /// [`CLOCK_TOLERANCE`]: the media server reports the last departures by its own clock, and the room's
-    /// next meeting may have begun by then.
+    /// A report of the end is final. Later reports disprove a presumption, in whatever order they come:
+    ///
+    /// - The room's next meeting: a join when it began or later, give or take [`JOIN_TOLERANCE`], or a
+    ///   departure after [`LATE_DEPARTURES`]. The media server reports the last departures by its own clock.
+    /// - A day of silence: any report within that day or later.
     fn ended(&self) -> Option<(i64, bool)> {
         let reported = self.report(Kind::SessionEnded).or_else(|| self.report(Kind::RoomFinished));
         if let Some(report) = reported {
             return Some((report.at, true));
         }
-        let over = self.report(Kind::PresumedOver)?.at;
         // If only analytics were reported, neither the beginning nor the end is known.
         let last = self.last_seen()?;
-        let has_joined = self.report(Kind::Participant).is_some_and(|joined| joined.at > over);
-        let is_over = !has_joined && last <= over.saturating_add(CLOCK_TOLERANCE);
-        is_over.then_some((last, false))
+        let is_followed = self.report(Kind::NextMeeting).is_some_and(|report| {
+            let next = MAX_SECONDS.saturating_sub(report.at);
+            let joined = self.report(Kind::Participant);
+            let has_joined = joined.is_some_and(|joined| joined.at >= next - JOIN_TOLERANCE);
+            !has_joined && last <= next.saturating_add(LATE_DEPARTURES)
+        });
+        let presumed = self.report(Kind::PresumedOver);
+        let is_silent = presumed.is_some_and(|presumed| presumed.at - last >= SILENCE);
+        (is_followed || is_silent).then_some((last, false))
     }
 
     /// The session, if the meeting is over.

@@ -98,43 +98,69 @@ fn meeting_without_an_end_is_not_over() {
 
 #[test]
 fn presumed_end_is_the_last_report() {
-    let mut presumed = meeting(&reports()[..4]);
-    presumed.add(Kind::PresumedOver, &report(CREATED + 9_000, None, ""));
-    let draft = presumed.draft("room", "sid").expect("over");
-    assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 600));
-    assert!(!draft.ended_is_certain);
-    // A reported end is better.
-    presumed.add(Kind::RoomFinished, &report(CREATED + 612, None, ""));
-    let draft = presumed.draft("room", "sid").expect("over");
-    assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 612));
-    // A late departure does not prove that it goes on; a join does.
-    let mut late = meeting(&reports()[..4]);
-    late.add(Kind::PresumedOver, &report(CREATED + 9_000, None, ""));
-    late.add(Kind::Left, &report(CREATED + 9_060, None, ""));
-    let draft = late.draft("room", "sid").expect("over");
-    assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 9_060));
-    for (kind, at) in [(Kind::Left, CREATED + 9_061), (Kind::Participant, CREATED + 9_001)] {
-        let mut resumed = late.clone();
-        resumed.add(kind, &report(at, None, ""));
-        assert_eq!(resumed.draft("room", "sid"), None, "{kind:?}");
-        assert!(resumed.goes_on_after_all());
+    let next = Report::of_next_meeting(CREATED + 9_000);
+    let silent = report(CREATED + 600 + SILENCE, None, "");
+    for (kind, presumption) in [(Kind::NextMeeting, &next), (Kind::PresumedOver, &silent)] {
+        let mut presumed = meeting(&reports()[..4]);
+        presumed.add(kind, presumption);
+        let draft = presumed.draft("room", "sid").expect("over");
+        assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 600), "{kind:?}");
+        assert!(!draft.ended_is_certain);
+        // A reported end is better, and no join disproves it.
+        presumed.add(Kind::RoomFinished, &report(CREATED + 612, None, ""));
+        presumed.add(Kind::Participant, &report(CREATED + 9_000, None, ""));
+        let draft = presumed.draft("room", "sid").expect("over");
+        assert_eq!(draft.session.ended.map(seconds), Some(CREATED + 612), "{kind:?}");
+        assert!(draft.ended_is_certain);
     }
-    // One that was seen later goes on.
-    let mut seen = meeting(&reports()[..4]);
-    seen.add(Kind::PresumedOver, &report(CREATED + 500, None, ""));
-    assert_eq!(seen.draft("room", "sid"), None);
+}
+
+#[test]
+fn later_reports_disprove_a_presumption() {
+    let (next, silent) = (CREATED + 9_000, CREATED + 600 + SILENCE);
+    for (over, kind, at, goes_on) in [
+        (Kind::NextMeeting, Kind::Participant, next - 11, false),
+        (Kind::NextMeeting, Kind::Participant, next - 10, true),
+        (Kind::NextMeeting, Kind::Participant, next, true),
+        (Kind::NextMeeting, Kind::Left, next + 60, false),
+        (Kind::NextMeeting, Kind::Left, next + 61, true),
+        (Kind::PresumedOver, Kind::Participant, CREATED + 600, false),
+        (Kind::PresumedOver, Kind::Participant, CREATED + 601, true),
+        (Kind::PresumedOver, Kind::Left, silent - 60, true),
+        (Kind::PresumedOver, Kind::Participant, silent + 9_000, true),
+    ] {
+        let mut presumed = meeting(&reports()[..4]);
+        match over {
+            Kind::NextMeeting => presumed.add(over, &Report::of_next_meeting(next)),
+            _ => presumed.add(over, &report(silent, None, "")),
+        }
+        presumed.add(kind, &report(at, None, ""));
+        let draft = presumed.draft("room", "sid");
+        assert_eq!(presumed.goes_on_after_all(), goes_on, "{over:?} {kind:?} {at}");
+        assert_eq!(draft.is_none(), goes_on, "{over:?} {kind:?} {at}");
+    }
+}
+
+#[test]
+fn earliest_next_meeting_counts() {
+    let mut followed = meeting(&reports()[..4]);
+    for next in [700, 605, 900] {
+        followed.add(Kind::NextMeeting, &Report::of_next_meeting(CREATED + next));
+    }
+    assert_eq!(followed.draft("room", "sid"), None);
 }
 
 #[test]
 fn analytics_alone_are_not_a_session() {
     let mut ghost = meeting(&reports()[6..]);
-    ghost.add(Kind::PresumedOver, &report(CREATED + 9_000, None, ""));
+    ghost.add(Kind::PresumedOver, &report(CREATED + 2 * SILENCE, None, ""));
+    ghost.add(Kind::NextMeeting, &Report::of_next_meeting(CREATED + 9_000));
     assert_eq!(ghost.draft("room", "sid"), None);
     assert!(!ghost.goes_on_after_all());
 }
 
 #[test]
-fn the_last_second_can_be_recorded() {
+fn last_second_can_be_recorded() {
     let last = [(Kind::SessionEnded, report(MAX_SECONDS, Some(MAX_SECONDS), ""))];
     assert!(meeting(&last).draft("room", "sid").is_some());
 }

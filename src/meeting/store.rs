@@ -23,7 +23,7 @@ const OPERATION: &str = "UpdateItem";
 
 /// A meeting as stored.
 #[derive(Debug, Clone)]
-pub(super) struct Stored {
+pub(super) struct StoredMeeting {
     pub room_id: String,
     pub room_sid: String,
     pub meeting: Meeting,
@@ -39,7 +39,7 @@ pub(super) struct Stored {
     pub withdrawn: Option<Withdrawn>,
 }
 
-impl Stored {
+impl StoredMeeting {
     fn of_item(room_id: &str, room_sid: &str, item: &Item) -> Self {
         let mut meeting = Meeting::default();
         for kind in Kind::ALL {
@@ -49,7 +49,7 @@ impl Stored {
         }
         let version = item.get(VERSION).and_then(|version| version.as_n().ok().cloned());
         let recorded_key = string_attribute(item, RECORDED_KEY);
-        Stored {
+        StoredMeeting {
             room_id: room_id.to_owned(),
             room_sid: room_sid.to_owned(),
             meeting,
@@ -99,7 +99,7 @@ pub(super) async fn add_report(
     (room_id, room_sid): (&str, &str),
     (kind, report): (Kind, &Report),
     expires: i64,
-) -> Result<Stored, TableError> {
+) -> Result<StoredMeeting, TableError> {
     let request = table
         .client()
         .update_item()
@@ -130,7 +130,7 @@ pub(super) async fn add_report(
         },
     };
     match item {
-        Some(item) => Ok(Stored::of_item(room_id, room_sid, &item)),
+        Some(item) => Ok(StoredMeeting::of_item(room_id, room_sid, &item)),
         None => read(table, room_id, room_sid).await,
     }
 }
@@ -148,20 +148,23 @@ pub(super) async fn read(
     table: &Table,
     room_id: &str,
     room_sid: &str,
-) -> Result<Stored, TableError> {
+) -> Result<StoredMeeting, TableError> {
     let row = table.get_row(meeting_key(room_id, room_sid), Consistency::Strong).await?;
-    Ok(Stored::of_item(room_id, room_sid, &row.unwrap_or_default()))
+    Ok(StoredMeeting::of_item(room_id, room_sid, &row.unwrap_or_default()))
 }
 
 /// Reads all meetings of a room.
-pub(super) async fn of_room(table: &Table, room_id: &str) -> Result<Vec<Stored>, TableError> {
+pub(super) async fn of_room(
+    table: &Table,
+    room_id: &str,
+) -> Result<Vec<StoredMeeting>, TableError> {
     let range = KeyRange::with_prefix(meetings_prefix());
     let mut meetings = Vec::new();
     table
         .walk(RowQuery::rows(room_id, &range, Consistency::Strong), |item| {
             let key = RowKey::of_item(&item);
             if let Some(room_sid) = key.as_ref().and_then(sid_of_meeting) {
-                meetings.push(Stored::of_item(room_id, room_sid, &item));
+                meetings.push(StoredMeeting::of_item(room_id, room_sid, &item));
             }
         })
         .await?;

@@ -110,7 +110,7 @@ fn read_together(rooms: &[(u8, bool)], first: u8, needed: u64) -> Vec<usize> {
 fn rooms_on_the_page_are_read_together() {
     let unread = |minute| (minute, false);
     assert_eq!(read_together(&[unread(0), unread(20), unread(40)], 0, 1), [0, 1]);
-    // What is known decides whether the others are needed.
+    // The known rows decide whether the others are needed.
     let known = |minute| (minute, true);
     assert_eq!(read_together(&[unread(0), known(10), unread(20)], 0, 1), [0]);
     assert!(read_together(&[known(0), unread(20)], 0, 1).is_empty());
@@ -154,7 +154,7 @@ fn needs_of(
 
 #[test]
 fn partly_read_rooms_continue_together() {
-    // What follows row 12 of the first comes behind rows 10 to 12, and so on.
+    // Rows after row 12 of the first come behind rows 10 to 12, and so on.
     let rooms: [(&[u8], bool); 4] =
         [(&[10, 12], false), (&[11, 20], false), (&[13, 14], true), (&[30, 31], false)];
     assert_eq!(needs(&rooms, Order::Asc, 9), [Some(9 - 3), Some(9 - 6), None, Some(9 - 8)]);

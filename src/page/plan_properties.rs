@@ -113,7 +113,7 @@ fn plan_gives_the_rows_of_the_model() {
             assert!(case.page().is_empty());
             return;
         };
-        // What is read: each room from its first key on, merged, the plan's rows skipped.
+        // The rows that are read: each room from its first key on, merged, the plan's rows skipped.
         let first: Vec<Option<String>> =
             case.counts.iter().map(|counts| plan.of_room(counts.clone()).first_key).collect();
         let is_read = |key: &SessionKey, room: usize| {

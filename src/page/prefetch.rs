@@ -117,7 +117,7 @@ mod tests {
         for number in 0..MAX_ROOMS {
             cache.insert(&format!("room{number}"), &months);
         }
-        // What is known already is replaced where it is.
+        // Known counts are replaced in place.
         cache.insert("room0", &months);
         assert!((0..MAX_ROOMS).all(|number| is_cached(&format!("room{number}"))));
         cache.insert("one more", &months);

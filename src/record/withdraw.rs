@@ -52,7 +52,7 @@ pub(crate) struct Premature<'a> {
     pub last_seen: i64,
 }
 
-/// Deletes a session that webhooks recorded with a presumed end before the meeting was last seen.
+/// Deletes a session that webhooks recorded with a presumed end, no later than its meeting was last seen.
 /// `release` completes the update of the meeting's own row at `released`. Returns whether the session
 /// existed.
 ///
@@ -96,7 +96,7 @@ impl Premature<'_> {
             return false;
         };
         let ended = parse_known(&room.ended);
-        let is_earlier = ended.is_some_and(|ended| ended.as_second() < self.last_seen);
-        room.room_sid == self.room_sid && !reported.ended && is_earlier
+        let is_stale = ended.is_some_and(|ended| ended.as_second() <= self.last_seen);
+        room.room_sid == self.room_sid && !reported.ended && is_stale
     }
 }

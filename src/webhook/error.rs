@@ -56,6 +56,18 @@ impl From<WriteError> for WebhookError {
 }
 
 impl WebhookError {
+    /// Returns the reason for the log: without the parser's words, which may quote the body.
+    pub fn reason(&self) -> String {
+        match self {
+            // A line of 0 means that a field is missing.
+            WebhookError::Invalid(InvalidEvent::Json(error)) if error.line() > 0 => {
+                let (line, column) = (error.line(), error.column());
+                format!("the body is not a webhook of plugNmeet: see line {line}, column {column}")
+            }
+            error => error.to_string(),
+        }
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {

@@ -1,11 +1,15 @@
 //! The content of a webhook, read from its body.
 //!
-//! Names are protobuf's; 64-bit integers come as strings, and are taken as numbers, too. Other
-//! fields, and other events than those of `KINDS`, are ignored.
+//! Names are protobuf's, in both spellings. 64-bit integers come as strings or numbers. Other fields, and
+//! other events than those of `KINDS`, are ignored.
 //!
 //! Source: plugnmeet-server 2.4.0 and plugnmeet-protocol 1.5.0, `CommonNotifyEvent`.
 
-use serde::{Deserialize, Deserializer};
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde::de::Error;
+use serde_json::value::RawValue;
 
 use crate::meeting::Notice;
 use crate::meeting::state::{Details, Kind, MAX_SECONDS, Report};
@@ -37,7 +41,7 @@ const HELPER_PREFIXES: [&str; 3] = ["pnm_agent-", "pnm_tts_agent-", "ingres_"];
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidEvent {
-    /// It is not JSON, or has a field of another type.
+    /// It is not a JSON object, or names no event.
     #[error("the body is not a webhook of plugNmeet: {0}")]
     Json(#[from] serde_json::Error),
     /// A field that every such event has.
@@ -59,84 +63,35 @@ pub enum InvalidEvent {
     Session(#[from] InvalidSession),
 }
 
-#[derive(Deserialize)]
-struct Event {
-    event: String,
-    #[serde(default)]
-    room: Option<Room>,
-    #[serde(default)]
-    participant: Option<Participant>,
-    #[serde(default)]
-    room_artifact: Option<Artifact>,
-    #[serde(default)]
-    analytics: Option<Analytics>,
-    #[serde(default, deserialize_with = "integer")]
-    created_at: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Room {
-    #[serde(default)]
-    sid: String,
-    #[serde(default, alias = "roomId")]
-    room_id: String,
-    #[serde(default, alias = "creationTime", deserialize_with = "integer")]
-    creation_time: Option<i64>,
-    #[serde(default)]
-    metadata: String,
-}
-
-#[derive(Deserialize)]
-struct Participant {
-    #[serde(default)]
-    identity: String,
-}
-
-#[derive(Deserialize)]
-struct Artifact {
-    #[serde(default, rename = "type")]
-    kind: String,
-    #[serde(default)]
-    artifact_id: String,
-}
-
-#[derive(Deserialize)]
-struct Analytics {
-    #[serde(default)]
-    file_id: String,
-}
-
-/// A room's settings, as far as they are needed.
+/// The fields of an object. A value of an unexpected type counts as missing, so that it loses neither the
+/// other fields nor the event.
 #[derive(Default, Deserialize)]
-struct Metadata {
-    #[serde(default, alias = "roomTitle", deserialize_with = "string_or_nothing")]
-    room_title: String,
-    #[serde(default, alias = "webhookUrl", deserialize_with = "string_or_nothing")]
-    webhook_url: String,
-}
+struct Fields<'a>(#[serde(borrow)] HashMap<String, &'a RawValue>);
 
-/// A string; empty for a value of another type, so that the other fields are kept.
-fn string_or_nothing<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
-    Ok(match serde_json::Value::deserialize(value)? {
-        serde_json::Value::String(text) => text,
-        _ => String::new(),
-    })
-}
-
-/// A 64-bit integer as protobuf's JSON has it, or as a number. 0 is protobuf's "not set".
-fn integer<'de, D: Deserializer<'de>>(value: D) -> Result<Option<i64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Integer {
-        Number(i64),
-        Text(String),
+impl<'a> Fields<'a> {
+    /// Returns the value under the first of these names at which it has the type.
+    fn value<T: Deserialize<'a>>(&self, names: &[&str]) -> Option<T> {
+        let values = names.iter().filter_map(|name| self.0.get(*name).copied());
+        values.filter_map(|value| serde_json::from_str(value.get()).ok()).next()
     }
-    let integer = match Option::<Integer>::deserialize(value)? {
-        None => None,
-        Some(Integer::Number(number)) => Some(number),
-        Some(Integer::Text(text)) => Some(text.parse().map_err(serde::de::Error::custom)?),
-    };
-    Ok(integer.filter(|integer| *integer != 0))
+
+    /// Returns the first text under these names that is not empty.
+    fn text(&self, names: &[&str]) -> String {
+        let texts = names.iter().map(|name| self.value::<String>(&[name]).unwrap_or_default());
+        texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+    }
+
+    /// Returns a 64-bit integer: text in protobuf's JSON, or a number.
+    fn integer(&self, names: &[&str]) -> Option<i64> {
+        let text = || self.value::<String>(names)?.parse().ok();
+        self.value(names).or_else(text)
+    }
+
+    /// Returns the JSON text in a field, or the field's own JSON.
+    fn json(&self, name: &str) -> String {
+        let own = || self.0.get(name).map(|value| value.get().to_owned());
+        self.value(&[name]).or_else(own).unwrap_or_default()
+    }
 }
 
 /// Reads a body's report of a meeting. `None`: it is about something else.
@@ -144,16 +99,21 @@ fn integer<'de, D: Deserializer<'de>>(value: D) -> Result<Option<i64>, D::Error>
 /// # Errors
 /// [`InvalidEvent`] if it is no webhook, or one of `KINDS` lacks what it must have.
 pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
-    let event: Event = serde_json::from_slice(body)?;
-    let Some((_, kind)) = KINDS.into_iter().find(|(name, _)| *name == event.event) else {
+    let event: Fields<'_> = serde_json::from_slice(body)?;
+    let Some(name) = event.value::<String>(&["event"]) else {
+        return Err(serde_json::Error::missing_field("event").into());
+    };
+    let Some((_, kind)) = KINDS.into_iter().find(|(known, _)| *known == name) else {
         return Ok(None);
     };
-    let missing = |field| InvalidEvent::Missing { event: event.event.clone(), field };
-    let analytics = match (kind, &event.room_artifact, &event.analytics) {
-        (Kind::Analytics, Some(artifact), _) if artifact.kind == ANALYTICS => {
-            artifact.artifact_id.clone()
+    let missing = |field| InvalidEvent::Missing { event: name.clone(), field };
+    let artifact: Option<Fields<'_>> = event.value(&["room_artifact", "roomArtifact"]);
+    let older: Option<Fields<'_>> = event.value(&["analytics"]);
+    let analytics = match (kind, artifact, older) {
+        (Kind::Analytics, Some(artifact), _) if artifact.text(&["type"]) == ANALYTICS => {
+            artifact.text(&["artifact_id", "artifactId"])
         }
-        (Kind::Analytics, None, Some(analytics)) => analytics.file_id.clone(),
+        (Kind::Analytics, None, Some(analytics)) => analytics.text(&["file_id", "fileId"]),
         // Another artifact.
         (Kind::Analytics, Some(_), _) => return Ok(None),
         _ => String::new(),
@@ -161,14 +121,19 @@ pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
     if kind == Kind::Analytics && analytics.is_empty() {
         return Err(missing("id of a file"));
     }
-    let room = event.room.as_ref().ok_or_else(|| missing("room"))?;
-    let at = time("created_at", event.created_at)?.ok_or_else(|| missing("created_at"))?;
-    let created = time("creation_time", room.creation_time)?;
+    let room: Fields<'_> = event.value(&["room"]).ok_or_else(|| missing("room"))?;
+    let (room_id, room_sid) = (room.text(&["room_id", "roomId"]), room.text(&["sid"]));
+    let at = time("created_at", event.integer(&["created_at", "createdAt"]))?;
+    let at = at.ok_or_else(|| missing("created_at"))?;
+    let created = time("creation_time", room.integer(&["creation_time", "creationTime"]))?;
     // Metadata that is not JSON says nothing; the meeting is as real.
-    let metadata: Metadata = serde_json::from_str(&room.metadata).unwrap_or_default();
+    let metadata = room.json("metadata");
+    let metadata: Fields<'_> = serde_json::from_str(&metadata).unwrap_or_default();
+    let title = metadata.text(&["room_title", "roomTitle"]);
+    let webhook_url = metadata.text(&["webhook_url", "webhookUrl"]);
     for (name, text) in [
-        ("room_title", &metadata.room_title),
-        ("webhook_url", &metadata.webhook_url),
+        ("room_title", &title),
+        ("webhook_url", &webhook_url),
         ("the analytics file's id", &analytics),
     ] {
         if text.len() > MAX_TEXT_BYTES {
@@ -176,22 +141,13 @@ pub fn parse(body: &[u8]) -> Result<Option<Notice>, InvalidEvent> {
         }
     }
     // An invalid key of a session is refused now, not at the meeting's end.
-    Session::new(&*room.room_id, &*room.sid, EARLIEST).key()?;
-    let identity = event.participant.map(|participant| participant.identity);
+    Session::new(&*room_id, &*room_sid, EARLIEST).key()?;
     let is_about_one = matches!(kind, Kind::Participant | Kind::Left);
-    let details = Details {
-        created,
-        title: metadata.room_title,
-        webhook_url: metadata.webhook_url,
-        analytics,
-    };
-    Ok(Some(Notice {
-        room_id: room.room_id.clone(),
-        room_sid: room.sid.clone(),
-        kind,
-        report: Report { at, details },
-        person: identity.filter(|identity| is_about_one && is_person(identity)),
-    }))
+    let participant: Option<Fields<'_>> = event.value(&["participant"]);
+    let identity = participant.map(|participant| participant.text(&["identity"]));
+    let person = identity.filter(|identity| is_about_one && is_person(identity));
+    let details = Details { created, title, webhook_url, analytics };
+    Ok(Some(Notice { room_id, room_sid, kind, report: Report { at, details }, person }))
 }
 
 /// Returns a time, or `None` if it is unknown.

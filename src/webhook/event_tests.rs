@@ -79,13 +79,48 @@ fn both_events_name_the_analytics() {
 
 #[test]
 fn invalid_title_keeps_the_webhook_url() {
-    for title in ["5", "null", "[1]", "{}"] {
+    for title in ["5", "1e400", "null", "[1]", "{}"] {
         let mut body = body("room_created");
         let metadata = format!(r#"{{"room_title":{title},"webhook_url":"https://x"}}"#);
         body["room"]["metadata"] = json!(metadata);
         let details = notice(&body).report.details;
         assert_eq!((&*details.title, &*details.webhook_url), ("", "https://x"), "{title}");
     }
+}
+
+#[test]
+fn bad_field_loses_neither_the_others_nor_the_event() {
+    let metadata = |text: &str| {
+        let mut body = body("room_created");
+        body["room"]["metadata"] = json!(text);
+        body
+    };
+    let both = r#"{"room_title":"","roomTitle":"T","webhook_url":"https://x","webhookUrl":5}"#;
+    let details = notice(&metadata(both)).report.details;
+    assert_eq!((&*details.title, &*details.webhook_url), ("T", "https://x"));
+    let twice = r#"{"room_title":"S","room_title":"T","webhook_url":"https://x"}"#;
+    assert_eq!(notice(&metadata(twice)).report.details.title, "T");
+    let mut object = body("room_created");
+    object["room"]["metadata"] = json!({"webhook_url": "https://x"});
+    assert_eq!(notice(&object).report.details.webhook_url, "https://x");
+    for (pointer, value) in [
+        ("/room/metadata", Value::Null),
+        ("/room/metadata", json!(5)),
+        ("/room/creation_time", json!("x")),
+        ("/room/creation_time", json!([1])),
+        ("/room/creation_time", json!(1e300)),
+        ("/participant", json!(5)),
+        ("/room_artifact", json!("x")),
+        ("/analytics", json!([])),
+    ] {
+        let mut body = body("room_created");
+        let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
+        body.pointer_mut(parent).expect("there")[name] = value;
+        assert_eq!(notice(&body).room_sid, "SID_x", "{body}");
+    }
+    let mut body = body("room_created").to_string();
+    body.insert_str(1, r#""participant":1e400,"roomId":"other","#);
+    assert_eq!(parse(body.as_bytes()).expect("valid").expect("needed").room_id, "r");
 }
 
 #[test]
@@ -114,7 +149,7 @@ fn unusable_field_is_named() {
     for (pointer, value, named) in [
         ("/room", Value::Null, "room"),
         ("/created_at", json!("0"), "created_at"),
-        ("/created_at", json!("x"), "not a webhook"),
+        ("/created_at", json!("x"), "created_at"),
         ("/created_at", json!("-5"), "created_at"),
         ("/created_at", json!("946684799"), "created_at"),
         ("/created_at", json!("1795341600000"), "created_at"),

@@ -17,7 +17,7 @@ use crate::api::credentials::Credentials;
 use crate::api::event::MalformedEvent;
 use crate::api::handler::time_to_answer;
 use crate::meeting::state::Kind;
-use crate::meeting::{self, Outcome};
+use crate::meeting::{self, MeetingOutcome};
 use crate::past_rooms::PastRooms;
 use crate::table::Meter;
 
@@ -38,7 +38,7 @@ pub struct App {
 #[derive(Default)]
 struct EventLog {
     kind: Option<Kind>,
-    outcome: Option<Outcome>,
+    outcome: Option<MeetingOutcome>,
     meter: Arc<Meter>,
 }
 
@@ -95,7 +95,7 @@ fn log_failure(error: &WebhookError) {
         _ if error.status().is_server_error() => {
             tracing::error!(status, cause = %error, "the event was not taken");
         }
-        _ => tracing::warn!(status, cause = %error, "the event was refused"),
+        _ => tracing::warn!(status, cause = error.reason(), "the event was refused"),
     }
 }
 
@@ -129,7 +129,7 @@ async fn take(
     let outcome = taken.map_err(|_| WebhookError::DeadlineExceeded)??;
     log.outcome = Some(outcome);
     Ok(match outcome {
-        Outcome::InProgress | Outcome::Withdrawn => "noted",
-        Outcome::Recorded | Outcome::Unchanged => "recorded",
+        MeetingOutcome::InProgress | MeetingOutcome::Withdrawn => "noted",
+        MeetingOutcome::Recorded | MeetingOutcome::Unchanged => "recorded",
     })
 }

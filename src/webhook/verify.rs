@@ -80,7 +80,7 @@ struct Claims {
 /// One right token is enough: a proxy may have an `Authorization` of its own.
 ///
 /// # Errors
-/// [`VerifyError`] with what is wrong with the last token.
+/// [`VerifyError`] with what is wrong with the first token.
 pub fn verify(
     credentials: &ApiCredentials,
     headers: &HeaderMap,
@@ -90,9 +90,12 @@ pub fn verify(
     let mut outcome = Err(VerifyError::Missing);
     for header in HEADERS.iter().filter_map(|name| headers.get(*name)) {
         let token = header.to_str().map_err(|_| VerifyError::NotAToken);
-        outcome = token.and_then(|token| verify_token(credentials, token, body, now));
-        if outcome.is_ok() {
-            break;
+        let verified = token.and_then(|token| verify_token(credentials, token, body, now));
+        match outcome {
+            _ if verified.is_ok() => return Ok(()),
+            Err(VerifyError::Missing | VerifyError::NotAToken) => outcome = verified,
+            // The other header may be a proxy's.
+            _ => {}
         }
     }
     outcome

@@ -127,11 +127,16 @@ fn other_kinds_of_token_are_rejected() {
 #[test]
 fn one_valid_token_is_enough() {
     let right = sign(&credentials(), BODY, NOW);
+    let other = ApiCredentials { secret: "other".to_owned(), ..credentials() };
+    let wrong = sign(&other, BODY, NOW);
     for (hash_token, authorization, outcome) in [
         (None, Some(&*right), Ok(())),
         (Some(&*right), Some("Basic eDp5"), Ok(())),
         (Some("x"), Some(&*right), Ok(())),
         (None, Some("Basic eDp5"), Err(VerifyError::NotAToken)),
+        // A pair that replaced this one may accept it: the proxy's header must not hide that.
+        (Some(&*wrong), Some("Basic eDp5"), Err(VerifyError::WrongSignature)),
+        (Some("x"), Some(&*wrong), Err(VerifyError::WrongSignature)),
         (None, None, Err(VerifyError::Missing)),
     ] {
         let mut headers = HeaderMap::new();

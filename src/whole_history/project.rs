@@ -61,7 +61,7 @@ impl std::ops::AddAssign for Projected {
     }
 }
 
-/// What to do with differences.
+/// The treatment of differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Write what the table has.

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn key_of_a_session_keeps_its_order_and_leads_back() {
+    fn projected_key_keeps_order_and_session() {
         let earlier = round_trip("room01", "2026-11-22T10:00:00.000Z#SID_x");
         let later = round_trip("room01", "2026-11-22T10:00:00.001Z#SID_a");
         assert!(earlier < later);

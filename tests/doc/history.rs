@@ -1,4 +1,4 @@
-// What the examples of the library's documentation begin with: a history of their own, in an
+// The beginning of the examples of the library's documentation: a history of their own, in an
 // embedded DynamoDB. They include this file, so it cannot begin with `//!`.
 
 /// Two sessions of `room01` in a database that lives as long as the example.

@@ -1,4 +1,4 @@
-"""Language, links and anchors of Markdown pages and comments."""
+"""Language, links and anchors of Markdown pages and comments; the workflows' actions."""
 
 import pathlib
 import re
@@ -66,6 +66,22 @@ def test_phrases_are_rare(kind):
     assert rate <= MAXIMUM[kind], f"{len(found)} in {words} words, {rate:.1f} per 10 000:\n" + "\n".join(found)
 
 
+def rust():
+    return [path for path in files() if path.endswith(".rs")]
+
+
+def test_doc_comments_begin_with_a_noun_or_a_verb():
+    first = re.compile(r"^ *(?://[^/!].*)?\n *//[/!] (?:What|Who|So many|Of) .*", re.MULTILINE)
+    assert [f"{path}: {found.strip()}" for path in rust() for found in first.findall("\n" + (ROOT / path).read_text())] == []
+
+
+def test_names_of_tests_are_short_and_have_no_article():
+    test = re.compile(r"#\[(?:tokio::)?test\b.*\]\s+(?:#\[.*\]\s+)*(?:async )?fn (\w+)")
+    names = [name for path in rust() for name in test.findall((ROOT / path).read_text())]
+    assert len(names) > 400
+    assert [name for name in names if len(name) > 48 or re.match("(?:a|an|the|what|who)_", name)] == []
+
+
 def without_code(text):
     return re.sub(r"^( *)```.*?^ *```$", "", text, flags=re.DOTALL | re.MULTILINE)
 
@@ -118,3 +134,10 @@ def test_pages_named_in_code_exist():
             continue
         for page in re.findall(r"docs/[\w/-]+\.(?:md|yaml|sql)", (ROOT / path).read_text(errors="replace")):
             assert (ROOT / page).exists(), f"{path} names {page}"
+
+
+@pytest.mark.parametrize("workflow", sorted(path.name for path in (ROOT / ".github/workflows").iterdir()))
+def test_actions_are_pinned_by_commit(workflow):
+    """A tag can be moved to other code."""
+    used = re.findall(r"^ *(?:- )?uses: *(.*)$", (ROOT / ".github/workflows" / workflow).read_text(), re.MULTILINE)
+    assert used and all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", action) for action in used), used

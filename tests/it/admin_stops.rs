@@ -138,7 +138,7 @@ async fn interrupted_retention_counts_changed_sessions() {
 }
 
 #[tokio::test]
-async fn interrupted_commands_end_with_an_error_and_a_summary() {
+async fn interrupted_commands_fail_with_a_summary() {
     let database = Database::start().await;
     let file = File::new("history.csv", csv());
     let place = file.beside("export.jsonl");
@@ -165,12 +165,40 @@ async fn interrupted_commands_end_with_an_error_and_a_summary() {
     }
 }
 
+#[tokio::test]
+async fn interrupt_ends_an_import_waiting_for_input() {
+    let database = Database::start().await;
+    let import = ["import", "-", "--format", "csv", "--json"];
+    let mut import = admin(&database, &database.endpoint, &import);
+    let import = import.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = import.spawn().expect("it starts");
+    let stdin = child.stdin.take();
+    let id = child.id().expect("it runs").to_string();
+    // Until it takes SIGINT, which is the second bit.
+    let takes_interrupts = || {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("signals");
+        u64::from_str_radix(caught.trim(), 16).expect("a mask") & 2 != 0
+    };
+    while !takes_interrupts() {
+        tokio::task::yield_now().await;
+    }
+    Command::new("kill").args(["-INT", &id]).status().await.expect("kill");
+    let output = child.wait_with_output().await.expect("it ends");
+    drop(stdin);
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    let printed = objects(&output.stdout);
+    let types: Vec<_> = printed.iter().map(|object| &object["type"]).collect();
+    assert_eq!(types, ["error", "summary"]);
+}
+
 /// The last objects are an error and a summary.
 fn assert_is_stopped(output: &Output) {
     let printed = objects(&output.stdout);
     let types: Vec<_> = printed.iter().map(|object| &object["type"]).collect();
     assert_eq!(types, ["error", "summary"], "{}", text(&output.stderr));
     assert_eq!(printed[1]["complete"], false);
+    assert!(printed[1]["unconfirmed"].is_u64());
 }
 
 #[tokio::test]

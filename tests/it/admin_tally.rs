@@ -291,7 +291,7 @@ async fn retention_is_set_on_existing_sessions() {
     let (_, printed) = retention(&["--all", "--days", "30", "--yes"]).await;
     assert!(printed.contains("2 rooms with 44 sessions: 40 changed"), "{printed}");
     assert_eq!(database.item("b", "2024-01-12T10#undated").await, Some(odd));
-    // What is set by this command is what recording sets.
+    // This command sets the same expiry as recording.
     let kept = database.past_rooms.with_retention_days(30);
     assert_eq!(kept.record(&a).await.expect("recorded").unchanged, 3);
 

@@ -182,3 +182,43 @@ async fn missing_history_table_is_named() {
     let error = past_rooms.page(&PageQuery::all_rooms()).await.expect_err("no table");
     assert!(error.to_string().contains("the table \"typo\" does not exist"), "{error}");
 }
+
+#[tokio::test]
+async fn export_of_an_unknown_room_leaves_no_file() {
+    let database = Database::start().await;
+    database.record(&history("room01", 3, 60)).await;
+    let delete = ["delete", "--room", "room01", "--yes"];
+    assert!(run(&database, &delete).await.status.success());
+    let folder = File::new("beside", "");
+    let place = folder.beside("history.jsonl");
+    for room in ["romo01", "room01"] {
+        let output = run(&database, &["export", "--room", room, "--output", &place]).await;
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert!(said.contains(&format!("error: no sessions in {room}, so no file")), "{said}");
+        assert!(!std::fs::exists(&place).expect("a folder"));
+    }
+}
+
+#[tokio::test]
+async fn full_disk_error_names_the_file_as_given() {
+    let database = Database::start().await;
+    database.record(&history("room01", 100, 60)).await;
+    let file = File::new("history.csv", "room_id,room_sid,created\nroom01,x,never\n");
+    let (place, rejects) = (file.beside("history.jsonl"), file.beside("rejects.jsonl"));
+    let limited = |blocks: u64, arguments: &[&str]| {
+        let mut limited = tokio::process::Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        limited.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_past-rooms-admin")]);
+        limited.args(arguments).env_clear().envs(database.variables(&database.endpoint)).output()
+    };
+    let output = limited(1, &["export", "--all", "--output", &place]).await.expect("it runs");
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("error: {place}: File too large (os error 27)\n")), "{said}");
+    // Not even one row.
+    let output = limited(0, &["import", file.path(), "--rejects", &rejects]).await;
+    let said = output.expect("it runs").stderr;
+    let said = text(&said);
+    assert!(said.contains(&format!("error: {rejects}: File too large (os error 27)\n")), "{said}");
+    assert!(!said.contains("rejected so far"), "{said}");
+}

@@ -243,7 +243,7 @@ async fn pages_of(seed: u64, at_most: usize) -> usize {
         .stderr(Stdio::null())
         .spawn()
         .expect("runs");
-    // What the function asks for when it starts is over once it has answered.
+    // The requests of the function's start are over once it has answered.
     lambda.invoke(r#"{"room_ids":["nobody"]}"#);
     lambda.answer().await;
     let (mut interrupted, mut number) = (0, 0);

@@ -208,7 +208,7 @@ async fn session_of_another_time_is_rejected_or_moved() {
     let sessions = stored(&database).await;
     assert_eq!(sessions["a"].created, "2026-11-22T11:00:00.000Z");
     assert_eq!(sessions["a"].room_title, "A2");
-    // What the file does not have moved along.
+    // Values absent from the file moved along.
     assert_eq!(sessions["a"].analytics_file_id.as_deref(), Some("f"));
     assert_eq!(sessions["b"].created, "2027-11-22T10:00:00.000Z");
     assert_eq!(sessions["b"].room_title, "B");

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use past_rooms::lambda::config::ApiCredentials;
+use past_rooms::webhook::verify::sign;
 use serde_json::{Value, json};
 
-use crate::support::Database;
 use crate::support::lambda::{Lambda, end, program, stored};
 use crate::support::proxy::{Fault, Proxy};
+use crate::support::{Database, KEY, SECRET};
 use crate::template::properties;
 
 const API: &str = env!("CARGO_BIN_EXE_past-rooms");
@@ -81,7 +83,7 @@ async fn error_query_shows_every_error_field() {
     let mut unread = event("stream/foreign");
     unread["Records"][0]["dynamodb"]["Keys"] = json!({});
     let no_event = json!({"no": "event"});
-    // What the runtime logs itself has the reason elsewhere.
+    // The runtime's own lines have the reason elsewhere.
     let failures = [
         (API, "no page could be read", "cause", vec![event("http-api")]),
         (API, "Request payload deserialization", "error", vec![no_event.clone()]),
@@ -143,5 +145,26 @@ async fn refusals_have_a_reason_and_no_body() {
     assert_eq!((&requests[1]["status"], &requests[1]["path"]), (&json!(400), &Value::Null));
     assert_eq!(requests[1]["reason"], "the body is not a JSON object");
     assert!(requests.iter().all(|line| line["span"]["request_id"].is_string()));
+    assert!(!log.contains("somebody"), "{log}");
+}
+
+#[tokio::test]
+async fn refused_webhooks_have_reasons_and_no_body() {
+    let database = Database::start().await;
+    let mut lambda = Lambda::start(Duration::from_secs(30));
+    let body = r#""somebody's name""#;
+    let credentials = ApiCredentials { key: KEY.to_owned(), secret: SECRET.to_owned() };
+    let mut refused = event("webhook-2-participant-joined");
+    refused["body"] = body.into();
+    refused["headers"]["hash-token"] = sign(&credentials, body.as_bytes(), i64::MAX / 2).into();
+    lambda.invoke_event(&refused);
+    let function = program(WEBHOOK, &database, &database.endpoint, &lambda.address, 1)
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .spawn()
+        .expect("runs");
+    assert_eq!(lambda.answer().await["statusCode"], 400);
+    drop(lambda);
+    let log = end(function).await.1;
+    assert!(log.contains("not a webhook of plugNmeet: see line 1"), "{log}");
     assert!(!log.contains("somebody"), "{log}");
 }

@@ -68,6 +68,73 @@ async fn meeting_beside_another_of_its_room_is_not_past() {
 }
 
 #[tokio::test]
+async fn join_as_another_meeting_begins_resumes_its_own() {
+    let created = |sid, at| event("room_created", "r", sid, at, Some(at));
+    // The clock of the first meeting's media server may be some seconds behind.
+    for (next, behind) in [(60, 0), (60, 1), (60, 9), (5, 0), (5, 5)] {
+        let database = Database::start().await;
+        post_all(&database, [created("SID_x", START), created("SID_y", START + next)]).await;
+        assert_eq!(history(&database, &["r"]).await, [session_until(START, 0)]);
+        post_all(&database, [joined(START + next - behind, "ann")]).await;
+        assert_eq!(history(&database, &["r"]).await, [], "{next} {behind}");
+    }
+}
+
+#[tokio::test]
+async fn late_join_does_not_resume_an_ended_meeting() {
+    let database = Database::start().await;
+    post_all(&database, unended("r", "SID_x", START)).await;
+    post_all(&database, [event("session_ended", "r", "SID_x", START + 600, Some(START))]).await;
+    let next = START + 605;
+    post_all(&database, [event("room_created", "r", "SID_y", next, Some(next))]).await;
+    for at in [590, 600, 604, 605, 9000] {
+        post_all(&database, [joined(START + at, "late")]).await;
+        assert_eq!(history(&database, &["r"]).await, [session_until(START + 600, 4)], "{at}");
+    }
+}
+
+#[tokio::test]
+async fn report_from_a_busy_day_resumes_a_meeting() {
+    for name in ["participant_joined", "participant_left"] {
+        // The report was made within the day, and comes after it.
+        let (database, at) = (silent().await, START + 200);
+        post_all(&database, [came(name, at, "late")]).await;
+        assert_eq!(history(&database, &["r"]).await, [], "{name}");
+        expire_timers(&database, at + SILENCE).await;
+        assert_eq!(history(&database, &["r"]).await, [session_until(at, 4)], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn order_of_overlapping_meetings_is_irrelevant() {
+    let created = |sid, at| event("room_created", "r", sid, at, Some(at));
+    let mut analytics = event("artifact_created", "r", "SID_z", START + 900, None);
+    analytics["room_artifact"] =
+        serde_json::json!({"type": "MEETING_ANALYTICS", "artifact_id": "file"});
+    let events = [
+        created("SID_x", START),
+        // The second of three meetings begins; the first goes on, by a clock that is behind.
+        created("SID_y", START + 60),
+        joined(START + 57, "ann"),
+        with_person(event("participant_left", "r", "SID_x", START + 100, Some(START + 1)), "ann"),
+        with_person(event("participant_joined", "r", "SID_y", START + 65, Some(START + 61)), "bob"),
+        created("SID_z", START + 300),
+        analytics,
+    ];
+    for seed in 0..24 {
+        let database = Database::start().await;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut shuffled = [&events[..], &events].concat();
+        random.shuffle(&mut shuffled);
+        post_all(&database, shuffled).await;
+        let mut past = past_room("r", "SID_y", START + 60);
+        past.ended = past_room("r", "SID_y", START + 65 - 600).ended;
+        (past.joined_participants, past.analytics_file_id) = (1, None);
+        assert_eq!(history(&database, &["r"]).await, [past], "seed {seed}");
+    }
+}
+
+#[tokio::test]
 async fn late_departure_does_not_resume_a_meeting() {
     let database = Database::start().await;
     post_all(&database, unended("r", "SID_x", START)).await;

@@ -9,6 +9,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Builder, Credentials as Aws, Region};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use lambda_http::http::HeaderMap;
 use past_rooms::api::auth::{self, AuthError};
 use past_rooms::api::credentials::{Credentials, MAX_AGE, MIN_PAUSE, OVERLAP};
@@ -26,8 +27,10 @@ const CREATED: u64 = 1_795_341_600;
 #[derive(Default)]
 struct Secret {
     /// Values and times of creation, the newest last.
-    versions: Mutex<Vec<(String, u64)>>,
+    versions: Mutex<Vec<(String, Value)>>,
     reads: AtomicUsize,
+    /// Locked while answers are held back.
+    gate: tokio::sync::Mutex<()>,
     is_away: std::sync::atomic::AtomicBool,
     /// Seconds since [`CREATED`].
     now: AtomicU64,
@@ -52,7 +55,7 @@ impl Secret {
 
     fn put_text(&self, text: &str) {
         let created = CREATED + self.now.load(Ordering::Relaxed);
-        self.versions.lock().expect("versions").push((text.to_owned(), created));
+        self.versions.lock().expect("versions").push((text.to_owned(), created.into()));
     }
 
     fn pass(&self, time: Duration) {
@@ -86,6 +89,7 @@ async fn get_secret_value(State(secret): State<Arc<Secret>>, body: String) -> Re
     let asked: Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(asked["SecretId"], ARN);
     secret.reads.fetch_add(usize::from(asked["VersionStage"] == "AWSCURRENT"), Ordering::Relaxed);
+    drop(secret.gate.lock().await);
     if secret.is_away.load(Ordering::Relaxed) {
         return refuse("AccessDeniedException").into_response();
     }
@@ -156,6 +160,23 @@ async fn forged_requests_cause_one_read_a_minute() {
 }
 
 #[tokio::test]
+async fn requests_do_not_wait_for_forged_ones() {
+    let (secret, url) = Secret::start("old").await;
+    let credentials = secret.credentials(&url).await.expect("read");
+    let held = secret.gate.lock().await;
+    let forged = tokio::spawn({
+        let credentials = credentials.clone();
+        async move { request(&credentials, "forged").await }
+    });
+    while secret.reads() < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(request(&credentials, "old").now_or_never(), Some(Ok(())));
+    drop(held);
+    assert_eq!(forged.await.expect("no panic"), Err(AuthError::WrongSignature));
+}
+
+#[tokio::test]
 async fn known_pairs_survive_a_failed_read() {
     let (secret, url) = Secret::start("old").await;
     let credentials = secret.credentials(&url).await.expect("read");
@@ -181,6 +202,16 @@ async fn unusable_secret_is_named_at_the_start() {
     secret.is_away.store(true, Ordering::Relaxed);
     let error = secret.credentials(&url).await.expect_err("away");
     assert!(error.contains(ARN) && error.contains("AccessDenied"), "{error}");
+}
+
+#[tokio::test]
+async fn unreadable_answer_is_not_in_the_error() {
+    let (secret, url) = Secret::start("old").await;
+    // No time: the SDK cannot read the answer.
+    secret.versions.lock().expect("versions")[0].1 = json!("yesterday");
+    let error = secret.credentials(&url).await.expect_err("unreadable");
+    assert!(error.contains(ARN) && error.contains("200"), "{error}");
+    assert!(!error.contains("api_secret") && !error.contains("old"), "{error}");
 }
 
 #[tokio::test]

@@ -153,7 +153,7 @@ async fn own_puts_do_not_trigger_the_stream_function() {
     world.database.record(std::slice::from_ref(&foreign)).await;
     world.sessions[30] = foreign.clone();
     assert_eq!(world.settle().await, 1);
-    // What we put where another writer's row was is marked, and counted by the event of its end.
+    // A row that replaces an external writer's is marked, and counted by the event of its end.
     world.delete(std::slice::from_ref(&foreign)).await;
     world.database.record(std::slice::from_ref(&foreign)).await;
     world.sessions.push(foreign.clone());

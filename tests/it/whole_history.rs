@@ -90,7 +90,7 @@ fn sample() -> Vec<Session> {
 }
 
 #[tokio::test]
-async fn recorded_changed_and_deleted_sessions_appear_so() {
+async fn recorded_changes_are_projected() {
     let mut world = World::new().await;
     world.check().await;
     let sessions = sample();
@@ -157,7 +157,7 @@ async fn doubled_late_and_reordered_events_converge() {
 }
 
 #[tokio::test]
-async fn title_of_a_session_of_400_kb_is_cut_in_the_whole_history() {
+async fn title_of_a_400_kb_session_is_cut() {
     let mut world = World::new().await;
     world.record(&sample()).await;
     // DynamoDB allows 409 600 bytes; the projected row also has the room's id as an attribute.
@@ -180,7 +180,7 @@ async fn title_of_a_session_of_400_kb_is_cut_in_the_whole_history() {
 }
 
 #[tokio::test]
-async fn sessions_from_before_are_projected_with_the_first_recorded_one() {
+async fn first_recorded_session_projects_older_ones() {
     let database = Database::start().await;
     let mut sessions = sample();
     database.record(&sessions).await;
@@ -254,7 +254,7 @@ async fn requests_without_room_ids_list_all_rooms() {
 }
 
 #[tokio::test]
-async fn session_is_found_without_room_ids_in_either_case() {
+async fn session_is_found_without_room_ids() {
     let mut world = World::new().await;
     world.record(&sample()).await;
     for app in [app(world.past_rooms.clone()), world.database.app()] {
@@ -372,7 +372,7 @@ async fn wrong_minutes_cost_rows_and_no_page() {
 }
 
 #[tokio::test]
-async fn hour_with_a_session_without_a_minute_is_not_divided() {
+async fn hour_with_session_without_minute_stays_whole() {
     let mut world = World::new().await;
     world.record(&busy_hours()).await;
     let key = RowKey::new("odd", "2026-11-22T10#odd");

@@ -19,7 +19,7 @@ use crate::plan::Task;
 use crate::promise;
 use crate::scheduler::Scheduler;
 
-/// How long an import retries while DynamoDB fails.
+/// Time for which an import retries while DynamoDB fails.
 const IMPORT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Failures of steps after which a reconciliation ends.
@@ -242,7 +242,7 @@ impl Actor {
     }
 }
 
-/// What a writer was told.
+/// The answer that a writer got.
 #[derive(Debug)]
 enum Written {
     /// Each of these sessions was in this state at some moment.
@@ -274,7 +274,7 @@ fn name(task: &Task) -> String {
     }
 }
 
-/// What a process has that has just started.
+/// Returns the handle of a process that has just started.
 pub fn process(client: &Client, has_history: bool) -> PastRooms {
     let past_rooms = PastRooms::new(client.clone(), TABLE);
     if has_history { past_rooms.with_history(HISTORY) } else { past_rooms }

@@ -125,7 +125,7 @@ pub fn runtime() -> tokio::runtime::Runtime {
 
 #[test]
 fn page_cost_is_bounded_in_every_history() {
-    // What docs/internals/architecture.md says: round trips, the same again, and read units of a page of 20.
+    // Bounds in docs/internals/architecture.md: round trips, again, and read units of a page of 20.
     let histories: [(&str, History, [u64; 2], f64); 11] = [
         ("1 room", History::new(1, side_by_side(400, 7)), [3, 2], 3.0),
         ("1 room, every hour", History::new(1, side_by_side(2000, 1)), [3, 2], 3.0),

@@ -10,7 +10,7 @@ use crate::faults::Faults;
 use crate::plan::{Calendar, Planner, Task};
 use crate::stream::SHARDS;
 
-/// What a run is about.
+/// The focus of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Focus {
     Everything,
@@ -97,11 +97,11 @@ impl Focus {
         (self == Focus::Projection).then(|| random.usize(2..=SCANNED_ROWS))
     }
 
-    /// How long a request is on its way.
+    /// Returns the time that a request is on its way.
     pub fn delay(self, random: &mut Rng, operation: &str, projects: Option<Projects>) -> Duration {
         let is_late = match self {
             Focus::Everything | Focus::Imports => false,
-            // What was counted is written late, and counting takes no longer.
+            // Counts are written late, and counting takes no longer.
             Focus::Counting => operation == "TransactWriteItems" && random.bool(),
             Focus::Projection => {
                 let is_write = ["TransactWriteItems", "PutItem"].contains(&operation);
@@ -121,7 +121,7 @@ impl Focus {
         if is_late { LATEST.mul_f64(random.f64()) } else { Duration::ZERO }
     }
 
-    /// How many rooms there are, of `rooms`.
+    /// Returns the number of rooms to use, of `rooms`.
     pub fn rooms(self, rooms: usize) -> usize {
         match self {
             Focus::Everything => rooms,
@@ -147,7 +147,7 @@ impl Focus {
         }
     }
 
-    /// Who does what.
+    /// Returns the tasks of each actor.
     pub fn actors(self, planner: &mut Planner) -> Vec<Vec<Task>> {
         match self {
             Focus::Everything => planner.actors(),

@@ -48,6 +48,6 @@ fn tally_seen_after_its_session_is_not_wrong() {
     let expected = keys[25..].iter().map(|key| key.sort_key.clone());
     assert_eq!(read.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     assert_eq!(page.total, 41);
-    // What a tally that is called wrong leads to.
+    // The consequence of a tally that is called wrong.
     assert!(!*counts_keys.lock().expect("a lock"), "the room's keys were counted");
 }

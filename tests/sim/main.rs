@@ -49,7 +49,7 @@ fn every_page_is_true_while_others_write() {
 }
 
 #[test]
-fn a_seed_does_the_same_again() {
+fn seed_repeats_exactly() {
     for seed in 0..20 {
         let (first, again) = (run::run(seed, None, true), run::run(seed, None, true));
         assert!(!first.trace.is_empty());

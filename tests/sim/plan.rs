@@ -1,4 +1,4 @@
-//! What a seed stands for: the rooms as they are at first, and who does what.
+//! The plan of a seed: the rooms as they are at first, and the tasks of each actor.
 
 use std::time::Duration;
 
@@ -66,11 +66,11 @@ pub struct Plan {
     pub projection: Option<Beginning>,
     /// The sessions of `rows`.
     pub sessions: Vec<(RowKey, Version)>,
-    /// What the run is about.
+    /// The focus of the run.
     pub focus: Focus,
 }
 
-/// What times and ids sessions have.
+/// The times and ids of sessions.
 pub struct Calendar {
     pub months: usize,
     pub days: u8,
@@ -123,7 +123,7 @@ pub struct Planner {
     pub random: Rng,
     calendar: Calendar,
     pub room_ids: Vec<String>,
-    /// What the run is about.
+    /// The focus of the run.
     focus: Focus,
     /// Whether writers mostly meet in one room.
     is_crowded: bool,
@@ -349,7 +349,7 @@ impl Planner {
         key
     }
 
-    /// How many sessions the first room has.
+    /// Returns the number of sessions of the first room.
     pub fn known_of_first_room(&self) -> usize {
         self.known.iter().filter(|key| key.room_id == self.room_ids[0]).count()
     }

@@ -18,11 +18,11 @@ use crate::projection::Beginning;
 use crate::scheduler::{Counters, Scheduler};
 use crate::stream::Stream;
 
-/// What happened in a run.
+/// The outcome of a run.
 pub struct Outcome {
-    /// What was wrong; `Ok`: nothing.
+    /// The problem; `Ok`: none.
     pub result: Result<Counters, String>,
-    /// What happened, if it was asked for.
+    /// The events, if they were asked for.
     pub trace: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::focus::{Focus, Projects};
 use crate::history::Step;
 use crate::plan::Task;
 
-/// What a client gets: an answer, or a broken connection.
+/// The way to a client: an answer, or a broken connection.
 type Answer = oneshot::Sender<Option<Reply>>;
 
 /// Something that waits to go on.
@@ -57,14 +57,14 @@ pub struct World {
     held: Vec<Held>,
     /// Requests that are never answered.
     silent: Vec<Answer>,
-    /// How often an actor is drawn, beside the others.
+    /// Weights with which the actors are drawn.
     speeds: Vec<f64>,
     restarts: Vec<Arc<Notify>>,
     /// Whether an actor projects beside the stream's own batches.
     beside: Vec<bool>,
 }
 
-/// What happened. `None`: it is not recorded.
+/// The recorded events. `None`: they are not recorded.
 #[derive(Debug, Default)]
 pub struct Trace(pub Option<Vec<String>>);
 
@@ -76,7 +76,7 @@ impl Trace {
     }
 }
 
-/// What a run consisted of.
+/// Counters of a run.
 #[derive(Debug, Default, Clone)]
 pub struct Counters {
     pub requests: u64,
@@ -346,7 +346,7 @@ fn with_limit(body: &str, rows: usize) -> String {
     request.to_string()
 }
 
-/// What of a request tells it from others, in an order that does not change.
+/// Returns the parts that tell a request from others, in a fixed order.
 fn summary(body: &str) -> String {
     let mut keys = Vec::new();
     let request = serde_json::from_str(body).expect("JSON");

@@ -8,7 +8,7 @@ use crate::focus::Focus;
 use crate::run::{self, Outcome};
 use crate::scheduler::Counters;
 
-/// How often progress is printed.
+/// Interval at which progress is printed.
 const PROGRESS: Duration = Duration::from_secs(10);
 
 /// A number in an environment variable.

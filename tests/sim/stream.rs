@@ -34,7 +34,7 @@ const DOUBLES: usize = 3;
 static FILTERS: LazyLock<[Filter; 2]> =
     LazyLock::new(|| [false, true].map(|on| Filter::of_template(on).expect("the filter")));
 
-/// What happened to the table, as far as it calls the function.
+/// The table's events that call the function.
 #[derive(Default)]
 pub struct Stream {
     /// Whether the function gets the events of all sessions.
@@ -62,7 +62,7 @@ struct Event {
 /// Events that are handed over together.
 pub struct Batch {
     shard: usize,
-    /// Where those end that were not handed over before.
+    /// End of the events that were not handed over before.
     end: usize,
     /// In any order.
     events: Vec<Event>,

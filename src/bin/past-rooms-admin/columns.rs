@@ -46,6 +46,12 @@ impl Column {
         }
     }
 
+    /// Returns whether `name` is a name of a column with ids.
+    pub fn is_id(name: &str) -> bool {
+        let ids = [Column::RoomId, Column::RoomSid, Column::AnalyticsFileId];
+        ids.iter().any(|column| column.names().contains(&name))
+    }
+
     /// Returns whether `name` is a name of a column.
     pub fn is_known(name: &str) -> bool {
         Column::ALL.iter().any(|column| column.names().contains(&name))

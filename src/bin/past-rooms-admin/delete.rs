@@ -152,7 +152,7 @@ impl Work for Delete<'_> {
     async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
         self.find().await?;
         let Some(span) = self.span().filter(|_| !self.arguments.dry_run) else { return Ok(()) };
-        if !self.arguments.yes && !question::confirmed(&format!("Delete {span}?"))? {
+        if !self.arguments.yes && !question::confirmed(&format!("Delete {span}?")).await? {
             return Err("nothing was deleted".into());
         }
         progress::begin("sessions deleted", Some(self.keys.len() as u64));
@@ -173,7 +173,7 @@ impl Work for Delete<'_> {
         let deleted_text = || format!("{room_id}: {} deleted", output::count(*deleted, "session"));
         match self.span() {
             Some(span) if arguments.dry_run => {
-                lines.push(format!("{span} would be deleted (dry run)"))
+                lines.push(format!("{span} would be deleted (dry run)"));
             }
             Some(_) => lines.push(deleted_text()),
             None if !exists => lines = vec![rooms::no_such(room_id)],

@@ -10,7 +10,8 @@ use past_rooms::{PastRooms, RowKey};
 use serde_json::json;
 
 use crate::destination::Destination;
-use crate::exported::{Exported, Line};
+use crate::exported::{Exported, ExportedSession};
+use crate::output::Few;
 use crate::rooms::{InFlight, Rooms};
 use crate::stop::Stop;
 use crate::work::{Summary, Work};
@@ -46,13 +47,13 @@ impl Arguments {
 pub struct Export<'a> {
     past_rooms: PastRooms,
     arguments: &'a Arguments,
-    found: Found,
+    found: ExportFindings,
 }
 
 impl<'a> Export<'a> {
     pub fn new(past_rooms: &PastRooms, arguments: &'a Arguments) -> Self {
         let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
-        Export { past_rooms, arguments, found: Found::default() }
+        Export { past_rooms, arguments, found: ExportFindings::default() }
     }
 }
 
@@ -81,18 +82,14 @@ impl Work for Export<'_> {
     }
 }
 
-/// Sessions that are named because an import changes something about them; of each kind, all are counted.
-/// It may be so with every session of a table.
-const NAMED_CHANGES: u64 = 20;
-
 /// The findings.
 #[derive(Default)]
-struct Found {
+struct ExportFindings {
     sessions: u64,
     /// Sessions that an import writes in another form.
-    rewritten: u64,
+    rewritten: Few,
     /// Sessions that have attributes of others, which are left out.
-    stripped: u64,
+    stripped: Few,
     /// Rows among the sessions that are not exported.
     unfit: u64,
     foreign: u64,
@@ -104,7 +101,7 @@ struct Found {
     is_empty: bool,
 }
 
-impl Found {
+impl ExportFindings {
     async fn all(
         &mut self,
         table: &Table,
@@ -138,7 +135,7 @@ impl Found {
         for item in rows {
             let key = RowKey::of_item(&item).ok_or("a row has no key")?;
             match Exported::of(&key, item) {
-                Exported::Session(Line { text, is_rewritten, others }) => {
+                Exported::Session(ExportedSession { text, is_rewritten, others }) => {
                     output.line(&text)?;
                     self.sessions += 1;
                     progress::add(1);
@@ -177,26 +174,21 @@ fn leave_out(key: &RowKey, reason: &str) {
 }
 
 /// Counts a session that an import changes, and names it if it is one of the first.
-fn name_change(number: &mut u64, key: &RowKey, change: impl Display, all_are: &str) {
-    *number += 1;
-    if *number <= NAMED_CHANGES {
-        let fields = json!({"room_id": key.room_id, "created_sid": key.sort_key});
-        output::warning(fields, format_args!("{key}: {change}"));
-    } else if *number == NAMED_CHANGES + 1 {
-        output::warning(
-            json!({}),
-            format_args!("more sessions {all_are}; the last line has their number"),
-        );
-    }
+fn name_change(number: &mut Few, key: &RowKey, change: impl Display, all_are: &str) {
+    let fields = json!({"room_id": key.room_id, "created_sid": key.sort_key});
+    let report = || output::warning(fields, format_args!("{key}: {change}"));
+    number.add(report, &format!("more sessions {all_are}; the last line has their number"));
 }
 
-impl Found {
+impl ExportFindings {
     fn summary(&self) -> Summary {
-        let Found { sessions, rewritten, stripped, unfit, foreign, tallies, meetings, .. } = self;
+        let ExportFindings {
+            sessions, rewritten, stripped, unfit, foreign, tallies, meetings, ..
+        } = self;
         let unknown = self.unknown;
         let left_out = unfit + foreign;
         let fields = json!({
-            "sessions": sessions, "rewritten": rewritten, "stripped": stripped, "left_out": left_out,
+            "sessions": sessions, "rewritten": rewritten.0, "stripped": stripped.0, "left_out": left_out,
             "tallies": tallies, "meetings": meetings, "unknown_rooms": unknown,
         });
         let some = |number: u64, what: &str| match number {
@@ -206,8 +198,8 @@ impl Found {
         let text = format!(
             "{} exported{}{}{}{}",
             output::count(*sessions, "session"),
-            some(*rewritten, "of them will be imported in another form"),
-            some(*stripped, "of them without attributes of others"),
+            some(rewritten.0, "of them will be imported in another form"),
+            some(stripped.0, "of them without attributes of others"),
             some(left_out, "rows not exported, see above"),
             some(*meetings, "rows of meetings in progress, or just over, left out"),
         );

@@ -12,7 +12,7 @@ use crate::row::ImportedRow;
 /// The outcome for a row.
 #[derive(Debug)]
 pub enum Exported {
-    Session(Line),
+    Session(ExportedSession),
     /// A row among the sessions that an import could not take, and why.
     Unfit(String),
     /// Another row of this project's.
@@ -23,7 +23,7 @@ pub enum Exported {
 
 /// A session as `import` takes it.
 #[derive(Debug)]
-pub struct Line {
+pub struct ExportedSession {
     pub text: String,
     /// It is imported with times or a key in this project's form, which it does not have now.
     pub is_rewritten: bool,
@@ -44,7 +44,7 @@ impl Exported {
     }
 }
 
-fn line(key: &RowKey, item: Item) -> Result<Line, String> {
+fn line(key: &RowKey, item: Item) -> Result<ExportedSession, String> {
     let expires = retention::expires(&item);
     let by_webhooks = keys::string_attribute(&item, BY_WEBHOOKS);
     let by_webhooks =
@@ -70,11 +70,15 @@ fn line(key: &RowKey, item: Item) -> Result<Line, String> {
     put("analytics_file_id", room.analytics_file_id.clone().into());
     expires.into_iter().for_each(|expires| put(EXPIRES, expires.into()));
     by_webhooks.into_iter().for_each(|text| put(BY_WEBHOOKS, text.into()));
-    // What an import will make of it.
+    // The row that an import will write.
     let imported = ImportedRow::read(&columns, &jiff::tz::TimeZone::UTC)?.session;
     let as_it_is = imported.to_past_room();
     let is_rewritten = imported.key().as_ref() != Ok(key) || !past_room_is(&as_it_is, &room);
-    Ok(Line { text: serde_json::Value::Object(columns).to_string(), is_rewritten, others })
+    Ok(ExportedSession {
+        text: serde_json::Value::Object(columns).to_string(),
+        is_rewritten,
+        others,
+    })
 }
 
 /// Returns whether two rooms are the same. An empty analytics file is the same as a missing one.

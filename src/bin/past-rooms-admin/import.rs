@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use past_rooms::table::rows::retention::Retention;
 use past_rooms::{Importer, Meter, PastRooms, Session, Stopped};
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
 use crate::chunk::{Chunk, Rejected};
 use crate::files::{Line, Lines, Row};
 use crate::input::{Input, LastRows};
+use crate::output::Few;
 use crate::rejects::{Reject, Rejects};
 use crate::row::{ImportedRow, NAMED_COLUMNS};
 use crate::stop::{Reason, Stop};
@@ -22,9 +24,6 @@ use crate::work::{Summary, Work};
 use crate::{output, progress};
 
 pub use crate::options::Arguments;
-
-/// Maximum number of rejected rows that are reported on standard error.
-const REPORTED_REJECTS: u64 = 20;
 
 pub struct Import<'a> {
     importer: Importer,
@@ -44,7 +43,7 @@ pub struct Import<'a> {
     /// Whether an input could not be read.
     is_unreadable: bool,
     /// Rows whose end is before their beginning.
-    impossible_ends: u64,
+    impossible_ends: Few,
     /// Columns that no import reads.
     ignored: BTreeSet<String>,
     /// Those of them that the user has not been told yet.
@@ -81,7 +80,7 @@ impl<'a> Import<'a> {
             totals: Totals { incomplete: true, ..Totals::default() },
             reached: Reached::default(),
             is_unreadable: false,
-            impossible_ends: 0,
+            impossible_ends: Few::default(),
             ignored: BTreeSet::new(),
             unnamed: Vec::new(),
         })
@@ -90,8 +89,9 @@ impl<'a> Import<'a> {
 
 impl Work for Import<'_> {
     async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
-        let (files, format) = (self.arguments.files.iter(), self.arguments.format);
-        let inputs: Vec<Input> = files.map(|path| Input::new(path, format)).collect();
+        let (files, format) = (self.arguments.files.clone(), self.arguments.format);
+        let open = move || files.iter().map(|path| Input::new(path, format)).collect();
+        let inputs: Vec<Input> = spawn_blocking(open).await?;
         self.all(&inputs).await?;
         self.totals.incomplete = self.is_unreadable;
         Ok(self.rejects.take().map_or(Ok(()), Rejects::finish)?)
@@ -224,13 +224,9 @@ impl Import<'_> {
 
     /// Warns of a session whose end is before its beginning. It is imported nevertheless.
     fn warn_of_end(&mut self, file: &str, line: u64, end: &str) {
-        self.impossible_ends += 1;
-        if self.impossible_ends <= REPORTED_REJECTS {
-            let text = format_args!("{file}:{line}: {end} is before created; check --time-zone");
-            output::warning(json!({"file": file, "line": line}), text);
-        } else if self.impossible_ends == REPORTED_REJECTS + 1 {
-            output::warning(json!({"file": file}), "more rows have an ended before created");
-        }
+        let text = format_args!("{file}:{line}: {end} is before created; check --time-zone");
+        let report = || output::warning(json!({"file": file, "line": line}), text);
+        self.impossible_ends.add(report, "more rows have an ended before created");
     }
 
     /// Remembers a row's columns that no import reads.
@@ -244,14 +240,10 @@ impl Import<'_> {
 
     fn reject(&mut self, file: &str, rejected: Rejected) -> Result<(), String> {
         let Rejected { line, reason, row } = rejected;
-        self.totals.rejected += 1;
-        if self.totals.rejected <= REPORTED_REJECTS {
-            let fields = json!({"file": file, "line": line, "reason": reason});
-            output::problem("rejected", fields, format_args!("{file}:{line}: {reason}"));
-        } else if self.totals.rejected == REPORTED_REJECTS + 1 {
-            let text = "more rows are rejected; --rejects FILE has them all";
-            output::warning(json!({"file": file}), text);
-        }
+        let fields = json!({"file": file, "line": line, "reason": reason});
+        let text = format_args!("{file}:{line}: {reason}");
+        let report = || output::problem("rejected", fields, text);
+        self.totals.rejected.add(report, "more rows are rejected; --rejects FILE has them all");
         match &mut self.rejects {
             Some(rejects) => rejects.add(file, line, &reason, row),
             None => Ok(()),

@@ -50,8 +50,9 @@ use repeated::Duplicates;
 use retention::Expiry;
 use serde_json::json;
 use show::Show;
-use stop::Stop;
+use stop::{Reason, Stop};
 use tally::Tally;
+use tokio::runtime::Builder;
 use work::execute;
 
 /// Import, export, list, tally, delete and let expire past sessions in the DynamoDB table of past-rooms.
@@ -114,8 +115,18 @@ enum Outcome {
     Interrupted,
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error, ""),
+    };
+    let ended = runtime.block_on(start());
+    // A thread may still wait for standard input.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn start() -> ExitCode {
     let arguments = Arguments::try_parse().unwrap_or_else(|error| end(&error));
     let is_data_on_stdout = match &arguments.command {
         Command::OnTable(TableCommand::Export(command)) => command.is_on_stdout(),
@@ -128,13 +139,16 @@ async fn main() -> ExitCode {
         Ok(Outcome::Differences) => ExitCode::from(1),
         Ok(Outcome::Incomplete) => ExitCode::from(2),
         Ok(Outcome::Interrupted) => ExitCode::from(stop::INTERRUPTED),
-        Err(error) => {
-            let advice = advice::on(&*error, &table);
-            output::error(&error.to_string(), advice.as_deref(), None, None);
-            output::summary(json!({"complete": false}), "");
-            ExitCode::from(2)
-        }
+        Err(error) => fail(&*error, &table),
     }
+}
+
+/// Reports an error before a command began.
+fn fail(error: &(dyn Error + 'static), table: &str) -> ExitCode {
+    output::error(&error.to_string(), advice::on(error, table).as_deref(), None, None);
+    output::summary(json!({"complete": false}), "");
+    let is_interrupted = matches!(error.downcast_ref(), Some(Reason::Interrupted));
+    ExitCode::from(if is_interrupted { stop::INTERRUPTED } else { 2 })
 }
 
 /// Ends the program if its arguments are wrong, or after `--help` and `--version`.
@@ -172,7 +186,7 @@ async fn run(arguments: Arguments, table: &str) -> Result<Outcome, Box<dyn Error
         .await;
     let needs_table = !matches!(&command, TableCommand::Import(command) if !command.needs_table());
     if needs_table {
-        advice::check_settings(&settings).await?;
+        stop.unless(async { Ok(advice::check_settings(&settings).await?) }).await?;
     }
     let past_rooms = &PastRooms::new(stop.client(&settings), table);
     let outcome = match &command {

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::files::Row;
 
+/// The names of the column with the times that webhooks reported.
+pub const BY_WEBHOOKS_NAMES: [&str; 2] = [BY_WEBHOOKS, "byWebhooks"];
+
 /// Reads them; other files have none.
 ///
 /// # Errors
@@ -19,7 +22,7 @@ pub fn read(row: &Row) -> Result<Marks, String> {
             Some(number.ok_or_else(|| format!("{EXPIRES}: {value} is no time in UNIX seconds"))?)
         }
     };
-    let by_webhooks = match row.get(BY_WEBHOOKS) {
+    let by_webhooks = match BY_WEBHOOKS_NAMES.iter().find_map(|name| row.get(*name)) {
         None | Some(Value::Null) => Some(None),
         Some(value) => value.as_str().map(Some),
     };

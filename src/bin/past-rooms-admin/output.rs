@@ -73,6 +73,25 @@ pub fn warning(mut fields: Value, text: impl Display) {
     problem("warning", fields, format_args!("warning: {text}"));
 }
 
+/// Number of problems of one kind. Only the first of them are reported, because there may be millions.
+#[derive(Default)]
+pub struct Few(pub u64);
+
+impl Few {
+    /// Number of problems that are reported.
+    const REPORTED: u64 = 20;
+
+    /// Counts a problem. `report` reports it, and `more` says that more exist.
+    pub fn add(&mut self, report: impl FnOnce(), more: &str) {
+        self.0 += 1;
+        match self.0 {
+            ..=Few::REPORTED => report(),
+            number if number == Few::REPORTED + 1 => warning(json!({}), more),
+            _ => {}
+        }
+    }
+}
+
 /// Reports an error, what to do about it, and how far a stopped command came. `about` is a field that names its
 /// subject.
 pub fn error(

@@ -14,10 +14,10 @@ const STEPS: u64 = 1000;
 
 static BAR: LazyLock<ProgressBar> = LazyLock::new(ProgressBar::hidden);
 
-static WORK: Mutex<Option<Work>> = Mutex::new(None);
+static PROGRESS: Mutex<Option<Progress>> = Mutex::new(None);
 
 /// The current work of a command.
-struct Work {
+struct Progress {
     /// Its name, such as `sessions deleted`.
     name: &'static str,
     start: Instant,
@@ -26,7 +26,7 @@ struct Work {
     total: Option<u64>,
 }
 
-impl Work {
+impl Progress {
     fn done(&self) -> String {
         match self.total {
             Some(total) => format!("{} of {total} {}", self.done, self.name),
@@ -45,14 +45,14 @@ impl Work {
     }
 }
 
-fn work() -> MutexGuard<'static, Option<Work>> {
-    WORK.lock().unwrap_or_else(PoisonError::into_inner)
+fn work() -> MutexGuard<'static, Option<Progress>> {
+    PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Begins work that is called `name`, such as `sessions deleted`; `total` is its expected number.
 pub fn begin(name: &'static str, total: Option<u64>) {
     let now = Instant::now();
-    *work() = Some(Work { name, start: now, last_line: now, done: 0, total });
+    *work() = Some(Progress { name, start: now, last_line: now, done: 0, total });
 }
 
 /// Counts work that is done.
@@ -71,7 +71,7 @@ pub fn set(done: u64) {
 
 /// Returns what is done so far, if work has begun.
 pub fn done() -> Option<String> {
-    work().as_ref().map(Work::done)
+    work().as_ref().map(Progress::done)
 }
 
 /// Shows the progress on a terminal. Elsewhere, returns it if it is time for a line.

@@ -49,12 +49,12 @@ pub struct Expiry<'a> {
     past_rooms: PastRooms,
     arguments: &'a Arguments,
     failures: Failures<'a>,
-    found: Found,
+    found: ExpiryFindings,
 }
 
 /// The findings and the changes.
 #[derive(Default)]
-struct Found {
+struct ExpiryFindings {
     rooms: Cell<u64>,
     /// Requested rooms that do not exist.
     unknown: Cell<u64>,
@@ -67,7 +67,7 @@ impl<'a> Expiry<'a> {
         let past_rooms = past_rooms
             .with_retention_days(arguments.days)
             .with_max_in_flight(arguments.in_flight.most());
-        Expiry { past_rooms, arguments, failures, found: Found::default() }
+        Expiry { past_rooms, arguments, failures, found: ExpiryFindings::default() }
     }
 
     fn pass(&self) -> Pass {
@@ -76,7 +76,7 @@ impl<'a> Expiry<'a> {
 
     /// Asks whether to go on, if sessions would expire at once.
     async fn ask(&self, rooms: &[String], stop: &Stop) -> Result<(), Box<dyn Error>> {
-        let found = Found::default();
+        let found = ExpiryFindings::default();
         let looked = self.all(rooms, Pass::Ask, (&found, &self.failures.fresh()), stop).await;
         progress::end();
         looked?;
@@ -86,7 +86,7 @@ impl<'a> Expiry<'a> {
              days, for good. Go on?",
             self.arguments.days
         );
-        if overdue > 0 && !question::confirmed(&question)? {
+        if overdue > 0 && !question::confirmed(&question).await? {
             return Err("nothing was changed".into());
         }
         Ok(())
@@ -97,7 +97,7 @@ impl<'a> Expiry<'a> {
         &self,
         rooms: &[String],
         pass: Pass,
-        (found, failures): (&Found, &Failures<'_>),
+        (found, failures): (&ExpiryFindings, &Failures<'_>),
         stop: &Stop,
     ) -> Result<(), Box<dyn Error>> {
         progress::begin(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use past_rooms::table::schema::{BY_WEBHOOKS, EXPIRES};
+use past_rooms::table::schema::EXPIRES;
 use past_rooms::{Entry, Fields, Marks, PastRoom, Session};
 use serde_json::{Number, Value};
 
@@ -16,8 +16,7 @@ use crate::{marks, times};
 pub const NOT_CORRECTED: [&str; 2] = ["rejected_text", "rejected_escaped"];
 
 /// Keys of exports and of files of rejects that are no columns of a session.
-const OTHER_KEYS: [&str; 5] =
-    [BY_WEBHOOKS, EXPIRES, "rejected_file", "rejected_line", "rejected_reason"];
+const OTHER_KEYS: [&str; 4] = [EXPIRES, "rejected_file", "rejected_line", "rejected_reason"];
 
 /// Maximum number of ignored columns that an import names.
 pub const NAMED_COLUMNS: usize = 50;
@@ -75,7 +74,10 @@ impl ImportedRow {
 
     /// Returns the keys of a row that no import reads.
     pub fn ignored(row: &Row) -> impl Iterator<Item = &String> {
-        row.keys().filter(|name| !Column::is_known(name) && !OTHER_KEYS.contains(&name.as_str()))
+        row.keys().filter(|name| {
+            let known = OTHER_KEYS.iter().chain(&marks::BY_WEBHOOKS_NAMES);
+            !Column::is_known(name) && !known.into_iter().any(|known| known == name)
+        })
     }
 
     /// Returns the entry to import.
@@ -105,9 +107,10 @@ fn text(row: &Row, column: Column) -> Result<String, String> {
 /// ids may have become one.
 fn id(row: &Row, column: Column) -> Result<String, String> {
     match values(row, column).next() {
-        Some(Value::Number(number)) if number.is_f64() => {
-            Err(format!("{}: the number {number} has lost digits: quote it", column.name()))
-        }
+        Some(Value::Number(number)) if number.is_f64() => Err(format!(
+            "{}: the number was read as {number} and has lost digits: quote it",
+            column.name()
+        )),
         _ => text(row, column),
     }
 }

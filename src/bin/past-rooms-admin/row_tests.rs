@@ -76,6 +76,50 @@ fn camel_case_columns_are_known_others_ignored() {
 }
 
 #[test]
+fn numbers_keep_their_digits_as_text() {
+    let line = r#"{"room_id":"r","room_sid":"a","created":1795341600.25,"joined_participants":7.0,
+        "room_title":1.10,"webhook_url":12345678901234567890123,"other":1e400}"#;
+    let session = of_file(&line.replace('\n', ""), Format::Jsonl).session;
+    assert_eq!((&*session.room_title, &*session.webhook_url), ("1.10", "12345678901234567890123"));
+    assert_eq!(session.joined_participants, 7);
+    assert_eq!(session.created.to_string(), "2026-11-22T10:00:00.25Z");
+}
+
+#[test]
+fn export_names_are_read_in_both_spellings() {
+    use past_rooms::table::schema::{COUNTED, SESSION_ATTRIBUTES};
+    let camel = |name: &str| {
+        let mut words = name.split('_');
+        let first = words.next().unwrap_or_default().to_owned();
+        words.fold(first, |name, word| {
+            let (initial, rest) = word.split_at(1);
+            name + &initial.to_uppercase() + rest
+        })
+    };
+    let value = |name: &str| match name {
+        "created" => json!("2026-11-22T10:00:00.000Z"),
+        "ended" => json!("2026-11-22T11:00:00.000Z"),
+        "joined_participants" | "expires" => json!(1_795_341_600),
+        "by_webhooks" => json!("created ended"),
+        name => json!(name),
+    };
+    // Attributes that only the table has are not exported.
+    let names = SESSION_ATTRIBUTES.iter().filter(|name| ![COUNTED, "created_sid"].contains(*name));
+    let names: Vec<&str> = names.copied().collect();
+    let row = |spelled: &dyn Fn(&str) -> String| -> Row {
+        names.iter().map(|name| (spelled(name), value(name))).collect()
+    };
+    let (snake, camel) = (row(&|name| name.to_owned()), row(&camel));
+    assert!(camel.contains_key("byWebhooks") && camel.contains_key("analyticsFileId"));
+    let of = |row: &Row| ImportedRow::read(row, &TimeZone::UTC).expect("a session");
+    assert_eq!(of(&camel), of(&snake));
+    assert_ne!(of(&snake).marks, Marks::default());
+    for row in [&snake, &camel] {
+        assert_eq!(ImportedRow::ignored(row).count(), 0, "{row:?}");
+    }
+}
+
+#[test]
 fn participants_are_integers_in_any_spelling() {
     for (spelling, number) in [
         (json!(7), 7),
@@ -116,7 +160,7 @@ fn wrong_column_is_named() {
         (json!({"created": "never"}), "created: \"never\" is no time"),
         (json!({"ended": "20240101"}), "ended: "),
         (json!({"room_title": ["a"]}), "room_title: [\"a\"] is no text"),
-        (json!({"room_id": 1.10}), "room_id: the number 1.1 has lost digits"),
+        (json!({"room_id": 1.10}), "room_id: the number was read as 1.1 and has lost digits"),
         (json!({"room_sid": 12_345_678_901_234_568_000_000.0}), "room_sid: the number"),
         (json!({"file_id": 1e2}), "analytics_file_id: the number"),
         (json!({"sid": "b"}), "both room_sid and sid"),

@@ -33,11 +33,11 @@ pub struct Tally<'a> {
     past_rooms: PastRooms,
     arguments: &'a Arguments,
     failures: Failures<'a>,
-    totals: Totals,
+    totals: TallyTotals,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Totals {
+struct TallyTotals {
     rooms: u64,
     sessions: u64,
     differing: u64,
@@ -49,7 +49,7 @@ impl<'a> Tally<'a> {
     pub fn new(past_rooms: &'a PastRooms, arguments: &'a Arguments) -> Self {
         let failures = Failures::new(past_rooms.table().name());
         let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
-        Tally { past_rooms, arguments, failures, totals: Totals::default() }
+        Tally { past_rooms, arguments, failures, totals: TallyTotals::default() }
     }
 }
 
@@ -76,7 +76,7 @@ impl Work for Tally<'_> {
     }
 
     fn summary(&self) -> Summary {
-        let Totals { rooms, sessions, differing, unknown, stray } = self.totals;
+        let TallyTotals { rooms, sessions, differing, unknown, stray } = self.totals;
         let (check, failed) = (self.arguments.check, self.failures.number());
         let text = format!(
             "{} with {}; {differing} {}{}",
@@ -99,7 +99,7 @@ impl Work for Tally<'_> {
     }
 }
 
-impl Totals {
+impl TallyTotals {
     fn add(&mut self, report: &TallyReport) {
         self.rooms += u64::from(report.exists);
         self.unknown += u64::from(!report.exists);

@@ -36,7 +36,7 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
 fn unix_seconds(text: &str) -> Result<Option<Timestamp>, String> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     let what = match seconds.len() {
-        // What MySQL's UNIX_TIMESTAMP makes of a zero date.
+        // The result of MySQL's UNIX_TIMESTAMP for a zero date.
         1 if text.bytes().all(|byte| matches!(byte, b'0' | b'.')) => return Ok(None),
         8 => " seems to be a date without separators",
         13 => " seems to be UNIX milliseconds: divide them by 1000",

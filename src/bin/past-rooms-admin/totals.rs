@@ -6,6 +6,7 @@ use std::time::Duration;
 use past_rooms::{Meter, Recorded};
 use serde_json::json;
 
+use crate::output::Few;
 use crate::work::Summary;
 use crate::{Outcome, output};
 
@@ -25,7 +26,7 @@ pub struct Totals {
     pub recorded: Recorded,
     /// Rows of sessions that a later row has.
     pub repeated: u64,
-    pub rejected: u64,
+    pub rejected: Few,
     /// Sessions that the table had with another `created`.
     pub moved: u64,
     /// Rows of sessions that have expired.
@@ -66,7 +67,7 @@ impl Reached {
 
 impl Totals {
     fn outcome(&self) -> Outcome {
-        match (self.incomplete, self.rejected) {
+        match (self.incomplete, self.rejected.0) {
             (true, _) => Outcome::Incomplete,
             (false, 0) => Outcome::Success,
             (false, _) => Outcome::Differences,
@@ -78,14 +79,14 @@ impl Totals {
         let seconds = time.as_secs_f64();
         let written = new + changed + unchanged + self.moved;
         let done = match self.incomplete {
-            true => written + self.expired + self.repeated + self.rejected,
+            true => written + self.expired + self.repeated + self.rejected.0,
             false => self.rows,
         };
         let rate = done as f64 / seconds.max(0.001);
         let fields = json!({
             "rows": self.rows, "new": new, "changed": changed, "unchanged": unchanged,
             "moved": self.moved, "expired": self.expired, "repeated": self.repeated,
-            "rejected": self.rejected, "seconds": seconds, "rows_per_second": rate,
+            "rejected": self.rejected.0, "seconds": seconds, "rows_per_second": rate,
             "dynamodb_requests": meter.requests(), "dynamodb_units": meter.units(),
             "dry_run": mode != Mode::Write,
         });
@@ -107,7 +108,7 @@ impl Totals {
         };
         let text = format!(
             "{rows} in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}{repeated}, {} rejected",
-            self.rejected
+            self.rejected.0
         );
         Summary { fields, text, outcome: self.outcome() }
     }

@@ -40,6 +40,7 @@ pub async fn execute(mut work: impl Work, stop: &Stop, table: &str) -> Outcome {
         outcome = if is_interrupted { Outcome::Interrupted } else { Outcome::Incomplete };
         let advice = advice::on(&*error, table);
         output::error(&error.to_string(), advice.as_deref(), reached.as_deref(), None);
+        fields["unconfirmed"] = stop.requests().writing.into();
         if reached.is_none() {
             text.clear();
         }

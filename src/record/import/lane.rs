@@ -194,7 +194,7 @@ impl<'a> Lane<'a> {
             let keys: Vec<RowKey> = keys.collect();
             async move { Snapshot::read(table, &keys).await }
         };
-        // What is not in its room at all needs no look.
+        // A session that is not in its room needs no look.
         let likely = self.todo.iter().filter(|task| may_be_there(&self.rooms, task));
         let mut snapshot = read(likely.collect()).await?;
         let mut have_others_written = false;
@@ -270,7 +270,7 @@ impl<'a> Lane<'a> {
             return None;
         }
         let mut rows: Vec<&Stored> = here.into_iter().chain(elsewhere).collect();
-        // What webhooks recorded takes precedence.
+        // Rows of webhooks take precedence.
         rows.sort_by_key(|stored| stored.reported.is_none());
         let row = task.entry.row(&rows, self.rules.precedence, self.rules.retention);
         Some((row, others.to_vec()))

@@ -5,9 +5,11 @@ use std::io::{self, BufRead};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::lines::{NumberedLine, NumberedLines};
 use super::{Line, Lines, MAX_ROW_BYTES, Row, Unreadable, wrong};
+use crate::columns::Column;
 
 pub fn read<'a>(input: impl BufRead + 'a) -> io::Result<Lines<'a>> {
     let mut lines = NumberedLines::new(input)
@@ -50,6 +52,17 @@ fn reason(error: &serde_json::Error) -> String {
     format!("it is no JSON object: {error}")
 }
 
+/// Reads a value. A number that would lose digits keeps its text, unless it is an id, which is rejected.
+fn parsed(key: &str, json: &str) -> serde_json::Result<Value> {
+    let is_number = json.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let is_text = is_number && !Column::is_id(key);
+    match serde_json::from_str(json) {
+        Ok(Value::Number(number)) if is_text && number.is_f64() => Ok(json.into()),
+        Err(_) if is_text => Ok(json.into()),
+        value => value,
+    }
+}
+
 /// An object with unique keys. JSON does not say which of two equal keys counts.
 struct UniqueKeys(Row);
 
@@ -66,10 +79,11 @@ impl<'de> Deserialize<'de> for UniqueKeys {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueKeys, A::Error> {
                 let mut row = Row::new();
-                while let Some((key, value)) = map.next_entry::<String, Value>()? {
+                while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
                     if row.contains_key(&key) {
                         return Err(A::Error::custom(format!("it has the key {key:?} twice")));
                     }
+                    let value = parsed(&key, value.get()).map_err(A::Error::custom)?;
                     row.insert(key, value);
                 }
                 Ok(UniqueKeys(row))
