@@ -17,7 +17,7 @@ use past_rooms::lambda::config::ApiCredentials;
 use past_rooms::webhook::{handler::PATH, verify};
 use serde_json::{Value, json};
 
-/// In which order the events are sent.
+/// Order of the events.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Order {
     /// As they happen.
@@ -31,11 +31,11 @@ enum Order {
 /// Play a meeting to the local run and show its session appear in the history.
 #[derive(Parser)]
 struct Arguments {
-    /// In which order the events are sent
+    /// Order of the events
     #[arg(value_enum, default_value = "straight")]
     order: Order,
 
-    /// Where the local run is
+    /// URL of the local run
     #[arg(long, default_value = "http://127.0.0.1:9000")]
     url: String,
 
@@ -43,7 +43,7 @@ struct Arguments {
     #[arg(long, default_value = "meeting-room")]
     room: String,
 
-    /// How many people join
+    /// Number of people who join
     #[arg(long, default_value_t = 3)]
     people: usize,
 

@@ -18,17 +18,17 @@ const DYNAMODB_EXAMPLE: &str = "cargo run --example local -- --dynamodb 8001";
 
 /// Answer fetchPastRooms on this machine, from an embedded DynamoDB with a sample history.
 ///
-/// For people there is a page at `/` that shows what pages cost.
+/// The page at `/` shows the history and what its pages cost.
 ///
 /// Every start fills a new database in memory with the same sessions, unless `--data` names a file.
 #[derive(Debug, Parser)]
 #[command(name = "local")]
 pub struct Arguments {
-    /// Where to serve the endpoint: a port, or an address with a port
+    /// Address of the endpoint: a port, or an address with a port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000", value_parser = address)]
     pub listen: SocketAddr,
 
-    /// Where to serve the embedded DynamoDB, for `cargo lambda watch`, the AWS CLI or a table viewer
+    /// Address of the embedded DynamoDB, for `cargo lambda watch`, the AWS CLI or a table viewer
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000", value_parser = address)]
     pub dynamodb: SocketAddr,
 
@@ -48,7 +48,7 @@ pub struct Arguments {
     #[arg(long)]
     pub no_stream: bool,
 
-    /// Whether requests without room ids list the sessions of all rooms
+    /// List the sessions of all rooms in answers to requests without room ids
     #[arg(long, value_name = "SWITCH", default_value = "on")]
     pub whole_history: Switch,
 
@@ -60,7 +60,7 @@ pub struct Arguments {
     #[arg(long, env = "API_SECRET", hide_env_values = true, default_value = DEMO_SECRET)]
     pub api_secret: String,
 
-    /// How answers are written: documented, or plugnmeet as plugnmeet-server 2.4 does
+    /// Form of answers: documented, or plugnmeet as plugnmeet-server 2.4 sends them
     #[arg(long, value_name = "DIALECT", env = "ANSWERS", default_value = "documented")]
     pub answers: Dialect,
 }

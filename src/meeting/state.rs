@@ -1,8 +1,8 @@
 //! The state of a meeting, computed from its reports. Pure: no request, no clock.
 //!
 //! A meeting keeps one report of each [`Kind`], the greatest (by time, then by content). Taking the
-//! greater of two does not depend on the order, nor on how often it is done; so the same reports
-//! make the same meeting in whatever order, and however often, they arrive.
+//! greater of two is commutative and idempotent. So the same reports make the same meeting, in any order
+//! and however often they arrive.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ pub struct Details {
     pub analytics: String,
 }
 
-/// When something was reported, in UNIX seconds from 0 to [`MAX_SECONDS`], and what.
+/// A report: its time, in UNIX seconds from 0 to [`MAX_SECONDS`], and its values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Report {
     /// UNIX seconds.
@@ -114,14 +114,14 @@ impl Report {
         Report { at: MAX_SECONDS.saturating_sub(next), details: Details::default() }
     }
 
-    /// The report as text. The greater of two texts is taken by the table; its order is the time's.
+    /// Returns the report as text, which sorts by time. Of two texts the table keeps the greater.
     pub fn encode(&self) -> String {
         // Strings and numbers can always be written as JSON.
         let details = serde_json::to_string(&self.details).unwrap_or_default();
         format!("{:0DIGITS$}{details}", self.at)
     }
 
-    /// The report that a text is of. `None`: of none.
+    /// Reads a report from its text. `None`: the text is malformed.
     pub fn decode(text: &str) -> Option<Self> {
         let (at, details) = text.split_at_checked(DIGITS)?;
         Some(Report { at: at.parse().ok()?, details: serde_json::from_str(details).ok()? })
@@ -162,12 +162,12 @@ impl Draft {
 }
 
 impl Meeting {
-    /// Takes a report in.
+    /// Adds a report.
     pub fn add(&mut self, kind: Kind, report: &Report) {
         self.add_encoded(kind, report.encode());
     }
 
-    /// Takes a report in as the table has it.
+    /// Adds a report in the table's form.
     pub fn add_encoded(&mut self, kind: Kind, report: String) {
         let known = self.reports.entry(kind).or_default();
         if *known < report {
@@ -187,7 +187,7 @@ impl Meeting {
             .max()
     }
 
-    /// When it began, and whether that is what plugNmeet's database has.
+    /// Returns when the meeting began, and whether that is what plugNmeet's database has.
     pub fn created(&self) -> Option<(i64, bool)> {
         let first = || {
             let reports = Kind::ALL.into_iter().filter(|kind| !Kind::PRESUMED.contains(kind));
@@ -205,24 +205,24 @@ impl Meeting {
             .find_map(|kind| self.report(kind)?.details.created)
     }
 
-    /// Whether any report is about more than analytics.
+    /// Returns whether any report is about more than analytics.
     pub fn is_seen(&self) -> bool {
         self.last_seen().is_some() || self.has_ended()
     }
 
-    /// When its room was reported to be created. The server's creation time may be older: it reuses the
-    /// row of a session that crashed.
+    /// Returns when the creation of its room was reported. The creation time in that report may be older,
+    /// because the server reuses the row of a session that crashed.
     pub fn reported_created(&self) -> Option<i64> {
         Some(self.report(Kind::RoomCreated)?.at)
     }
 
-    /// Whether its end was reported.
+    /// Returns whether its end was reported.
     pub fn has_ended(&self) -> bool {
         self.reports.contains_key(&Kind::SessionEnded)
             || self.reports.contains_key(&Kind::RoomFinished)
     }
 
-    /// Whether it was presumed to be over, and then seen again.
+    /// Returns whether it was presumed to be over, and then seen again.
     pub fn goes_on_after_all(&self) -> bool {
         Kind::PRESUMED.iter().any(|kind| self.reports.contains_key(kind))
             && self.last_seen().is_some()
@@ -234,8 +234,9 @@ impl Meeting {
     ///
     /// A report of the end is final. Later reports disprove a presumption, in whatever order they come:
     ///
-    /// - The room's next meeting: a join when it began or later, give or take [`JOIN_TOLERANCE`], or a
-    ///   departure after [`LATE_DEPARTURES`]. The media server reports the last departures by its own clock.
+    /// - The room's next meeting: a join at most [`JOIN_TOLERANCE`] before that meeting began, or later; or a
+    ///   departure more than [`LATE_DEPARTURES`] after. The media server reports the last departures by its
+    ///   own clock.
     /// - A day of silence: any report within that day or later.
     fn ended(&self) -> Option<(i64, bool)> {
         let reported = self.report(Kind::SessionEnded).or_else(|| self.report(Kind::RoomFinished));
@@ -255,7 +256,7 @@ impl Meeting {
         (is_followed || is_silent).then_some((last, false))
     }
 
-    /// The session, if the meeting is over.
+    /// Returns the session, if the meeting is over.
     pub fn draft(&self, room_id: &str, room_sid: &str) -> Option<Draft> {
         let (ended, ended_is_certain) = self.ended()?;
         let (created, created_is_certain) = self.created()?;
@@ -269,7 +270,7 @@ impl Meeting {
         Some(Draft { session, created_is_certain, ended_is_certain })
     }
 
-    /// A text that is the same in all reports, from the one that is nearest to the database.
+    /// Returns a text of the room, which all reports repeat, from the report nearest to the database.
     fn text(&self, of: impl Fn(&Details) -> &String) -> String {
         [Kind::RoomCreated, Kind::SessionEnded, Kind::Participant, Kind::Left, Kind::RoomFinished]
             .into_iter()

@@ -1,9 +1,9 @@
 //! Step 3: the rooms' cursors merged into one order, read only as far as the page goes.
 //!
-//! A heap holds every cursor that may have another row, by the key of its next row, or, if that row is
-//! not read yet, by a lower bound on its key: in the requested order, the row does not come before it.
-//! While the first in the heap is a known row, it is taken. If it is an unread row, its cursor reads on,
-//! and concurrently so do the others that the page is likely to need; see `pop_unread` and
+//! A heap holds every cursor that may have another row, by the key of its next row. If that row is not
+//! read yet, a lower bound stands for its key: in the requested order, the row does not come before it.
+//! If the first in the heap is a known row, it is taken. If it is an unread row, its cursor reads on,
+//! concurrently with the others that the page is likely to need; see `pop_unread` and
 //! `refill_exhausted`.
 
 use std::cmp::Ordering;
@@ -34,7 +34,7 @@ enum Head {
 }
 
 impl HeapEntry {
-    /// Takes the cursor's next row, if it is known. `None`: the room has no more rows.
+    /// Returns the entry of a cursor, with its next row if that is known. `None`: the room has no more rows.
     fn of(cursors: &mut [RoomCursor], cursor: usize, order: Order) -> Option<Self> {
         let next = &mut cursors[cursor];
         let head = match next.take_row() {
@@ -59,7 +59,7 @@ impl HeapEntry {
 impl Ord for HeapEntry {
     /// `BinaryHeap` has its greatest on top, so what comes first must compare as greatest. An unread row
     /// may be as early as its bound, so it comes before a known row of that key. Rows of the same key are
-    /// ordered by room id, in descending order backwards.
+    /// ordered by room id, which also ascends or descends.
     fn cmp(&self, other: &Self) -> Ordering {
         self.order
             .compare(other.key(), self.key())
@@ -136,11 +136,12 @@ pub(super) async fn merge(
     Ok(page)
 }
 
-/// Moves to `unread` the cursors that are best read together with the one it already has, whose lower
-/// bound is `first_key`: all whose bound comes before the first known row and not past the plan's end.
+/// Moves cursors from the heap to `unread`, to be read together with the one already there, whose lower
+/// bound is `first_key`. These are all whose bound comes before the first known row and not past the
+/// plan's end.
 ///
-/// If `first_key` itself is past the plan's end, the counts no longer tell which rooms have a row. So that
-/// they are not read one by one, up to `needed` cursors are taken, and all whose bound is `first_key`.
+/// If `first_key` itself is past the plan's end, the counts no longer tell which rooms have a row. Then up
+/// to `needed` cursors are moved, and all whose bound is `first_key`, so that they are not read one by one.
 fn pop_unread(
     heap: &mut BinaryHeap<HeapEntry>,
     plan: &Plan,
@@ -164,10 +165,10 @@ fn pop_unread(
 /// Adds to `needs` the cursors that still have known rows but may run out of them before the page is
 /// complete: otherwise they would be read later, one after the other.
 ///
-/// A cursor's unread rows come after every known row up to its lower bound, so of the `needed` rows it
-/// can supply at most those that remain after these. Until the reading is past the plan's end, a
-/// cursor whose rows up to that end are all known is not added: all rows still to be skipped may belong
-/// to other rooms.
+/// All known rows up to a cursor's lower bound come before its unread rows. So it can supply at most as
+/// many of the `needed` rows as remain after these. Until the reading is past the plan's end, a cursor
+/// whose rows up to that end are all known is not added: all rows still to be skipped may belong to other
+/// rooms.
 fn refill_exhausted(
     needs: &mut [Option<u64>],
     cursors: &[RoomCursor],

@@ -1,8 +1,8 @@
 //! Reading a page of past sessions across rooms, at a cost that depends neither on how deep the
 //! page is nor on how long the history is.
 //!
-//! Terms: a *tally* is a row that says how many sessions lie in each of several *buckets*; a bucket is
-//! a month, an hour or a minute. *Counts* are a tally as read: a map from bucket to number of sessions.
+//! Terms: a *tally* is a row that counts sessions by *bucket*, which is a month, an hour or a minute.
+//! *Counts* are a tally as read: a map from bucket to number of sessions.
 //! A *cursor* reads the session rows of one room. *First*, *before*, *after* and *forwards* refer to
 //! the requested order, whether that is ascending or descending.
 //!
@@ -11,8 +11,8 @@
 //! SQL has `OFFSET` and `COUNT(*)`; both read every row that they skip or count, so a page costs
 //! as much as all that lies before it. DynamoDB has neither. The usual substitute reads the whole
 //! partition to count it, and throws away the first `from` rows: for 100 000 sessions of 340 bytes that is
-//! 34 MB, 33 requests one after the other and 4150 read units for a page of 20. Cursors would be
-//! cheap, but plugNmeet's clients ask by number and are told an exact total.
+//! 34 MB, 34 requests one after the other and 4300 read units for a page of 20. Page
+//! tokens would be cheap, but plugNmeet's clients ask for pages by number and get an exact total.
 //!
 //! # How a page is read
 //!
@@ -42,13 +42,13 @@
 //!
 //! # Consistency
 //!
-//! Others write while a page is read. Every session is taken into account once: before the boundary by
-//! the counts, from the boundary on by its row. So the page is a slice of a list of sessions in which
-//! each concurrent write is either wholly present or wholly absent. For that, three invariants hold:
+//! Others write while a page is read. Every session is judged once: before the boundary by the counts,
+//! from the boundary on by its row. So the page is a slice of a list of sessions in which each
+//! concurrent write is either wholly present or wholly absent. Three invariants ensure this:
 //!
 //! - Counts never decide where rows end; the table does.
 //! - Rows are read forwards only.
-//! - A cursor begins at its lower bound, and leaves out no row between there and where it stops.
+//! - A cursor begins at its lower bound and skips no row until it stops.
 //!
 //! The total is the length of such a list. If the tally of a room contradicts its rows, `attempts`
 //! decides what follows. First the page is read again with strongly consistent reads. A tally that still

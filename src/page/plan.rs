@@ -31,9 +31,9 @@ const TALLY: u64 = 60;
 /// A round trip: sending one `BatchGetItem`, and waiting 4 ms for its answer.
 const ROUND_TRIP: u64 = 4_000 + QUERY;
 
-/// Returns whether it is cheaper to read the first rows of all `rooms` rooms together with their tallies,
-/// or at least no dearer, than to read the tallies first and then only the rooms that have one of the
-/// first `rows` rows. The latter saves queries, but takes two more round trips.
+/// Returns whether reading the first rows of all `rooms` rooms together with their tallies costs at most
+/// as much as reading the tallies first, and then only the rooms that have one of the first `rows` rows.
+/// The latter saves queries, but takes two more round trips.
 pub fn is_opening_all_cheaper(rooms: usize, rows: u64) -> bool {
     let rooms = rooms as u64;
     rooms.saturating_sub(rows) * QUERY <= 2 * (ROUND_TRIP + rooms * TALLY)
@@ -47,7 +47,7 @@ pub struct Plan {
     first: Option<Bucket>,
     /// The bucket in which the page ends, by the counts; `None`: not known.
     last: Option<Bucket>,
-    /// The last key that bucket can have, in the requested order.
+    /// The last key that `last` can have, in the requested order.
     last_key: Option<String>,
     /// Rows to drop before the page.
     pub skip: u64,
@@ -56,8 +56,8 @@ pub struct Plan {
 /// One room's part of a plan.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RoomPlan {
-    /// The first key, from the plan's first bucket on, at which the room has a row by the counts. It can
-    /// lie beyond the page. `None`: by the counts the room has no row there.
+    /// The first possible key in the first bucket, from the plan's first on, in which the room has sessions
+    /// by the counts. It can lie beyond the page. `None`: no such bucket exists.
     pub first_key: Option<String>,
     /// Its sessions by bucket, from the plan's first bucket on.
     pub expected: Counts,
@@ -66,14 +66,14 @@ pub struct RoomPlan {
 }
 
 impl Plan {
-    /// The plan that begins at the front of the order. For pages where the first rows of every room were
-    /// read along with the tallies.
+    /// Returns the plan that begins at the front of the order, for pages whose rooms' first rows were read
+    /// along with the tallies.
     pub fn from_the_front(order: Order, from: u64) -> Self {
         Plan { order, first: None, last: None, last_key: None, skip: from }
     }
 
-    /// The plan for the `limit` sessions from rank `from` on, given each room's counts. `None`: by
-    /// the counts there is no session of that rank.
+    /// Returns the plan for the `limit` sessions from rank `from` on, given each room's counts. `None`: by
+    /// the counts no session has that rank.
     ///
     /// Any two buckets, of any rooms, must be equal or disjoint: if one room's month is replaced by
     /// its hours, so must be that month in all others.
@@ -129,8 +129,8 @@ impl Plan {
         }
     }
 
-    /// Whether `key`, and so every row at or after it, comes after the bucket in which the page ends by
-    /// the counts. Never, if that bucket is not known.
+    /// Returns whether `key`, and so every row at or after it, comes after the bucket in which the page ends
+    /// by the counts. False if that bucket is not known.
     pub fn is_beyond(&self, key: &str) -> bool {
         self.last_key.as_ref().is_some_and(|last| self.order.compare(key, &**last).is_gt())
     }
@@ -138,8 +138,8 @@ impl Plan {
     /// Returns the plan's first bucket if reading its finer tallies is worth it: because too many rows
     /// would be skipped, or too many rooms read. A bucket of the level `finest` has no finer tallies.
     ///
-    /// If the page spans several buckets, only rows to skip count, not rooms: to leave out rooms, the
-    /// finer tallies of all those buckets would be needed, as expensive as reading the rows of all rooms.
+    /// If the page spans several buckets, the number of rooms does not matter. To leave out rooms, the finer
+    /// tallies of all those buckets would be needed, which cost as much as reading the rows of all rooms.
     pub fn bucket_to_refine<'a>(
         &self,
         rooms: impl IntoIterator<Item = &'a Counts>,
@@ -158,7 +158,7 @@ impl Plan {
         is_worth_it.then_some(first)
     }
 
-    /// The buckets from the first to the last.
+    /// Returns the range from the first bucket to the last.
     fn window(&self) -> (Bound<Bucket>, Bound<Bucket>) {
         let [first, last] =
             [self.first, self.last].map(|end| end.map_or(Bound::Unbounded, Bound::Included));

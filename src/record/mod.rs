@@ -8,8 +8,8 @@
 //!   to a transaction is lost, the rows are read again and a new transaction is made from them.
 //! - A room that already has sessions but no tally was filled by another writer. Its tally is created
 //!   with the mark `incomplete`, so that readers go on counting rows until the tally has been completed.
-//! - If another writer puts or deletes sessions in a room that has a tally, the month
-//!   is recounted once the table's stream reports the change.
+//! - If another writer puts or deletes sessions in a room that has a tally, the month is recounted once
+//!   the table's stream reports the change.
 
 mod cancellation;
 mod delete;

@@ -59,11 +59,11 @@ impl WebhookError {
     /// Returns the reason for the log: without the parser's words, which may quote the body.
     pub fn reason(&self) -> String {
         match self {
-            WebhookError::Invalid(InvalidEvent::Json(error)) => format!(
-                "the body is not a webhook of plugNmeet: see line {}, column {}",
-                error.line(),
-                error.column()
-            ),
+            // A line of 0 means that a field is missing.
+            WebhookError::Invalid(InvalidEvent::Json(error)) if error.line() > 0 => {
+                let (line, column) = (error.line(), error.column());
+                format!("the body is not a webhook of plugNmeet: see line {line}, column {column}")
+            }
             error => error.to_string(),
         }
     }

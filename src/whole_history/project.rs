@@ -6,9 +6,10 @@
 //!
 //! Several processes may project at the same time: those of two shards, a build, and one that Lambda
 //! has given up while its last transaction is on its way. So each transaction raises the version of the
-//! room tally, on condition that it is what it was before the table was read: of two, the one that read
-//! the table earlier is written earlier or fails. For an event the version is raised even if there is
-//! nothing to write, because a transaction with an older state may be on its way.
+//! room tally, on condition that the version is still what it was before the table was read. Of two
+//! transactions, the one that read the table earlier is written earlier or fails. For an event the
+//! version is raised even if nothing else is written, because a transaction with an older state may be
+//! on its way.
 //!
 //! The projection is *complete* once every session that existed before it began is projected, too. The
 //! state row says so, or how far the scan of the table has come.
@@ -91,7 +92,7 @@ pub(crate) async fn project(
     Ok(projected)
 }
 
-/// As [`project`], and counts what is done in `projected`, also if an error ends it.
+/// Does the same as [`project`], and adds what is done to `projected`, also if an error ends it.
 pub(crate) async fn project_into(
     projected: &mut Projected,
     table: &Table,
@@ -118,7 +119,7 @@ async fn project_batch(
     batch: &[Pair],
     cause: Cause,
 ) -> Result<Projected, WriteError> {
-    // First what is projected: what changes in the table after that has an event of its own.
+    // The history table is read first: what changes in the table after that has an event of its own.
     let room_tally = RowKey::room_tally(ALL_ROOMS);
     let own_keys = batch.iter().map(|(own_key, _)| own_key.clone()).chain([room_tally.clone()]);
     let mut before = history.get_rows_by_key(own_keys, Consistency::Strong).await?;

@@ -152,7 +152,7 @@ async fn refusals_have_a_reason_and_no_body() {
 async fn refused_webhooks_have_reasons_and_no_body() {
     let database = Database::start().await;
     let mut lambda = Lambda::start(Duration::from_secs(30));
-    let body = r#"{"event":"participant_joined","participant":"somebody's name""#;
+    let body = r#""somebody's name""#;
     let credentials = ApiCredentials { key: KEY.to_owned(), secret: SECRET.to_owned() };
     let mut refused = event("webhook-2-participant-joined");
     refused["body"] = body.into();
@@ -165,6 +165,6 @@ async fn refused_webhooks_have_reasons_and_no_body() {
     assert_eq!(lambda.answer().await["statusCode"], 400);
     drop(lambda);
     let log = end(function).await.1;
-    assert!(log.contains("not a webhook of plugNmeet: see line 1, column "), "{log}");
+    assert!(log.contains("not a webhook of plugNmeet: see line 1"), "{log}");
     assert!(!log.contains("somebody"), "{log}");
 }

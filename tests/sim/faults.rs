@@ -66,6 +66,21 @@ impl Faults {
         faults
     }
 
+    /// Makes faults of requests rarer.
+    pub fn thin_out(&mut self, factor: f64) {
+        for fault in [
+            &mut self.lost_request,
+            &mut self.lost_answer,
+            &mut self.silence,
+            &mut self.refusal,
+            &mut self.cancellation,
+            &mut self.unprocessed,
+            &mut self.corruption,
+        ] {
+            *fault *= factor;
+        }
+    }
+
     /// Whether there is a replica.
     pub fn lag(&self) -> bool {
         self.stale > 0.0

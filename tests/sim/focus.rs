@@ -27,6 +27,15 @@ pub enum Focus {
     Projection,
 }
 
+/// A sender of a request to the history table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projects {
+    /// The stream's own batches.
+    Batches,
+    /// A build, or an invocation that Lambda has given up. Most of its writes are late.
+    Beside,
+}
+
 /// Maximum delay of a request. A client that waits until transactions can be seen in whole only may
 /// overtake such a request.
 const LATEST: Duration = Duration::from_secs(1);
@@ -74,8 +83,12 @@ impl Focus {
 
     /// Adds the faults that the focus needs.
     pub fn adjust(self, faults: &mut Faults, random: &mut Rng) {
-        if self == Focus::Projection && random.bool() {
-            faults.restart = faults.restart.max(RESTART);
+        if self == Focus::Projection {
+            // What fails is done again at the end, without faults.
+            faults.thin_out([0.05, 0.3, 1.0][random.usize(0..3)]);
+            if random.bool() {
+                faults.restart = faults.restart.max(RESTART);
+            }
         }
     }
 
@@ -85,14 +98,19 @@ impl Focus {
     }
 
     /// Returns the time that a request is on its way.
-    pub fn delay(self, random: &mut Rng, operation: &str, is_of_history: bool) -> Duration {
+    pub fn delay(self, random: &mut Rng, operation: &str, projects: Option<Projects>) -> Duration {
         let is_late = match self {
             Focus::Everything | Focus::Imports => false,
             // Counts are written late, and counting takes no longer.
             Focus::Counting => operation == "TransactWriteItems" && random.bool(),
             Focus::Projection => {
                 let is_write = ["TransactWriteItems", "PutItem"].contains(&operation);
-                if is_write && is_of_history && random.u8(0..4) == 0 {
+                let is_late = match projects {
+                    Some(Projects::Beside) => random.u8(0..3) > 0,
+                    Some(Projects::Batches) => random.u8(0..8) == 0,
+                    None => false,
+                };
+                if is_write && is_late {
                     let latest = if random.bool() { LATEST } else { LATEST_PROJECTION };
                     return latest.mul_f64(random.f64());
                 }
@@ -181,20 +199,22 @@ impl Focus {
 /// rooms.
 fn projection(planner: &mut Planner) -> Vec<Vec<Task>> {
     let mut actors = Vec::new();
-    for _ in 0..planner.random.usize(2..=4) {
-        let sessions = planner.random.usize(1..=3);
+    // With few writes, nothing but their own events is between a late transaction and the next.
+    let most = [1, 1, 2, 4][planner.random.usize(0..4)];
+    for _ in 0..planner.random.usize(1..=most) {
+        let sessions = planner.random.usize(1..=most.min(3));
         let tasks = (0..sessions).flat_map(|_| coming_and_going(planner)).collect();
-        actors.push(with_some_rests(planner, tasks));
+        actors.push(with_rests(planner, tasks));
     }
-    if planner.random.u8(0..4) == 0 {
+    if most == 4 && planner.random.bool() {
         actors.extend(planner.importers());
     }
-    for _ in 0..planner.random.usize(0..=2) {
-        let tasks = vec![Task::Reconcile; planner.random.usize(1..=2)];
-        actors.push(with_some_rests(planner, tasks));
+    for _ in 0..planner.random.usize(0..=3) {
+        let tasks = vec![Task::Reconcile; planner.random.usize(1..=3)];
+        actors.push(with_rests(planner, tasks));
     }
     for _ in 0..planner.random.usize(2..=4) {
-        let tasks = (0..planner.random.usize(8..=24)).map(|_| planner.page()).collect();
+        let tasks = (0..planner.random.usize(12..=32)).map(|_| planner.page()).collect();
         actors.push(with_some_rests(planner, tasks));
     }
     for shard in 0..SHARDS {
@@ -214,7 +234,7 @@ fn coming_and_going(planner: &mut Planner) -> Vec<Task> {
     let key = if is_foreign { planner.foreign_key() } else { planner.key() };
     let mut tasks = Vec::new();
     for _ in 0..planner.random.usize(2..=5) {
-        let is_deleted = planner.random.bool();
+        let is_deleted = planner.random.u8(0..3) == 0;
         tasks.push(match (is_foreign, is_deleted) {
             (true, true) => Task::ForeignDelete(key.clone()),
             (true, false) => Task::ForeignPut(key.clone(), planner.version()),

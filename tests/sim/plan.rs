@@ -47,6 +47,13 @@ pub enum Task {
     },
 }
 
+impl Task {
+    /// Whether it projects sessions beside the stream's own batches.
+    pub fn is_beside_stream(&self) -> bool {
+        matches!(self, Task::Reconcile | Task::DeliverAgain { .. })
+    }
+}
+
 /// The beginning of a run, and its actors.
 pub struct Plan {
     pub room_ids: Vec<String>,

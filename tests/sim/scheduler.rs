@@ -13,7 +13,7 @@ use crate::cluster::Cluster;
 use crate::corruption;
 use crate::database::{HISTORY, Reply};
 use crate::faults::{self, Fate, Faults};
-use crate::focus::Focus;
+use crate::focus::{Focus, Projects};
 use crate::history::Step;
 use crate::plan::Task;
 
@@ -60,6 +60,8 @@ pub struct World {
     /// Weights with which the actors are drawn.
     speeds: Vec<f64>,
     restarts: Vec<Arc<Notify>>,
+    /// Whether an actor projects beside the stream's own batches.
+    beside: Vec<bool>,
 }
 
 /// The recorded events. `None`: they are not recorded.
@@ -145,6 +147,7 @@ impl Scheduler {
             silent: vec![],
             speeds: speeds.collect(),
             restarts: actors.iter().map(|_| Arc::default()).collect(),
+            beside: actors.iter().map(|tasks| tasks.iter().any(Task::is_beside_stream)).collect(),
             random,
         };
         Arc::new(Scheduler { world: Mutex::new(world), held_more: Notify::new() })
@@ -164,9 +167,13 @@ impl Scheduler {
     ) -> oneshot::Receiver<Option<Reply>> {
         let delay = {
             let mut world = self.world();
-            let World { counters, random, focus, .. } = &mut *world;
+            let World { counters, random, focus, beside, .. } = &mut *world;
             counters.requests += 1;
-            focus.delay(random, &operation, body.contains(HISTORY))
+            let projects = body.contains(HISTORY).then(|| match beside.get(actor) {
+                Some(true) => Projects::Beside,
+                _ => Projects::Batches,
+            });
+            focus.delay(random, &operation, projects)
         };
         self.hold(actor, What::Request { operation, body }, delay)
     }

@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY", value_parser = sort_key, conflicts_with_all = ["before", "sid"])]
     sort_key: Vec<String>,
 
-    /// Only say which sessions would be deleted
+    /// Only list the sessions that would be deleted
     #[arg(long)]
     dry_run: bool,
 

@@ -60,9 +60,8 @@ use work::execute;
 /// Region, credentials and endpoint come from the AWS SDK's usual places: AWS_REGION, AWS_PROFILE,
 /// AWS_ENDPOINT_URL_DYNAMODB and so on.
 ///
-/// Exit status: 0 if all is well, 1 if rows were rejected or not exported, tallies differ, ids are
-/// repeated or a room does not exist, 2 if it, or a part of it, could not be done, 130 if it was
-/// interrupted.
+/// Exit status: 0 for success; 1 if rows were rejected or not exported, tallies differ, ids are repeated, or
+/// a room or session does not exist; 2 if the command, or a part of it, failed; 130 if it was interrupted.
 #[derive(Parser)]
 #[command(name = "past-rooms-admin", version)]
 struct Arguments {

@@ -24,8 +24,8 @@ use crate::totals::Mode;
 /// An import from a server that still has deleted sessions brings them back. To erase a session for good,
 /// delete it on the server first.
 ///
-/// A column that a file does not have leaves what is stored alone; an empty value clears it. Of
-/// sessions that webhooks recorded, only what is missing is filled in.
+/// A missing column leaves the stored value unchanged; an empty value clears it. Values that webhooks
+/// recorded stay, and missing ones are filled in.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Files to import; `-` is standard input
@@ -49,12 +49,12 @@ pub struct Arguments {
     #[arg(long = "move")]
     pub moves: bool,
 
-    /// Replace also the values of sessions that webhooks recorded
+    /// Also replace values that webhooks recorded
     #[arg(long)]
     pub overwrite: bool,
 
-    /// Let sessions expire this many days after their end, and leave out those that have; 0: never
-    /// [env: RETENTION_DAYS]
+    /// Days after its end for which a session is kept; expired ones are left out; 0: without limit
+    /// [env: RETENTION_DAYS] [default: 0]
     #[arg(long, value_name = "DAYS")]
     retention_days: Option<u32>,
 

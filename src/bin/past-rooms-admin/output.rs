@@ -1,7 +1,7 @@
 //! Printing of results, on standard output, and of messages, on standard error.
 //!
 //! A result has a text and, with `--json`, an object with a `type`. A problem has a text on standard error and, with
-//! `--json`, an object among the results. The last object is of the type `summary`, or `error` if the command failed.
+//! `--json`, an object among the results. The last object is of the type `summary`.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};

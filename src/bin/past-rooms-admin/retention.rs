@@ -14,8 +14,8 @@ use crate::{Outcome, output, progress, question, rooms};
 /// Set, or clear, when existing sessions expire.
 ///
 /// DynamoDB deletes a session some days after it has expired, and the counts follow. The template's parameter
-/// RetentionDays lets only sessions expire that are recorded from then on; this command is for those before. It is
-/// safe while sessions are being recorded, and when it was interrupted, start it again.
+/// RetentionDays applies only to sessions recorded from then on; this command is for those before. It is safe
+/// while sessions are being recorded. If it is interrupted, run it again.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub struct Arguments {
     #[command(flatten)]
     in_flight: InFlight,
 
-    /// Days after its end (or its beginning, if the end is not known) for which a session is kept; 0: forever
+    /// Days after its end (or its beginning, if the end is unknown) for which a session is kept; 0: without limit
     #[arg(long, value_name = "N")]
     days: u32,
 
