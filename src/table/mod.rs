@@ -1,4 +1,4 @@
-//! The DynamoDB table: its keys, the rows in it, and the few requests that are made of it.
+//! The DynamoDB table: its keys, its rows, and the few requests to it.
 //!
 //! | partition key `room_id` | sort key `created_sid` | what the row is |
 //! | --- | --- | --- |
