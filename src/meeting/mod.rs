@@ -145,13 +145,13 @@ async fn end_predecessors(
     // Analytics alone may be of a session that was over long ago.
     let meetings: Vec<&StoredMeeting> =
         meetings.iter().filter(|stored| stored.meeting.is_seen()).collect();
-    let began = |stored: &StoredMeeting| stored.meeting.created().map(|(created, _)| created);
     for stored in meetings.iter().filter(|stored| !stored.meeting.has_ended()) {
-        let own = began(stored);
+        let own = stored.meeting.created().map(|(created, _)| created);
         // A server that crashed goes on with the creation time of the session before. When room_created
         // was reported breaks such a tie.
         let reported = stored.meeting.reported_created();
-        let later = meetings.iter().filter_map(|other| match began(other) {
+        // Without a creation time, the other meeting may have begun earlier than it seems.
+        let later = meetings.iter().filter_map(|other| match other.meeting.creation_time() {
             Some(created) if Some(created) > own => Some(created),
             Some(created) if Some(created) == own && reported.is_some() => {
                 other.meeting.reported_created().filter(|other| Some(*other) > reported)
@@ -211,16 +211,18 @@ async fn settle_once(
     let table = past_rooms.table();
     let people = people::count(table, &stored.room_id, &stored.room_sid).await?;
     draft.session.joined_participants = people;
-    let content = format!("{draft:?}");
+    let content = draft.encode();
     if stored.recorded.as_deref() == Some(&*content) {
         return Ok(MeetingOutcome::Unchanged);
     }
+    let before = stored.recorded.as_deref().and_then(Draft::decode_session);
     let settlement = Settlement {
         session: &draft.session,
         retention: past_rooms.retention(),
         created_is_certain: draft.created_is_certain,
         ended_is_certain: draft.ended_is_certain,
         recorded: stored.recorded_key.clone(),
+        before: before.as_ref(),
         withdrawn: stored.withdrawn.as_ref(),
     };
     let row = meeting_key(&stored.room_id, &stored.room_sid);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::table::rows::past_room::PastRoom;
 use crate::table::rows::session::Session;
 
 /// Seconds without a report after which a meeting is presumed to be over.
@@ -144,6 +145,22 @@ pub struct Draft {
     pub ended_is_certain: bool,
 }
 
+impl Draft {
+    /// Returns the draft as the meeting's row has it.
+    pub fn encode(&self) -> String {
+        let session = self.session.to_past_room();
+        let draft = (session, self.created_is_certain, self.ended_is_certain);
+        // Strings and numbers can always be written as JSON.
+        serde_json::to_string(&draft).unwrap_or_default()
+    }
+
+    /// Reads the session of a stored draft. `None`: an earlier release wrote the draft.
+    pub fn decode_session(text: &str) -> Option<PastRoom> {
+        let (session, _, _): (PastRoom, bool, bool) = serde_json::from_str(text).ok()?;
+        Some(session)
+    }
+}
+
 impl Meeting {
     /// Adds a report.
     pub fn add(&mut self, kind: Kind, report: &Report) {
@@ -172,17 +189,20 @@ impl Meeting {
 
     /// Returns when the meeting began, and whether that is what plugNmeet's database has.
     pub fn created(&self) -> Option<(i64, bool)> {
-        let created = |kind| self.report(kind)?.details.created;
-        if let Some(created) = created(Kind::RoomCreated) {
-            return Some((created, true));
-        }
-        let others = [Kind::SessionEnded, Kind::Participant, Kind::Left, Kind::RoomFinished];
-        let reported = others.into_iter().find_map(created);
         let first = || {
             let reports = Kind::ALL.into_iter().filter(|kind| !Kind::PRESUMED.contains(kind));
             reports.filter_map(|kind| Some(self.report(kind)?.at)).min()
         };
-        reported.or_else(first).map(|created| (created, false))
+        let is_certain =
+            self.report(Kind::RoomCreated).is_some_and(|report| report.details.created.is_some());
+        Some((self.creation_time().or_else(first)?, is_certain))
+    }
+
+    /// Returns its creation time, from the report nearest to the database. `None`: no report has one.
+    pub fn creation_time(&self) -> Option<i64> {
+        [Kind::RoomCreated, Kind::SessionEnded, Kind::Participant, Kind::Left, Kind::RoomFinished]
+            .into_iter()
+            .find_map(|kind| self.report(kind)?.details.created)
     }
 
     /// Returns whether any report is about more than analytics.

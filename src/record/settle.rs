@@ -31,6 +31,8 @@ pub(crate) struct Settlement<'a> {
     pub ended_is_certain: bool,
     /// Its key in an earlier settlement.
     pub recorded: Option<RowKey>,
+    /// Its own values at that time. A row with other times has them from another writer.
+    pub before: Option<&'a PastRoom>,
     /// Its values, if it was recorded too early and withdrawn.
     pub withdrawn: Option<&'a Withdrawn>,
 }
@@ -96,9 +98,12 @@ fn rows_of<'a>(
 /// The session with what its rows know better.
 fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &PastRoom>) -> Session {
     let mut session = settlement.session.clone();
-    let foreign = |key: &RowKey| settlement.recorded.as_ref() != Some(key);
     let foreign_time = |of: fn(&PastRoom) -> &str| {
-        let mut rows = rows.iter().filter(|(key, _)| foreign(key));
+        let is_own = |key: &RowKey, row: &PastRoom| {
+            settlement.recorded.as_ref() == Some(key)
+                && settlement.before.is_none_or(|before| of(before) == of(row))
+        };
+        let mut rows = rows.iter().filter(|(key, row)| !is_own(key, row));
         rows.find_map(|(_, row)| parse_known(of(row)))
     };
     if !settlement.created_is_certain {

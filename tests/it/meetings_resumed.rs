@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::meetings::expire_timers;
 use crate::support::stream::Deliveries;
 use crate::support::{Database, session, session_key, time};
-use crate::webhook::{START, app, event, history, past_room, post, unended, with_person};
+use crate::webhook::{START, app, event, history, meeting, past_room, post, unended, with_person};
 
 const DAY: i64 = 86_400;
 
@@ -78,6 +78,19 @@ async fn join_as_another_meeting_begins_resumes_its_own() {
         post_all(&database, [joined(START + next - behind, "ann")]).await;
         assert_eq!(history(&database, &["r"]).await, [], "{next} {behind}");
     }
+}
+
+#[tokio::test]
+async fn join_without_creation_time_ends_no_other_meeting() {
+    let database = Database::start().await;
+    let of_other = |name, at, created| event(name, "r", "SID_y", at, created);
+    let events = [
+        event("room_created", "r", "SID_x", START, Some(START)),
+        with_person(of_other("participant_joined", START + 100, None), "ann"),
+        of_other("room_created", START + 101, Some(START - 50)),
+    ];
+    post_all(&database, events).await;
+    assert_eq!(history(&database, &["r"]).await, []);
 }
 
 #[tokio::test]
@@ -243,7 +256,8 @@ async fn imported_or_reported_end_is_kept() {
         marks: past_rooms::Marks::default(),
     };
     database.past_rooms.importer().write(&[entry]).await.expect("imported");
-    post_all(&database, [joined(at, "late")]).await;
+    let artifact = meeting("r", "SID_x", START).pop().expect("analytics");
+    post_all(&database, [joined(at, "late"), artifact]).await;
     assert_eq!(history(&database, &["r"]).await[0].ended, "2026-11-25T11:00:00.000Z");
 }
 
