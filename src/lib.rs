@@ -1,9 +1,8 @@
 //! plugNmeet's `fetchPastRooms` on AWS Lambda and DynamoDB: pages of past sessions across rooms,
 //! with an exact total, at a cost that does not depend on how deep a page is.
 //!
-//! The Lambda function is the binary `past-rooms`. As a library this crate reads the same history
-//! and, more often, writes it: [`PastRooms`] records sessions together with the counts that make
-//! pages cheap.
+//! The API's Lambda function is the binary `past-rooms`. As a library this crate reads and writes the same
+//! history: [`PastRooms`] records sessions together with the counts that make pages cheap.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/doc/history.rs"));
@@ -30,8 +29,8 @@
 //! | module | what it is for |
 //! | --- | --- |
 //! | `webhook` | plugNmeet's webhooks: verification, parsing, answer (feature `webhook`) |
-//! | `api` | what HTTP says: route, authentication, request, answer (feature `api`) |
-//! | `stream` | counting what other writers do, by the table's stream (feature `stream`) |
+//! | `api` | HTTP: route, authentication, request, answer (feature `api`) |
+//! | `stream` | the table's stream: counting external writes, projection, meetings' timers (feature `stream`) |
 //! | `meeting` | meetings in progress, until they are sessions (feature `meetings`) |
 //! | [`PastRooms`] | the handle |
 //! | [`page`] | reading a page |
@@ -51,7 +50,7 @@
 //! | `client` | a DynamoDB client with this project's time-outs: `aws-config` |
 //! | `admin` | the operator's tool, `past-rooms-admin` |
 //! | `history` | writing the history table, which has the sessions of all rooms in one order |
-//! | `meetings` | recording sessions from what is reported while they go on |
+//! | `meetings` | recording sessions from reports of meetings in progress |
 //! | `webhook` (default) | the function that takes plugNmeet's webhooks, `past-rooms-webhook` |
 //!
 //! To record sessions from a program of your own, depend on it with `default-features = false`:

@@ -1,6 +1,6 @@
-//! The standard envelope: `status`, `msg` and, on success only, `result`. No other field, because
-//! strict protobuf decoders in some SDKs reject what they do not know; where the [dialect] is that
-//! of a plugNmeet server, `status_code`, too.
+//! The standard envelope: `status`, `msg` and, on success only, `result`; in the [dialect] of a plugNmeet
+//! server also `status_code`. It has no other fields, because strict protobuf decoders in some SDKs reject
+//! unknown ones.
 //!
 //! [dialect]: super::dialect
 
@@ -18,7 +18,7 @@ use crate::page::Page;
 /// `msg` of an answer with rooms.
 const SUCCESS: &str = "success";
 
-/// The answer to a browser that asks before it sends: the API adds what it may send.
+/// The answer to a browser's preflight request. API Gateway adds the headers that allow requests.
 pub fn preflight() -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;

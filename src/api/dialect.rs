@@ -4,10 +4,10 @@
 //! | | `documented` | `plugnmeet` |
 //! | --- | --- | --- |
 //! | HTTP status of errors | the true one | 200, but 401 if authentication fails |
-//! | `status_code` | not there | in every answer |
+//! | `status_code` | absent | in every answer |
 //! | nothing found | `no info found` | `no room found` |
 //! | 64-bit numbers | numbers | decimal strings |
-//! | times | as stored, milliseconds | whole seconds; year 1 where one is not known |
+//! | times | as stored, milliseconds | whole seconds; year 1 if unknown |
 //! | `order_by` | `ASC` or `DESC` in any case, else 400 | exactly `ASC`, else `DESC`; echoed as sent |
 //!
 //! Source: plugnmeet-server 2.4.0 and plugnmeet-protocol 1.5.0.
@@ -23,7 +23,7 @@ use crate::lambda::config::Dialect;
 use crate::page::Order;
 use crate::table::rows::past_room::PastRoom;
 
-/// Go's zero time, which plugnmeet-server sends where a time is not known.
+/// Go's zero time, which plugnmeet-server sends for an unknown time.
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// plugNmeet's codes, by their numbers' names.
@@ -69,7 +69,7 @@ impl Dialect {
         }
     }
 
-    /// The order that is meant by an `order_by` that is not empty. `None`: it means none.
+    /// Returns the order that a non-empty `order_by` means. `None`: it is invalid.
     pub(super) fn order(self, order_by: &str) -> Option<Order> {
         match self {
             Dialect::Plugnmeet if order_by == "ASC" => Some(Order::Asc),
@@ -80,7 +80,7 @@ impl Dialect {
         }
     }
 
-    /// `order_by` of the answer, where `order_by` was asked for and means `order`.
+    /// Returns `order_by` of the answer to a request with this `order_by`, which means `order`.
     pub(super) fn echoed_order(self, order_by: &str, order: Order) -> String {
         match self {
             Dialect::Plugnmeet if !order_by.is_empty() => order_by.to_owned(),
@@ -105,8 +105,7 @@ impl Dialect {
     }
 }
 
-/// A 64-bit number. Protobuf's JSON has it as a string, since not every JSON reader has as many
-/// bits.
+/// A 64-bit number: a string in protobuf's JSON mapping, because not every JSON reader has 64 bits.
 pub(super) enum Integer<T> {
     Number(T),
     Text(T),

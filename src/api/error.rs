@@ -1,4 +1,4 @@
-//! Every way in which a request can end without a page, and what the client is told of it.
+//! The errors of a request, and their answers.
 
 use lambda_http::http::StatusCode;
 
@@ -65,7 +65,7 @@ pub enum ApiError {
     /// 503 with `Retry-After`: the invocation's time is nearly over.
     #[error("the history could not be read in time: try again")]
     DeadlineExceeded,
-    /// 500. The cause goes to the log; a client could do nothing with it.
+    /// 500. The cause goes to the log.
     #[error("internal error")]
     Internal(#[source] ReadError),
 }

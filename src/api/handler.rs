@@ -58,8 +58,7 @@ struct RequestLog {
 
 /// Answers one request. Every failure is an answer, too.
 ///
-/// The cost of the page is counted by the [`Arc<Meter>`](Meter) among the request's extensions, if
-/// there is one; the answer does not tell it.
+/// The [`Arc<Meter>`](Meter) among the request's extensions, if any, counts the cost of the page.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let context = request.lambda_context_ref();
     // At the highest level, so that the id is on every line, whatever the log's level is.
@@ -74,7 +73,7 @@ async fn answer_and_log(app: &App, request: Request) -> Response<Body> {
     let start = Instant::now();
     let meter = request.extensions().get::<Arc<Meter>>().cloned().unwrap_or_default();
     let mut log = RequestLog { meter, ..RequestLog::default() };
-    // The log has the true status, whatever the dialect makes of it.
+    // The log has the status before the dialect changes it.
     let (status, response) = match answer_request(app, &request, &mut log).await {
         Ok(response) => (response.status(), response),
         Err(error) => {

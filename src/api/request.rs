@@ -1,5 +1,4 @@
-//! The body of a request, read the way protobuf's JSON mapping is read, because that is what
-//! plugNmeet accepts and what its SDKs send.
+//! The body of a request, read by protobuf's JSON mapping, which plugNmeet accepts and its SDKs send.
 //!
 //! - Both spellings of each name: `room_ids` and `roomIds`, `order_by` and `orderBy`, `room_sid`
 //!   and `roomSid`.
@@ -111,7 +110,7 @@ impl fmt::Display for Field {
     }
 }
 
-/// The known fields of a body, in whatever shape they came; `Null` where absent.
+/// The known fields of a body, of any type; `Null` if absent.
 #[derive(Default, serde::Deserialize)]
 #[serde(default, expecting = "an object")]
 struct Fields {
@@ -149,7 +148,7 @@ fn in_range<'de, D: Deserializer<'de>>(field: Field, value: D) -> Result<Value, 
 /// A body as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchPastRooms {
-    /// The page that is asked for.
+    /// The requested page.
     pub query: PageQuery,
     /// The order as the answer has it.
     pub order_by: String,
@@ -189,7 +188,7 @@ pub fn parse(dialect: Dialect, body: &[u8]) -> Result<FetchPastRooms, InvalidReq
     Ok(FetchPastRooms { query, order_by })
 }
 
-/// The room ids, as they came. None: all rooms.
+/// Returns the room ids in the order of the request. None: all rooms.
 fn room_ids(value: Value) -> Result<Vec<String>, InvalidRequest> {
     let values = match value {
         Value::Null => return Ok(vec![]),

@@ -51,8 +51,7 @@ impl TallyReport {
     }
 }
 
-/// A month: what its tallies say, and what there is. Both at one moment: no recorder wrote in
-/// between.
+/// A month's tallies and the counts of its sessions, both at one moment: no recorder wrote in between.
 pub(crate) struct MonthAudit {
     /// The version of the month's tally; `None`: the tally or its version is missing.
     pub version: Option<AttributeValue>,

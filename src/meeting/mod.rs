@@ -1,13 +1,13 @@
-//! Meetings in progress: what is reported of them is kept in rows of the table until they are over;
-//! then their sessions are recorded.
+//! Meetings in progress: the table keeps what is reported of a meeting until it is over. Then its session
+//! is recorded.
 //!
-//! - Reports may come in any order, twice, late, and at once; some may never come. The session
-//!   depends only on which came. What is computed from them is in [`state`], without a database.
-//! - Who joined is counted before the meeting is read, and the meeting is written before those who
-//!   joined are counted; so of a join and an end at once, the one that comes later sees the other.
-//! - A session is recorded in a transaction that also says so on the meeting's row, on condition
-//!   that this was not changed since it was read. So there is one row for a session, and never an
-//!   older state of it over a newer.
+//! - Reports may come in any order, twice, late, and concurrently; some may never come. The session
+//!   depends only on which came. [`state`] computes it from them, without a database.
+//! - A join is written before the meeting is read, and an end before the people are counted. So if both
+//!   come at the same time, the later one sees the other.
+//! - A session is recorded in a transaction that also changes the meeting's row, on condition that the row
+//!   was not changed since it was read. So a session has one row, and an older state never replaces a
+//!   newer one.
 
 mod people;
 pub mod state;
@@ -27,7 +27,7 @@ use store::StoredMeeting;
 /// Seconds for which rows of a meeting are kept after they were last written.
 const KEPT: i64 = 14 * 86_400;
 
-/// Something that is reported of a meeting.
+/// A report of a meeting, with its subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The room.
@@ -36,7 +36,7 @@ pub struct Notice {
     pub room_sid: String,
     /// Its kind.
     pub kind: Kind,
-    /// When it was, and what is said of the room.
+    /// The report's time and the room's values.
     pub report: Report,
     /// The person who joined or left, if it is about one.
     pub person: Option<String>,
@@ -46,7 +46,7 @@ pub struct Notice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MeetingOutcome {
-    /// It goes on, as far as is known.
+    /// No end is known or presumed.
     InProgress,
     /// It goes on although its session was recorded; that session is deleted.
     Withdrawn,

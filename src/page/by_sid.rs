@@ -8,8 +8,8 @@ use crate::table::schema::ROOM_SID;
 use crate::table::{Consistency, Table};
 
 /// Returns the sessions with this `room_sid` in the rooms of the query, or in any room if it names no
-/// rooms. That is at most one, unless
-/// other writers stored an id again: then all of them, in the order of the query.
+/// rooms. That is at most one, unless other writers stored an id again: then all of them, in the order of
+/// the query.
 ///
 /// # Errors
 /// [`ReadError`]; never a page that is shorter than it should be.

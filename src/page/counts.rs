@@ -1,8 +1,7 @@
 //! Step 1: how many sessions every room has, by month.
 //!
-//! Near the front of the order the first sessions of each room are read along: newest first they
-//! come with the tally in one and the same request, because the tally's key sorts above every
-//! session's.
+//! Near the front of the order, the first sessions of each room are read as well. Newest first, one
+//! request returns them together with the tally, because the tally's key sorts above every session's.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,12 +18,12 @@ use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::rows::tally::{self, RoomTally};
 use crate::table::{Consistency, Item, RowQuery};
 
-/// Sessions that may be skipped by reading them: they cost less than the tally of a month and a
-/// round trip more.
+/// Maximum `from` of a page near the front. Reading so many rows to skip them costs less than the tally of
+/// a month and another round trip.
 const MAX_ROWS_TO_SKIP: u64 = 20;
 
-/// Rows of each of many rooms that are read along with its tally: with it they fit into the least
-/// that a read costs.
+/// Minimum rows of each of many rooms that are read with its tally: together they fit into 4 KB, the
+/// minimum charge of a read.
 const ROWS_WITH_TALLY: usize = 8;
 
 /// The counts of a room, before the rows of the page are read.
@@ -39,7 +38,7 @@ pub(super) struct RoomCounts {
     pub tallies: BTreeMap<Bucket, Option<Item>>,
     /// The contradiction between its tally rows.
     pub disagreement: Option<String>,
-    /// Its first sessions, where they were read along.
+    /// Its first sessions, if they were read with the tally.
     pub head: Option<RoomCursor>,
 }
 
@@ -63,8 +62,8 @@ pub(super) async fn count_rooms(
             let open = RoomCursor::open(reader, room_id, rows_to_open(query));
             let (mut tallies, (head, _)) = match reader.consistency {
                 Consistency::Eventual => try_join(tallies, open).await?,
-                // One after the other, so that a tally that counts less than there is was not
-                // merely read too late.
+                // The tally first: if it counts fewer sessions than exist, it is wrong or was read too
+                // early, never too late.
                 Consistency::Strong => (tallies.await?, open.await?),
             };
             Ok(vec![RoomCounts::new(reader, room_id, tallies.take(room_id), Some(head)).await?])
@@ -117,8 +116,8 @@ struct Tallied {
 }
 
 impl Tallied {
-    /// A room's tally, if it is to be believed: it counts everything, can be read, and did not turn
-    /// out wrong before.
+    /// Returns a room's tally if it can be used: it is complete, can be read, and did not turn out wrong
+    /// before.
     fn trusted(reader: &Reader<'_>, room_id: &str, item: Item) -> Option<Self> {
         if reader.distrusted.contains(room_id) {
             return None;

@@ -78,8 +78,8 @@ impl RoomCursor {
         }
     }
 
-    /// A cursor at the front with its first `limit` rows read, and the room's tally if it was on
-    /// the way: newest first it is.
+    /// Returns a cursor at the front with its first `limit` rows read, and the room's tally if the same query
+    /// returned it, which it does newest first.
     pub async fn open(
         reader: &Reader<'_>,
         room_id: &str,
@@ -181,10 +181,11 @@ impl RoomCursor {
         }
     }
 
-    /// The room's likely share of the rows needed, generously: a query is charged at least the
-    /// price of [`ROWS_PER_UNIT`] rows, and asking again takes a round trip. But no more than the
-    /// counts place before the end of the page, one more that shows that there are no more, and one
-    /// that may have been recorded meanwhile. A room that is asked again is asked for all of them.
+    /// Returns the number of rows to ask for: the room's likely share of the rows needed, generously,
+    /// because a query is charged for at least [`ROWS_PER_UNIT`] rows, and asking again takes a round trip.
+    ///
+    /// The maximum is what the counts place before the end of the page, and two more: one shows that no more
+    /// exist, and one may have been recorded meanwhile. A room that is asked again is asked for all of them.
     fn rows_to_ask_for(&self, needed: u64, in_window: u64) -> u64 {
         let needed = needed.clamp(1, MAX_READ_AHEAD);
         let unread = self.unread_in_window();

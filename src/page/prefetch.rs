@@ -1,9 +1,9 @@
-//! Which month's tallies a page probably needs, predicted from what this process saw before.
+//! Predicts which month tallies a page needs, from what this process saw before.
 //!
 //! Clients read page after page. With the counts of the last one a reader can predict which month
-//! tallies a page needs, and ask for them together with the room tallies: one round trip less for a
-//! deep page. A prediction decides only what is asked for early; what is answered comes from the
-//! rows that were read.
+//! tallies a page needs, and ask for them together with the room tallies, which saves a deep page one
+//! round trip. A prediction decides only what is asked for early. The answer comes from the rows that were
+//! read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -77,7 +77,7 @@ async fn plan_page(
     if query.limit == 0 {
         return Ok(None);
     }
-    // Where rows are at hand they decide, whatever the counts say.
+    // If each room's first rows were read, they decide, whatever the counts say.
     if rooms.iter().all(|room| room.head.is_some()) {
         return Ok(Some(Plan::from_the_front(query.order, query.from)));
     }

@@ -1,8 +1,8 @@
 //! The total that fits the rows of a page.
 
-/// The exact total of a history in which each write that overlaps the request is either seen or
-/// not, such that it does not contradict the rows of the page: it covers them, a page shorter than
-/// `limit` ends exactly at it, and an empty page lies beyond it.
+/// Returns the exact total of a history in which each write that overlaps the request is either seen or
+/// not. It does not contradict the rows of the page: it is at least `from` plus their number, a page
+/// shorter than `limit` ends exactly at it, and an empty page lies at or beyond it.
 ///
 /// Counts and rows were read one after the other, so each may have seen other writes. Let `counted`
 /// be the length of the history that the counts saw, and `n` that of the one that the rows saw. The

@@ -1,4 +1,4 @@
-//! The handle that users of the library hold: what people do with a history.
+//! The handle of the library's users: reading, recording and keeping a history.
 
 mod all_rooms;
 mod upkeep;

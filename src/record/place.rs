@@ -15,8 +15,8 @@ pub(crate) enum Placed {
     Unchanged,
 }
 
-/// Adds to a transaction that a session is `row` at `key`, and that its rows at `others` are not
-/// there any more. What other writers added to those moves along.
+/// Adds to a transaction the put or update of a session at `key`, and the deletion of its rows at `others`.
+/// Attributes that other writers added to those move along.
 pub(crate) fn place(
     transaction: &mut Transaction<'_>,
     snapshot: &Snapshot,

@@ -1,5 +1,5 @@
-//! Recording the session of a meeting that is over: together with its counts, and with the row that
-//! says that and where it is recorded, in one transaction.
+//! Recording the session of a meeting that is over, in one transaction with its counts and with the
+//! meeting's row, which gets the session's key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub(crate) struct Settlement<'a> {
 /// is better; other rows of it are deleted. What is not empty in any of them is kept. `claim` is the
 /// update of the meeting's own row for the given key, on condition that the row is unchanged.
 ///
-/// A session that was recorded and is nowhere any more was deleted on purpose, and is left alone.
+/// A session that was recorded and no longer exists was deleted on purpose, and is not recorded again.
 pub(crate) async fn settle(
     table: &Table,
     settlement: &Settlement<'_>,

@@ -1,5 +1,4 @@
-//! One `TransactWriteItems`: the sessions and the counts that belong to them, with the conditions
-//! under which they do.
+//! One `TransactWriteItems`: sessions, their counts, and the conditions under which both are written.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
-//! The DynamoDB table: its keys, the rows in it, and the few requests that are made of it.
+//! The DynamoDB table: its keys, its rows, and the few requests to it.
 //!
-//! | partition key `room_id` | sort key `created_sid` | what the row is |
+//! | partition key `room_id` | sort key `created_sid` | row |
 //! | --- | --- | --- |
 //! | the room's id | `2026-11-22T10:00:00.000Z#SID_x` | a [session](rows::past_room): one past room |
 //! | the room's id | `~` | the [room tally](rows::tally): sessions per month |

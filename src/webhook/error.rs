@@ -1,4 +1,4 @@
-//! Every way in which a webhook can end without being taken, and what the server is told of it.
+//! The errors of a webhook, and their answers.
 //!
 //! plugNmeet sends a webhook again, three times in all, after a 5xx, a 429 or a broken connection.
 

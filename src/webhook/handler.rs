@@ -21,8 +21,7 @@ use crate::meeting::{self, MeetingOutcome};
 use crate::past_rooms::PastRooms;
 use crate::table::Meter;
 
-/// The path of the local run and of the template. The function itself is all webhook, and does not
-/// look at the path.
+/// The path of the local run and of the template. The function itself accepts any path.
 pub const PATH: &str = "/webhook";
 
 /// The handler's state from one webhook to the next.
@@ -42,7 +41,7 @@ struct EventLog {
     meter: Arc<Meter>,
 }
 
-/// Answers one webhook. Whatever goes wrong is an answer, too.
+/// Answers one webhook. Every failure is an answer, too.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let context = request.lambda_context_ref();
     let span = tracing::error_span!(

@@ -1,5 +1,5 @@
-//! plugNmeet's webhooks: what HTTP says. How a request flows: [`handler`] → [`verify`] → [`event`] →
-//! [`meeting`](crate::meeting); whatever goes wrong is an [`error`].
+//! plugNmeet's webhooks over HTTP. The steps of a request: [`handler`] → [`verify`] → [`event`] →
+//! [`meeting`](crate::meeting); every failure is an [`error`].
 
 pub mod error;
 pub mod event;

@@ -2,7 +2,7 @@
 //! one room, in one order.
 //!
 //! The stream function *projects* the sessions of a batch: it reads each as it is now and records or
-//! deletes it in the history table. *Reconciling* does the same for whole rooms: the first build,
+//! deletes it in the history table. *Reconciling* does the same for the whole table: the first build,
 //! and repairs.
 
 pub(crate) mod project;

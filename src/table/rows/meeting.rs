@@ -1,9 +1,9 @@
 //! The bookkeeping rows of meetings that are in progress: their keys and attributes.
 //!
-//! | sort key | what the row is |
+//! | sort key | row |
 //! | --- | --- |
-//! | `!meeting#SID_x` | what is known of a meeting, one attribute for each kind of report |
-//! | `!people#SID_x#07` | who joined it, one of [`BUCKETS`] shares |
+//! | `!meeting#SID_x` | a meeting, with one attribute for each kind of report |
+//! | `!people#SID_x#07` | one of [`BUCKETS`] parts of the people who joined |
 //! | `!timer#SID_x` | its expiry is the time to look whether the meeting ended unnoticed |
 //!
 //! `!` sorts below `#` and every digit, so no query of sessions or tallies meets these rows; and
