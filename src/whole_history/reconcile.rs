@@ -32,6 +32,8 @@ enum Step {
 pub struct Reconciled {
     /// Sessions of the table that it read.
     pub sessions: u64,
+    /// Rows that it read, of the table or of the history table.
+    pub rows: u64,
     /// The differences.
     pub differences: Projected,
 }
@@ -65,7 +67,7 @@ impl Reconciliation {
         };
         let keys: Vec<RowKey> =
             keys.into_iter().filter(|key| projected_row::key(key).is_some()).collect();
-        let sessions = if is_table { keys.len() as u64 } else { 0 };
+        let rows = keys.len() as u64;
         let cause = Cause::Reconciliation(self.mode);
         self.unfinished = Projected::default();
         let projected = &mut self.unfinished;
@@ -84,7 +86,13 @@ impl Reconciliation {
         if matches!(self.step, Step::End) && self.mode == Mode::Write {
             project::write_state(&self.history, None).await?;
         }
-        Ok(Some(Reconciled { sessions, differences }))
+        let sessions = if is_table { rows } else { 0 };
+        Ok(Some(Reconciled { sessions, rows, differences }))
+    }
+
+    /// Returns whether the next step looks for rows of the history table without a session.
+    pub fn is_at_history(&self) -> bool {
+        matches!(self.step, Step::History(_))
     }
 
     /// Returns the differences that the last step has written or found, if it failed.

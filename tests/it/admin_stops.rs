@@ -16,6 +16,7 @@ use crate::admin::{File, admin, objects, run, text};
 use crate::record::assert_agreement;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::{Database, history};
+use crate::whole_history::with_history;
 
 /// Rows of 20 rooms, which need a transaction each.
 fn csv() -> String {
@@ -136,6 +137,19 @@ async fn interrupted_retention_counts_changed_sessions() {
     assert!(said.contains(&format!("{changed} sessions done")), "{said}");
     let summary = objects(&output.stdout).pop().expect("a summary");
     assert_eq!((&summary["changed"], &summary["complete"]), (&changed.into(), &false.into()));
+}
+
+#[tokio::test]
+async fn history_shows_progress_in_both_tables() {
+    let database = Database::start().await;
+    let past_rooms = with_history(&database).await;
+    database.record(&history("room01", 60, 60)).await;
+    let name = format!("{}-history", past_rooms.table().name());
+    let command = ["history", "--history-table", &name];
+    let output = interrupted(&database, ("Scan", 1), InFlight::Lost, &command).await;
+    let said = text(&output.stderr);
+    assert!(said.contains("0 rows of the history table compared"), "{said}");
+    assert!(text(&output.stdout).starts_with("60 sessions: 60 added"), "{output:?}");
 }
 
 #[tokio::test]

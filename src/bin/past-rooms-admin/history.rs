@@ -47,12 +47,17 @@ impl Work for History<'_> {
         let mut reconciliation =
             self.past_rooms.reconciliation(mode).ok_or("there is no history table")?;
         progress::begin("sessions compared", None);
+        let mut is_at_history = false;
         loop {
+            if reconciliation.is_at_history() && !is_at_history {
+                is_at_history = true;
+                progress::begin("rows of the history table compared", None);
+            }
             match reconciliation.next().await {
                 Ok(Some(step)) => {
                     self.sessions += step.sessions;
                     self.differences += step.differences;
-                    progress::add(step.sessions);
+                    progress::add(step.rows);
                 }
                 Ok(None) => return Ok(()),
                 Err(error) => {
