@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use crate::record::error::WriteError;
 use crate::record::merge;
 use crate::record::place::place;
-use crate::record::row::{ReportedTimes, Row};
+use crate::record::row::{ReportedTimes, Row, Stored};
 use crate::record::snapshot::Snapshot;
 use crate::record::transaction::Transaction;
 use crate::record::withdraw::Withdrawn;
@@ -68,7 +68,8 @@ pub(crate) async fn settle(
         let session = merged(settlement, &rows);
         let target = session.key()?;
         let was_certain =
-            settlement.withdrawn.is_some_and(|withdrawn| withdrawn.created_is_certain);
+            settlement.withdrawn.is_some_and(|withdrawn| withdrawn.created_is_certain)
+                || rows.values().any(|stored| has_certain_created(stored));
         let certain = ReportedTimes {
             created: settlement.created_is_certain || was_certain,
             ended: settlement.ended_is_certain,
@@ -90,21 +91,27 @@ fn rows_of<'a>(
     snapshot: &'a Snapshot,
     keys: &'a [RowKey],
     room_sid: &str,
-) -> BTreeMap<&'a RowKey, &'a PastRoom> {
-    let rows = keys.iter().filter_map(|key| Some((key, snapshot.session(key)?.room.as_ref()?)));
-    rows.filter(|(_, row)| row.room_sid == room_sid).collect()
+) -> BTreeMap<&'a RowKey, &'a Stored> {
+    let rows = keys.iter().filter_map(|key| Some((key, snapshot.session(key)?)));
+    rows.filter(|(_, row)| row.room.as_ref().is_some_and(|room| room.room_sid == room_sid))
+        .collect()
+}
+
+/// Returns whether webhooks reported the beginning, or an import replaced a guess of it.
+fn has_certain_created(stored: &Stored) -> bool {
+    stored.reported.is_some_and(|reported| reported.created)
 }
 
 /// The session with what its rows know better.
-fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &PastRoom>) -> Session {
+fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &Stored>) -> Session {
     let mut session = settlement.session.clone();
+    let rooms = || rows.iter().filter_map(|(key, stored)| Some((*key, stored.room.as_ref()?)));
     let foreign_time = |of: fn(&PastRoom) -> &str| {
-        let is_own = |key: &RowKey, row: &PastRoom| {
+        let is_own = |key: &RowKey, room: &PastRoom| {
             settlement.recorded.as_ref() == Some(key)
-                && settlement.before.is_none_or(|before| of(before) == of(row))
+                && settlement.before.is_none_or(|before| of(before) == of(room))
         };
-        let mut rows = rows.iter().filter(|(key, row)| !is_own(key, row));
-        rows.find_map(|(_, row)| parse_known(of(row)))
+        rooms().find_map(|(key, room)| parse_known(of(room)).filter(|_| !is_own(key, room)))
     };
     if !settlement.created_is_certain {
         let withdrawn = |is_certain: bool| {
@@ -112,8 +119,13 @@ fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &PastRoom>) -> S
                 settlement.withdrawn.filter(|it| it.created_is_certain == is_certain)?;
             parse_known(&withdrawn.room.created)
         };
+        let certain = || {
+            let stored = rows.values().find(|stored| has_certain_created(stored))?;
+            parse_known(&stored.room.as_ref()?.created)
+        };
         let foreign = || foreign_time(|row| &row.created);
-        let known = withdrawn(true).or_else(foreign).or_else(|| withdrawn(false));
+        let known = withdrawn(true).or_else(certain).or_else(foreign);
+        let known = known.or_else(|| withdrawn(false));
         session.created = known.unwrap_or(session.created);
     }
     if !settlement.ended_is_certain {
@@ -123,7 +135,7 @@ fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &PastRoom>) -> S
     // The beginning may come from another writer, whose clock or time zone differs.
     session.ended = session.ended.map(|ended| ended.max(session.created));
     let mut room = session.to_past_room();
-    rows.values().for_each(|row| merge::fill(&mut room, row));
+    rooms().for_each(|(_, other)| merge::fill(&mut room, other));
     settlement.withdrawn.iter().for_each(|withdrawn| merge::fill(&mut room, &withdrawn.room));
     session.room_title = room.room_title;
     session.webhook_url = room.webhook_url;

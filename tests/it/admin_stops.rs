@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
@@ -199,6 +200,7 @@ fn assert_is_stopped(output: &Output) {
     assert_eq!(types, ["error", "summary"], "{}", text(&output.stderr));
     assert_eq!(printed[1]["complete"], false);
     assert!(printed[1]["unconfirmed"].is_u64());
+    assert!(printed[1].get("exists").is_none_or(Value::is_null), "it is not known");
 }
 
 #[tokio::test]

@@ -155,6 +155,15 @@ async fn wrong_profile_is_named() {
 }
 
 #[tokio::test]
+async fn endpoint_without_a_scheme_is_named() {
+    let database = Database::start().await;
+    let output = admin(&database, "127.0.0.1:8000", &["list"]).output().await.expect("it runs");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("expected a URL, such as http://127.0.0.1:8000\n"), "{said}");
+}
+
+#[tokio::test]
 async fn blank_table_names_are_not_used() {
     let database = Database::start().await;
     let mut list = admin(&database, &database.endpoint, &["list"]);

@@ -11,7 +11,7 @@ use past_rooms::lambda::config::ApiCredentials;
 use past_rooms::meeting::{SILENCE, timer_expired};
 use past_rooms::webhook::handler::{App, handle};
 use past_rooms::webhook::verify::sign;
-use past_rooms::{PageQuery, PastRoom, PastRooms, RowKey, Session};
+use past_rooms::{Entry, Fields, Marks, PageQuery, PastRoom, PastRooms, RowKey, Session};
 use serde_json::{Value, json};
 
 use crate::support::exchange::Exchange;
@@ -363,6 +363,30 @@ async fn imports_time_stays_without_room_created() {
     expected.joined_participants = 7;
     expected.analytics_file_id = Some("imported-file".to_owned());
     assert_eq!(history, [expected]);
+}
+
+#[tokio::test]
+async fn import_makes_a_guessed_time_certain() {
+    let database = Database::start().await;
+    let app = app(database.past_rooms.clone());
+    let ended = event("room_finished", "r", "SID_x", START + 600, Some(START + 2));
+    assert_eq!(post(&app, &ended).await, 200);
+    // The import agrees with the guess. Later events with another one change nothing.
+    let entry = |created| Entry {
+        session: imported(created),
+        fields: Fields::ALL,
+        marks: Marks::default(),
+    };
+    let mut importer = database.past_rooms.importer();
+    let first = [entry("2026-11-22T10:00:02Z")];
+    assert_eq!(importer.write(&first).await.expect("imported").recorded.changed, 1);
+    for event in meeting("r", "SID_x", START).split_off(8) {
+        assert_eq!(post(&app, &event).await, 200);
+    }
+    let other_zone = importer.write(&[entry("2026-11-22T11:00:00Z")]).await.expect("compared");
+    assert_eq!(other_zone.misplaced.len(), 1);
+    let history = history(&database, &["r"]).await;
+    assert_eq!(history[0].created, "2026-11-22T10:00:02.000Z");
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use past_rooms::{
     Session,
 };
 use serde_json::json;
+use tokio::sync::Semaphore;
 
+use crate::support::proxy::{Fault, Proxy};
 use crate::support::stream::{Deliveries, invoke};
 use crate::support::{Database, app, ask, history, session, time};
 
@@ -154,6 +156,52 @@ async fn doubled_late_and_reordered_events_converge() {
         assert_eq!(invoke(&world.past_rooms, &backwards).await, [""; 0]);
     }
     world.check().await;
+}
+
+/// Projects the events of a new session with a process whose request of this number waits until another
+/// process has projected the session's deletion. Returns whether there was such a request.
+async fn is_overtaken_at(request: usize) -> bool {
+    let mut world = World::new().await;
+    world.record(&sample()).await;
+    world.check().await;
+    let (reached, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (reach, until) = (Arc::clone(&reached), Arc::clone(&go_on));
+    let proxy = Proxy::start(&world.database.endpoint, move |number, _| {
+        if number != request {
+            return Fault::Pass;
+        }
+        reach.add_permits(1);
+        Fault::Hold(Arc::clone(&until))
+    })
+    .await;
+    let history = format!("{}-history", world.past_rooms.table().name());
+    let slow = world.database.at(&proxy.endpoint).with_history(history);
+    let short = session("a", "2026-11-22T10:00:00Z", "SID_short");
+    let key = short.key().expect("a key").session_key().expect("a session's key");
+    world.past_rooms.record(&[short]).await.expect("recorded");
+    let (_, recorded) = world.deliveries.next().await;
+    let mut slow = tokio::spawn(async move { invoke(&slow, &recorded).await });
+    let is_reached = tokio::select! {
+        permit = reached.acquire() => permit.is_ok(),
+        ended = &mut slow => ended.expect("projected") != [""; 0],
+    };
+    world.past_rooms.delete("a", &[key]).await.expect("deleted");
+    world.deliveries.deliver(&world.past_rooms).await;
+    go_on.add_permits(1);
+    if is_reached {
+        slow.await.expect("an answer");
+    }
+    check(&world.past_rooms, &world.sessions).await;
+    is_reached
+}
+
+#[tokio::test]
+async fn slow_projection_does_not_undo_a_newer_one() {
+    let mut request = 0;
+    while is_overtaken_at(request).await {
+        request += 1;
+    }
+    assert!(request >= 3, "{request} requests");
 }
 
 #[tokio::test]

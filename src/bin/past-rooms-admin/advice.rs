@@ -16,6 +16,12 @@ use crate::stop::Reason;
 /// # Errors
 /// A text that says what to set.
 pub async fn check_settings(settings: &SdkConfig) -> Result<(), String> {
+    for variable in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"] {
+        let url = given(std::env::var(variable).ok());
+        if let Some(url) = url.filter(|url| !url.contains("://")) {
+            return Err(format!("{variable} is {url:?}: expected a URL, such as http://{url}"));
+        }
+    }
     let profile = given(std::env::var("AWS_PROFILE").ok());
     if settings.region().is_none_or(|region| region.as_ref().trim().is_empty()) {
         return Err(match profile {

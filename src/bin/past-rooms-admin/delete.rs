@@ -68,7 +68,8 @@ fn time(text: &str) -> Result<Timestamp, String> {
 pub struct Delete<'a> {
     past_rooms: &'a PastRooms,
     arguments: &'a Arguments,
-    exists: bool,
+    /// Whether the room exists. `None`: not known yet.
+    exists: Option<bool>,
     /// Keys of the matching rows, the oldest first.
     keys: Vec<String>,
     /// Ids and keys that were requested and not deleted, with the reason.
@@ -79,7 +80,7 @@ pub struct Delete<'a> {
 impl<'a> Delete<'a> {
     pub fn new(past_rooms: &'a PastRooms, arguments: &'a Arguments) -> Self {
         let (keys, missing) = (Vec::new(), Vec::new());
-        Delete { past_rooms, arguments, exists: false, keys, missing, deleted: 0 }
+        Delete { past_rooms, arguments, exists: None, keys, missing, deleted: 0 }
     }
 
     /// Finds the rows to delete.
@@ -116,7 +117,8 @@ impl<'a> Delete<'a> {
             let missing = missing.map(|key| (key, format!("no row with the sort key {key:?}")));
             self.missing = missing.collect();
         }
-        self.exists = !self.keys.is_empty() || self.past_rooms.exists(&arguments.room).await?;
+        let exists = !self.keys.is_empty() || self.past_rooms.exists(&arguments.room).await?;
+        self.exists = Some(exists);
         Ok(())
     }
 
@@ -176,7 +178,7 @@ impl Work for Delete<'_> {
                 lines.push(format!("{span} would be deleted (dry run)"));
             }
             Some(_) => lines.push(deleted_text()),
-            None if !exists => lines = vec![rooms::no_such(room_id)],
+            None if *exists == Some(false) => lines = vec![rooms::no_such(room_id)],
             None if missing.is_empty() => lines.push(deleted_text()),
             None => lines.push(format!("{room_id}: nothing was deleted")),
         }
@@ -185,7 +187,7 @@ impl Work for Delete<'_> {
             "room_id": room_id, "exists": exists, "sessions": keys.len(), "deleted": deleted,
             "missing": names, "dry_run": arguments.dry_run,
         });
-        let is_all = *exists && missing.is_empty();
+        let is_all = *exists == Some(true) && missing.is_empty();
         let outcome = if is_all { Outcome::Success } else { Outcome::Differences };
         Summary { fields, text: lines.join("\n"), outcome }
     }

@@ -48,20 +48,23 @@ pub struct Export<'a> {
     past_rooms: PastRooms,
     arguments: &'a Arguments,
     found: ExportFindings,
+    /// Whether what was read is in the output: a file appears when it is complete.
+    is_written: bool,
 }
 
 impl<'a> Export<'a> {
     pub fn new(past_rooms: &PastRooms, arguments: &'a Arguments) -> Self {
         let past_rooms = past_rooms.with_max_in_flight(arguments.in_flight.most());
-        Export { past_rooms, arguments, found: ExportFindings::default() }
+        let is_written = arguments.is_on_stdout();
+        Export { past_rooms, arguments, found: ExportFindings::default(), is_written }
     }
 }
 
 impl Work for Export<'_> {
     async fn run(&mut self, _: &Stop) -> Result<(), Box<dyn Error>> {
         let mut output = Destination::open(self.arguments.output.as_deref())?;
-        progress::begin("sessions exported", None);
-        let Export { past_rooms, arguments, found } = self;
+        progress::begin(if self.is_written { "sessions exported" } else { "sessions read" }, None);
+        let Export { past_rooms, arguments, found, is_written } = self;
         found.all(past_rooms.table(), &arguments.rooms, &mut output).await?;
         if found.sessions == 0 && !arguments.rooms.all && !arguments.is_on_stdout() {
             let rooms: Vec<&str> = arguments.rooms.named().map(String::as_str).collect();
@@ -70,15 +73,18 @@ impl Work for Export<'_> {
             found.is_empty = true;
             return Ok(());
         }
-        Ok(output.finish()?)
+        output.finish()?;
+        *is_written = true;
+        Ok(())
     }
 
     fn summary(&self) -> Summary {
-        self.found.summary()
+        self.found.summary(if self.is_written { self.found.sessions } else { 0 })
     }
 
     fn reached(&mut self, done: &str) -> String {
-        format!("{done}; the export is incomplete. Running the same command again is safe.")
+        let end = if self.is_written { "the export is incomplete" } else { "no file is written" };
+        format!("{done}; {end}. Running the same command again is safe.")
     }
 }
 
@@ -181,10 +187,9 @@ fn name_change(number: &mut Few, key: &RowKey, change: impl Display, all_are: &s
 }
 
 impl ExportFindings {
-    fn summary(&self) -> Summary {
-        let ExportFindings {
-            sessions, rewritten, stripped, unfit, foreign, tallies, meetings, ..
-        } = self;
+    /// Returns the summary of an output with this number of sessions.
+    fn summary(&self, sessions: u64) -> Summary {
+        let ExportFindings { rewritten, stripped, unfit, foreign, tallies, meetings, .. } = self;
         let unknown = self.unknown;
         let left_out = unfit + foreign;
         let fields = json!({
@@ -197,7 +202,7 @@ impl ExportFindings {
         };
         let text = format!(
             "{} exported{}{}{}{}",
-            output::count(*sessions, "session"),
+            output::count(sessions, "session"),
             some(rewritten.0, "of them will be imported in another form"),
             some(stripped.0, "of them without attributes of others"),
             some(left_out, "rows not exported, see above"),

@@ -1,8 +1,8 @@
 //! Times as histories write them.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use past_rooms::table::rows::time::known_time;
 
 /// Accepted forms of a time, for messages.
@@ -24,6 +24,9 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Option<Timestamp>, String> {
         unix_seconds(text)?
     } else if let Ok(time) = text.parse::<Timestamp>() {
         Some(time)
+    } else if let Ok(time) = text.parse::<Zoned>() {
+        // Java's local times with the name of their zone.
+        Some(time.timestamp())
     } else {
         let time: DateTime = text.parse().map_err(|_| wrong())?;
         Some(zone.to_ambiguous_timestamp(time).compatible().map_err(|_| wrong())?)
@@ -88,11 +91,11 @@ mod tests {
             parsed("2026-11-22 10:00:00", "Europe/Berlin").as_deref(),
             Some("2026-11-22T09:00:00Z")
         );
-        // A time with its own offset is not.
-        assert_eq!(
-            parsed("2026-07-01T10:00:00Z", "Europe/Berlin").as_deref(),
-            Some("2026-07-01T10:00:00Z")
-        );
+        // A time with its own offset or zone is not.
+        for text in ["2026-07-01T10:00:00Z", "2026-07-01T19:00:00[Asia/Tokyo]"] {
+            let time = parsed(text, "America/New_York");
+            assert_eq!(time.as_deref(), Some("2026-07-01T10:00:00Z"), "{text}");
+        }
     }
 
     #[test]
