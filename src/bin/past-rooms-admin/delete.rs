@@ -19,7 +19,7 @@ use crate::{Outcome, output, progress, question, rooms, times};
 /// Sessions that one transaction deletes.
 const SESSIONS_AT_ONCE: usize = 49;
 
-/// Delete sessions of a room, together with their counts.
+/// Delete all sessions of a room, or those that options select, together with their counts.
 ///
 /// An import from a server that still has them brings them back.
 #[derive(clap::Args)]
@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY", value_parser = sort_key, conflicts_with_all = ["before", "sid"])]
     sort_key: Vec<String>,
 
-    /// Only list the sessions that would be deleted
+    /// Only count the sessions that would be deleted
     #[arg(long)]
     dry_run: bool,
 

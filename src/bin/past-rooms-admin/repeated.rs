@@ -10,7 +10,7 @@ use crate::stop::Stop;
 use crate::work::{Summary, Work};
 use crate::{Outcome, output, progress};
 
-/// List ids that several sessions have. Exit with 1 if any exists
+/// List ids that several sessions have, and exit with 1 if any exist
 ///
 /// A media server gives each id once, so these are sessions stored several times, for example by imports with
 /// different time zones. Reads the whole index by_sid, which may lag behind the table by a second. Delete the wrong
