@@ -361,6 +361,8 @@ async fn full_disk_keeps_written_rejects() {
     let kept = said.split("The rows rejected so far are in ").nth(1).expect("named");
     let kept = lines(kept.trim_end().trim_end_matches('.'));
     assert!((50..2000).contains(&kept.len()), "{}", kept.len());
+    let rejected = format!(" {} rejected; incomplete", kept.len());
+    assert!(text(&output.stdout).contains(&rejected), "{output:?}");
     assert_eq!(kept[49]["room_sid"], "s49");
     assert!(!fs::exists(&rejects).expect("a folder"));
 }

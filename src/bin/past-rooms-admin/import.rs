@@ -243,11 +243,11 @@ impl Import<'_> {
         let fields = json!({"file": file, "line": line, "reason": reason});
         let text = format_args!("{file}:{line}: {reason}");
         let report = || output::problem("rejected", fields, text);
-        self.totals.rejected.add(report, "more rows are rejected; --rejects FILE has them all");
-        match &mut self.rejects {
-            Some(rejects) => rejects.add(file, line, &reason, row),
-            None => Ok(()),
+        if let Some(rejects) = &mut self.rejects {
+            rejects.add(file, line, &reason, row)?;
         }
+        self.totals.rejected.add(report, "more rows are rejected; --rejects FILE has them all");
+        Ok(())
     }
 
     /// Returns whether DynamoDB would delete the session at once.
