@@ -31,7 +31,7 @@ pub(crate) struct Settlement<'a> {
     pub ended_is_certain: bool,
     /// Its key in an earlier settlement.
     pub recorded: Option<RowKey>,
-    /// Its own values at that time. A row with other times has them from another writer.
+    /// Its own values at that time. Other times of a row are another writer's. `None`: not known.
     pub before: Option<&'a PastRoom>,
     /// Its values, if it was recorded too early and withdrawn.
     pub withdrawn: Option<&'a Withdrawn>,
@@ -107,9 +107,9 @@ fn merged(settlement: &Settlement<'_>, rows: &BTreeMap<&RowKey, &Stored>) -> Ses
     let mut session = settlement.session.clone();
     let rooms = || rows.iter().filter_map(|(key, stored)| Some((*key, stored.room.as_ref()?)));
     let foreign_time = |of: fn(&PastRoom) -> &str| {
-        let is_own = |key: &RowKey, room: &PastRoom| {
-            settlement.recorded.as_ref() == Some(key)
-                && settlement.before.is_none_or(|before| of(before) == of(room))
+        let is_own = |key: &RowKey, room: &PastRoom| match settlement.before {
+            Some(before) => of(before) == of(room),
+            None => settlement.recorded.as_ref() == Some(key),
         };
         rooms().find_map(|(key, room)| parse_known(of(room)).filter(|_| !is_own(key, room)))
     };

@@ -3,7 +3,7 @@
 
 use past_rooms::meeting::{SILENCE, timer_expired};
 use past_rooms::table::schema::create_history_table;
-use past_rooms::{PageQuery, PastRoom, RowKey};
+use past_rooms::{PageQuery, PastRoom, RowKey, Session};
 use serde_json::Value;
 
 use crate::meetings::expire_timers;
@@ -259,6 +259,23 @@ async fn imported_or_reported_end_is_kept() {
     let artifact = meeting("r", "SID_x", START).pop().expect("analytics");
     post_all(&database, [joined(at, "late"), artifact]).await;
     assert_eq!(history(&database, &["r"]).await[0].ended, "2026-11-25T11:00:00.000Z");
+}
+
+#[tokio::test]
+async fn late_departure_extends_a_moved_session() {
+    let database = Database::start().await;
+    let next = event("room_created", "r", "SID_y", START + 4000, Some(START + 4000));
+    post_all(&database, [joined(START + 5, "ann"), next]).await;
+    assert_eq!(history(&database, &["r"]).await[0].created, past_room("", "", START + 1).created);
+    let entry = past_rooms::Entry {
+        session: Session::new("r", "SID_x", time("2026-11-22T10:00:00Z")),
+        fields: past_rooms::Fields::default(),
+        marks: past_rooms::Marks::default(),
+    };
+    let moved = database.past_rooms.importer().write(&[entry]).await.expect("imported").moved;
+    assert_eq!(moved, 1);
+    post_all(&database, [came("participant_left", START + 100, "ann")]).await;
+    assert_eq!(history(&database, &["r"]).await, [session_until(START + 100, 1)]);
 }
 
 #[tokio::test]
