@@ -83,7 +83,8 @@ async fn interrupted_import_reports_and_resumes() {
         interrupted(&database, ("TransactWriteItems", 5), InFlight::Answered, &import).await;
     let (said, printed) = (text(&output.stderr), text(&output.stdout));
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("interrupted") && said.contains("which is safe"), "{said}");
+    assert_eq!(said.matches("interrupted: waiting").count(), 1, "{said}");
+    assert!(said.contains("error: interrupted") && said.contains("which is safe"), "{said}");
     let stored = assert_agreement(&database).await;
     assert!(stored > 0 && stored < 800, "{stored}");
     assert!(printed.contains(&format!("{stored} of 800 rows read in")), "{printed}");
@@ -181,24 +182,29 @@ async fn interrupted_commands_fail_with_a_summary() {
 }
 
 #[tokio::test]
-async fn interrupt_ends_an_import_waiting_for_input() {
+async fn signals_end_an_import_waiting_for_input() {
     let database = Database::start().await;
+    for (signal, number) in [("-INT", 2), ("-TERM", 15)] {
+        assert_ends_by(&database, signal, number).await;
+    }
+}
+
+async fn assert_ends_by(database: &Database, signal: &str, number: u32) {
     let import = ["import", "-", "--format", "csv", "--json"];
-    let mut import = admin(&database, &database.endpoint, &import);
+    let mut import = admin(database, &database.endpoint, &import);
     let import = import.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = import.spawn().expect("it starts");
     let stdin = child.stdin.take();
     let id = child.id().expect("it runs").to_string();
-    // Until it takes SIGINT, which is the second bit.
-    let takes_interrupts = || {
+    let takes_signal = || {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("a status");
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("signals");
-        u64::from_str_radix(caught.trim(), 16).expect("a mask") & 2 != 0
+        u64::from_str_radix(caught.trim(), 16).expect("a mask") & (1 << (number - 1)) != 0
     };
-    while !takes_interrupts() {
+    while !takes_signal() {
         tokio::task::yield_now().await;
     }
-    Command::new("kill").args(["-INT", &id]).status().await.expect("kill");
+    Command::new("kill").args([signal, &id]).status().await.expect("kill");
     let output = child.wait_with_output().await.expect("it ends");
     drop(stdin);
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));

@@ -1,4 +1,4 @@
-//! Reasons to stop a command early: SIGINT, or a DynamoDB that fails for longer than `--patience`.
+//! Reasons to stop a command early: SIGINT or SIGTERM, or a DynamoDB that fails for longer than `--patience`.
 //!
 //! The SDK retries each request of the tool without a limit. An interceptor in [`requests`](crate::requests) notes
 //! when requests succeed and why attempts fail. After SIGINT it refuses new requests. So a command ends once its
@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::io;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -20,12 +20,14 @@ use futures_util::future::{Either, select};
 use past_rooms::dynamodb;
 use tokio::runtime::Builder;
 use tokio::signal::ctrl_c;
+#[cfg(unix)]
+use tokio::signal::unix;
 use tokio::time::timeout;
 
 use crate::requests::Requests;
 use crate::{output, progress};
 
-/// Exit status after SIGINT: 128 and the signal's number.
+/// Exit status after SIGINT and SIGTERM: 128 and the number of SIGINT.
 pub const INTERRUPTED: u8 = 130;
 
 /// Time that requests in flight have after SIGINT to be answered.
@@ -82,6 +84,20 @@ pub enum Signal {
     Now,
 }
 
+/// Waits for SIGINT or SIGTERM, as a service manager sends it. SIGHUP keeps its meaning, for `nohup`.
+async fn interrupt() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+        match select(pin!(ctrl_c()), pin!(terminate.recv())).await {
+            Either::Left((interrupted, _)) => interrupted,
+            Either::Right(_) => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    ctrl_c().await
+}
+
 /// Watches for a reason to stop.
 #[derive(Debug, Clone)]
 pub struct Stop(Arc<Inner>);
@@ -91,6 +107,8 @@ struct Inner {
     patience: Duration,
     /// A [`Signal`].
     signal: AtomicU8,
+    /// Whether the user knows that the command waits after a signal.
+    is_told: AtomicBool,
     requests: Mutex<Requests>,
 }
 
@@ -99,6 +117,7 @@ impl Stop {
         Stop(Arc::new(Inner {
             patience,
             signal: AtomicU8::new(Signal::None as u8),
+            is_told: AtomicBool::new(false),
             requests: Mutex::default(),
         }))
     }
@@ -134,11 +153,11 @@ impl Stop {
         let signals = Builder::new_current_thread().enable_all().build()?;
         let listen = move || {
             signals.block_on(async {
-                if ctrl_c().await.is_ok() {
+                if interrupt().await.is_ok() {
                     stop.set(Signal::Drain);
-                    let _ = timeout(GRACE, ctrl_c()).await;
+                    let _ = timeout(GRACE, interrupt()).await;
                     stop.set(Signal::Now);
-                    let _ = timeout(LAST, ctrl_c()).await;
+                    let _ = timeout(LAST, interrupt()).await;
                     std::process::exit(INTERRUPTED.into());
                 }
             });
@@ -200,7 +219,7 @@ impl Stop {
     /// Waits until requests in flight are to be given up: after an outage, or some time after SIGINT. Meanwhile, it
     /// shows the progress, which `update` sets.
     pub async fn wait(&self, mut update: impl FnMut()) -> Reason {
-        let (mut is_told, mut is_idle) = (false, false);
+        let mut is_idle = false;
         loop {
             update();
             match self.check() {
@@ -212,13 +231,13 @@ impl Stop {
                         return Reason::Interrupted;
                     }
                     is_idle = in_flight == 0;
-                    if !is_told && !is_idle {
+                    // An import waits here twice.
+                    if !is_idle && !self.0.is_told.swap(true, Ordering::SeqCst) {
                         let requests = output::count(in_flight as u64, "request");
                         output::note(format_args!(
                             "interrupted: waiting for {requests} in flight; to stop at once, interrupt again"
                         ));
                     }
-                    is_told |= !is_idle;
                 }
                 Err(reason) => return reason,
             }
