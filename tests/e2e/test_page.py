@@ -124,6 +124,17 @@ def test_opens_on_all_rooms_deep(page):
     assert sum(int(count) for _, count, _ in rooms) == everything
 
 
+def test_opens_on_the_largest_room_without_the_history(browser, start_local):
+    with start_local("--whole-history", "off") as run:
+        page = Page(browser, run)
+        opening = page.open()
+        assert page.tab.get_by_label("math-101").is_checked()
+        assert page.tab.get_by_label("All rooms").is_hidden()
+        assert (opening["compared"], opening["number"]) == ("same", 90)
+        page.tab.close()
+        assert not page.complaints
+
+
 @pytest.mark.parametrize("rooms, limit", [
     (["english-b2"], 50), (["board-meeting", "room01"], 20), (["math-101"], 100),
     (["room01", "english-b2", "board-meeting", "town-hall", "empty-room"], 50),
