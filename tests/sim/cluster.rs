@@ -241,6 +241,11 @@ impl Cluster {
         }
     }
 
+    /// The stream's function gets events of these rows.
+    pub fn reveal(&mut self, keys: impl IntoIterator<Item = RowKey>) {
+        self.views.reveal(keys);
+    }
+
     /// The transaction in progress is done.
     pub fn finish(&mut self, now: Step) {
         self.views.finish();

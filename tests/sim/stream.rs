@@ -114,10 +114,10 @@ impl Stream {
     }
 
     /// Returns some of a shard's events that were handled, and pending ones.
-    fn some_again(&self, shard: usize, random: &mut Rng) -> Vec<Value> {
+    fn some_again(&self, shard: usize, random: &mut Rng) -> Vec<Event> {
         let events = &self.shards[shard].events;
         let count = if events.is_empty() { 0 } else { random.usize(1..=DOUBLES) };
-        (0..count).map(|_| events[random.usize(0..events.len())].record.clone()).collect()
+        (0..count).map(|_| events[random.usize(0..events.len())].clone()).collect()
     }
 
     /// A batch was answered. Whatever failed comes again, and with it what came after it.
@@ -139,12 +139,15 @@ impl Stream {
 impl Actor {
     /// Hands over events beside the shard's own batches. The answer is not used.
     pub async fn deliver_again(&self, shard: usize) {
-        let records = {
+        let events = {
             let mut world = self.scheduler.world();
             let mut random = world.random.fork();
             let stream = world.cluster.stream.as_ref();
-            stream.map_or(vec![], |stream| stream.some_again(shard, &mut random))
+            let events = stream.map_or(vec![], |stream| stream.some_again(shard, &mut random));
+            world.cluster.reveal(events.iter().map(|event| event.key.clone()));
+            events
         };
+        let records: Vec<&Value> = events.iter().map(|event| &event.record).collect();
         let restart = self.scheduler.restart(self.number);
         tokio::select! {
             biased;
@@ -162,7 +165,9 @@ impl Actor {
             let mut world = self.scheduler.world();
             let mut random = world.random.fork();
             let Some(stream) = &world.cluster.stream else { return };
-            stream.batch(shard, &mut random)
+            let batch = stream.batch(shard, &mut random);
+            world.cluster.reveal(batch.events.iter().map(|event| event.key.clone()));
+            batch
         };
         if batch.events.is_empty() {
             return;

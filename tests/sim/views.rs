@@ -3,10 +3,11 @@
 //!
 //! DynamoDB isolates a transaction from other transactions and from reads of a single row. A `Query`
 //! or a `BatchGetItem` beside it may see some of its rows before and some after, even if it is
-//! strongly consistent.
+//! strongly consistent. It sees a row whose event the stream has already delivered.
 //!
 //! Source: Amazon DynamoDB Developer Guide, "Isolation levels for DynamoDB transactions".
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -39,6 +40,8 @@ struct View {
     shown: usize,
     /// Number of requests that it has applied: it applies them when a reader needs them.
     done: usize,
+    /// Rows of the next request that it shows.
+    revealed: BTreeSet<RowKey>,
 }
 
 /// Which state to read.
@@ -52,19 +55,34 @@ impl Views {
     /// Views of a table with these rows; `lags`: with a replica.
     pub fn new(table: &'static str, rows: &[Value], lags: bool) -> Self {
         let rows: Arc<[Value]> = rows.into();
-        let view = || View { table, rows: Arc::clone(&rows), database: None, shown: 0, done: 0 };
+        let view = || View {
+            table,
+            rows: Arc::clone(&rows),
+            database: None,
+            shown: 0,
+            done: 0,
+            revealed: BTreeSet::new(),
+        };
         Views { log: vec![], lagging: lags.then(view), unfinished: view() }
     }
 
     /// A request took effect; `is_transaction`: not in one moment.
     pub fn push(&mut self, rows: Rows, is_transaction: bool) {
         self.unfinished.shown = self.log.len() + usize::from(!is_transaction);
+        self.unfinished.revealed.clear();
         self.log.push(rows);
     }
 
     /// Whether a transaction is in progress.
     pub fn is_unfinished(&self) -> bool {
         self.unfinished.shown < self.log.len()
+    }
+
+    /// Events of these rows were delivered: a transaction in progress has written them.
+    pub fn reveal(&mut self, keys: impl IntoIterator<Item = RowKey>) {
+        if self.is_unfinished() {
+            self.unfinished.revealed.extend(keys);
+        }
     }
 
     /// The transaction in progress is done.
@@ -117,9 +135,10 @@ impl View {
         }
         self.done = self.shown;
         // Of the next request, some rows. They are put again with the whole of it.
-        if let Some(next) = log.get(self.shown).filter(|rows| rows.len() > 1 && random.bool()) {
+        if let Some(next) = log.get(self.shown) {
+            let is_partial = next.len() > 1 && random.bool();
             for (key, row) in next {
-                if random.bool() {
+                if is_partial && random.bool() || self.revealed.contains(key) {
                     put(table, database, key, row.as_ref());
                 }
             }
