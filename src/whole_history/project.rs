@@ -2,7 +2,8 @@
 //!
 //! A projection takes keys, not contents: it reads the session at a key as it is now, and puts or
 //! deletes its row in the history table, together with the counts. So events that come twice, late, or
-//! after the row has changed again lead to the same rows.
+//! after the row has changed again lead to the same rows. DynamoDB writes an event when it commits the
+//! row, so a strongly consistent read shows at least the change of the event.
 //!
 //! Several processes may project at the same time: those of two shards, a build, and one that Lambda
 //! has given up while its last transaction is on its way. So each transaction raises the version of the
