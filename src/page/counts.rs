@@ -18,7 +18,7 @@ use crate::table::keys::{KeyRange, RowKey, SessionKey};
 use crate::table::rows::tally::{self, RoomTally};
 use crate::table::{Consistency, Item, RowQuery};
 
-/// Maximum `from` of a page near the front. Reading so many rows to skip them costs less than the tally of
+/// Maximum `from` of a page near the front. Reading that many rows to skip them costs less than the tally of
 /// a month and another round trip.
 const MAX_ROWS_TO_SKIP: u64 = 20;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::table::Table;
 use crate::table::bucket::Level;
-use crate::table::keys::{RowKey, SessionKey};
+use crate::table::keys::RowKey;
+use crate::table::rows::tally;
 
 /// Maximum actions in one transaction.
 ///
@@ -49,14 +50,11 @@ impl Load {
         false
     }
 
-    /// Returns the tallies that count a row: its room's, its month's, and, if minutes are counted, its
-    /// hour's.
+    /// Returns the tallies that count a row.
     fn tallies_of(&self, key: &RowKey) -> impl Iterator<Item = RowKey> {
         let session = key.session_key();
-        let month = session.as_ref().map(SessionKey::month);
-        let hour = session.filter(|_| self.finest == Level::Minute).map(|session| session.hour());
-        let buckets = [month, hour].into_iter().flatten();
-        let tallies = buckets.map(|bucket| RowKey::tally(&*key.room_id, bucket));
+        let counting = session.into_iter().flat_map(|key| tally::counting(&key, self.finest));
+        let tallies = counting.map(|(tally, _)| RowKey::tally(&*key.room_id, tally));
         tallies.chain([RowKey::room_tally(&*key.room_id)])
     }
 }

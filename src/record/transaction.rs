@@ -143,14 +143,10 @@ impl<'a> Transaction<'a> {
     fn count(&mut self, key: &RowKey, by: i64) {
         let Some(session) = key.session_key() else { return };
         let tallies = self.counts.entry(key.room_id.clone()).or_default();
-        let hour = session.hour();
-        let mut add = |tally: Bucket, attribute: String| {
+        for (tally, part) in tally::counting(&session, self.table.finest()) {
+            let attribute = part.map(tally::attribute);
+            let attribute = attribute.unwrap_or_else(|| tally::WITHOUT_MINUTE.to_owned());
             *tallies.entry(tally).or_default().entry(attribute).or_default() += by;
-        };
-        add(session.month(), tally::attribute(hour));
-        if self.table.finest() == Level::Minute {
-            let minute = session.bucket(Level::Minute).map(tally::attribute);
-            add(hour, minute.unwrap_or_else(|| tally::WITHOUT_MINUTE.to_owned()));
         }
     }
 

@@ -16,7 +16,8 @@ use crate::stop::Stop;
 use crate::work::{Summary, Work};
 use crate::{Outcome, output, progress, question, rooms, times};
 
-/// Sessions that one transaction deletes.
+/// Sessions deleted by one call: one transaction, even if each is in a month of its own. So what is counted is
+/// what is deleted, also if a call fails.
 const SESSIONS_AT_ONCE: usize = 49;
 
 /// Delete all sessions of a room, or those that options select, together with their counts.
@@ -138,9 +139,9 @@ fn why_not(room_sid: &str, here: Option<&SessionKey>, elsewhere: Option<&str>) -
             key.created()
         ),
         (None, Some(room_id)) => {
-            format!("no session with the room_sid {room_sid:?}, but the room {room_id} has one")
+            format!("{}, but the room {room_id} has one", rooms::no_session(room_sid))
         }
-        (None, None) => format!("no session with the room_sid {room_sid:?}"),
+        (None, None) => rooms::no_session(room_sid),
     }
 }
 
@@ -187,8 +188,7 @@ impl Work for Delete<'_> {
             "room_id": room_id, "exists": exists, "sessions": keys.len(), "deleted": deleted,
             "missing": names, "dry_run": arguments.dry_run,
         });
-        let is_all = *exists == Some(true) && missing.is_empty();
-        let outcome = if is_all { Outcome::Success } else { Outcome::Differences };
-        Summary { fields, text: lines.join("\n"), outcome }
+        let differs = *exists != Some(true) || !missing.is_empty();
+        Summary { fields, text: lines.join("\n"), outcome: Outcome::of(false, differs) }
     }
 }

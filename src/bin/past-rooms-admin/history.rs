@@ -84,7 +84,6 @@ impl Work for History<'_> {
             "checked_only": check,
         });
         let differs = check && !self.differences.is_empty();
-        let outcome = if differs { Outcome::Differences } else { Outcome::Success };
-        Summary { fields, text, outcome }
+        Summary { fields, text, outcome: Outcome::of(false, differs) }
     }
 }

@@ -82,7 +82,7 @@ impl Work for List<'_> {
         Summary {
             fields: json!({"rooms": rooms, "sessions": sessions, "unknown_rooms": unknown}),
             text: format!("{of} with {with}"),
-            outcome: if unknown == 0 { Outcome::Success } else { Outcome::Differences },
+            outcome: Outcome::of(false, unknown > 0),
         }
     }
 }

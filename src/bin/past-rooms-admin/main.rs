@@ -114,6 +114,17 @@ enum Outcome {
     Interrupted,
 }
 
+impl Outcome {
+    /// Returns the outcome of work that came to its end.
+    fn of(is_incomplete: bool, differs: bool) -> Self {
+        match (is_incomplete, differs) {
+            (true, _) => Outcome::Incomplete,
+            (false, true) => Outcome::Differences,
+            (false, false) => Outcome::Success,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -48,7 +48,7 @@ impl Work for Duplicates<'_> {
         Summary {
             fields: json!({"sessions": sessions, "repeated": repeated}),
             text: format!("{}, {}", count(sessions, "session"), count(repeated, "repeated id")),
-            outcome: if repeated == 0 { Outcome::Success } else { Outcome::Differences },
+            outcome: Outcome::of(false, repeated > 0),
         }
     }
 }

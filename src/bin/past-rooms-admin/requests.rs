@@ -7,11 +7,6 @@ use aws_sdk_dynamodb::config::interceptors::{
 };
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
-use aws_sdk_dynamodb::operation::{
-    put_item::PutItemInput, transact_write_items::TransactWriteItemsInput,
-    update_item::UpdateItemInput,
-};
-use aws_smithy_runtime_api::client::interceptors::context::Input;
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 
 use crate::advice;
@@ -39,14 +34,15 @@ impl Intercept for Stop {
         "Stop"
     }
 
-    fn read_before_execution(
+    fn read_before_serialization(
         &self,
-        context: &BeforeSerializationInterceptorContextRef<'_>,
-        _: &mut ConfigBag,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let mut requests = self.requests();
         requests.in_flight += 1;
-        requests.writing += usize::from(is_writing(context.input()));
+        requests.writing += usize::from(is_writing(config));
         if self.is_at(Signal::Drain) {
             requests.is_refused = true;
             return Err(Reason::Interrupted.into());
@@ -76,11 +72,9 @@ impl Intercept for Stop {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let operation = config.load::<Metadata>().map(Metadata::name);
-        let is_writing = operation.is_some_and(|name| WRITING.contains(&name));
         let mut requests = self.requests();
         let in_flight = requests.in_flight.saturating_sub(1);
-        let writing = requests.writing.saturating_sub(is_writing.into());
+        let writing = requests.writing.saturating_sub(is_writing(config).into());
         let since = (in_flight > 0).then(Instant::now);
         let is_refused = requests.is_refused;
         *requests = Requests { in_flight, writing, is_refused, since, ..Requests::default() };
@@ -88,12 +82,8 @@ impl Intercept for Stop {
     }
 }
 
-/// DynamoDB's names of the requests that write.
-const WRITING: [&str; 3] = ["PutItem", "TransactWriteItems", "UpdateItem"];
-
-/// Returns whether the request is one of [`WRITING`].
-fn is_writing(input: &Input) -> bool {
-    input.downcast_ref::<TransactWriteItemsInput>().is_some()
-        || input.downcast_ref::<UpdateItemInput>().is_some()
-        || input.downcast_ref::<PutItemInput>().is_some()
+/// Returns whether the request writes.
+fn is_writing(config: &ConfigBag) -> bool {
+    const WRITING: [&str; 3] = ["PutItem", "TransactWriteItems", "UpdateItem"];
+    config.load::<Metadata>().is_some_and(|operation| WRITING.contains(&operation.name()))
 }

@@ -163,12 +163,7 @@ impl Work for Expiry<'_> {
             "rooms": rooms, "sessions": sessions, "changed": changed, "overdue": overdue, "undated": undated,
             "unknown_rooms": unknown, "failed": failed, "dry_run": self.arguments.dry_run,
         });
-        let outcome = match (failed > 0, unknown > 0) {
-            (true, _) => Outcome::Incomplete,
-            (false, true) => Outcome::Differences,
-            (false, false) => Outcome::Success,
-        };
-        Summary { fields, text, outcome }
+        Summary { fields, text, outcome: Outcome::of(failed > 0, unknown > 0) }
     }
 }
 

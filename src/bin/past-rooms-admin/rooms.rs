@@ -67,6 +67,11 @@ pub fn no_such(room_id: &str) -> String {
     format!("{room_id}: no such room: it has no sessions and no tally")
 }
 
+/// Returns a message about a `room_sid` that no session has.
+pub fn no_session(room_sid: &str) -> String {
+    format!("no session with the room_sid {room_sid:?}")
+}
+
 /// Rooms that failed. One does not stop the others, unless DynamoDB fails again and again.
 pub struct Failures<'a> {
     table: &'a str,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::stop::Stop;
 use crate::work::{Summary, Work};
-use crate::{Outcome, output};
+use crate::{Outcome, output, rooms};
 
 /// Show the whole row of a session.
 ///
@@ -67,14 +67,14 @@ impl Work for Show<'_> {
                  --sort-key CREATED_SID"
             ),
         };
-        let outcome = if self.sessions == 0 { Outcome::Differences } else { Outcome::Success };
+        let outcome = Outcome::of(false, self.sessions == 0);
         Summary { fields: json!({ "sessions": self.sessions }), text, outcome }
     }
 }
 
 fn no_such(room_sid: &str, room_id: Option<&str>) -> String {
     let place = room_id.map(|room_id| format!("{room_id}: ")).unwrap_or_default();
-    format!("{place}no session with the room_sid {room_sid:?}")
+    format!("{place}{}", rooms::no_session(room_sid))
 }
 
 /// Returns a line for each attribute: this project's in the order of the schema, then the others.

@@ -90,12 +90,7 @@ impl Work for Tally<'_> {
             "failed": failed, "checked_only": check, "stray": stray,
         });
         let differs = unknown > 0 || check && (differing > 0 || stray > 0);
-        let outcome = match (failed > 0, differs) {
-            (true, _) => Outcome::Incomplete,
-            (false, true) => Outcome::Differences,
-            (false, false) => Outcome::Success,
-        };
-        Summary { fields, text, outcome }
+        Summary { fields, text, outcome: Outcome::of(failed > 0, differs) }
     }
 }
 

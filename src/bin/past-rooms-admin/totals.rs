@@ -66,14 +66,6 @@ impl Reached {
 }
 
 impl Totals {
-    fn outcome(&self) -> Outcome {
-        match (self.incomplete, self.rejected.0) {
-            (true, _) => Outcome::Incomplete,
-            (false, 0) => Outcome::Success,
-            (false, _) => Outcome::Differences,
-        }
-    }
-
     pub fn summary(&self, time: Duration, meter: &Meter, mode: Mode) -> Summary {
         let Recorded { new, changed, unchanged, .. } = self.recorded;
         let seconds = time.as_secs_f64();
@@ -110,6 +102,6 @@ impl Totals {
             "{rows} in {seconds:.1} s ({rate:.0}/s): {written}{moved}{expired}{repeated}, {} rejected",
             self.rejected.0
         );
-        Summary { fields, text, outcome: self.outcome() }
+        Summary { fields, text, outcome: Outcome::of(self.incomplete, self.rejected.0 > 0) }
     }
 }

@@ -30,7 +30,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::table::bucket::{Bucket, Counts, Level};
 use crate::table::item::Item;
-use crate::table::keys::string_attribute;
+use crate::table::keys::{SessionKey, string_attribute};
 use crate::table::schema::{PARTITION_KEY, SORT_KEY, TALLY_PREFIX};
 
 /// Attribute of a room tally that does not count every session yet.
@@ -49,6 +49,17 @@ pub const MAX_SESSIONS: u64 = 1 << 53;
 pub fn bucket_of_tally(item: &Item) -> Option<Bucket> {
     let bucket = Bucket::parse(string_attribute(item, SORT_KEY)?.strip_prefix(TALLY_PREFIX)?)?;
     (bucket.level() < Level::Minute).then_some(bucket)
+}
+
+/// Returns the tallies that count a session, beside that of its room, each with its part that the session
+/// is in. `None`: the session has no minute. `finest` is the finest level that the table counts.
+pub(crate) fn counting(
+    session: &SessionKey,
+    finest: Level,
+) -> impl Iterator<Item = (Bucket, Option<Bucket>)> + use<> {
+    let hour = session.hour();
+    let minutes = (finest == Level::Minute).then(|| (hour, session.bucket(Level::Minute)));
+    [(session.month(), Some(hour))].into_iter().chain(minutes)
 }
 
 /// Returns the attribute that counts a bucket: a month's prefix, or the number of an hour or minute.
